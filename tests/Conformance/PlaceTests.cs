@@ -1,0 +1,1 @@
+namespace Weir.Tests.Conformance; public class PlaceTests { [Fact] public void Stands() => Assert.True(true); }

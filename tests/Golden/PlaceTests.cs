@@ -1,0 +1,1 @@
+namespace Weir.Tests.Golden; public class PlaceTests { [Fact] public void Stands() => Assert.True(true); }
