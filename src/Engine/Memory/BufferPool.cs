@@ -1,0 +1,140 @@
+// Buffers of one loop, in a few sizes, outside the compacting heap. A buffer is leased when there is something to read and
+// given back when it is empty: no idle connection holds one. Debug builds poison what is given back.
+
+using System.Diagnostics;
+
+namespace Weir.Engine.Memory;
+
+/// <summary>A leased block of bytes with a filled part. It belongs to whoever holds it; one loop only.</summary>
+public sealed class Chunk
+{
+    internal Chunk? Next;
+
+    internal Chunk(byte[] bytes, int sizeClass)
+    {
+        Bytes = bytes;
+        SizeClass = sizeClass;
+    }
+
+    internal int SizeClass { get; }
+
+    internal bool IsLeased { get; set; }
+
+    /// <summary>The whole block; pinned.</summary>
+    public byte[] Bytes { get; }
+
+    /// <summary>Where the bytes not yet used begin.</summary>
+    public int Start { get; set; }
+
+    /// <summary>Where the filled part ends.</summary>
+    public int End { get; set; }
+
+    public int Length => End - Start;
+
+    public bool IsEmpty => Start == End;
+
+    public int Capacity => Bytes.Length;
+
+    /// <summary>What is filled and not yet used.</summary>
+    public Span<byte> Filled => Bytes.AsSpan(Start, End - Start);
+
+    /// <summary>What can still be filled.</summary>
+    public Span<byte> Free => Bytes.AsSpan(End);
+
+    /// <summary>Moves the filled part to the front.</summary>
+    public void Compact()
+    {
+        if (Start == 0) return;
+        Filled.CopyTo(Bytes);
+        End -= Start;
+        Start = 0;
+    }
+}
+
+/// <summary>The buffers of one loop. Not shared between threads.</summary>
+public sealed class BufferPool(MemoryBudget budget)
+{
+    /// <summary>Sizes of the classes, smallest first.</summary>
+    public static ReadOnlySpan<int> Sizes => [4096, 16384, 65536, 262144];
+
+    // Bytes kept per class when nobody needs them.
+    private const int MostKept = 16 << 20;
+
+    private readonly Chunk?[] free = new Chunk?[4];
+    private readonly int[] kept = new int[4];
+
+    /// <summary>Chunks out at this moment: 0 when the loop is idle, or one leaked.</summary>
+    public int Leased { get; private set; }
+
+    /// <summary>Leases a chunk of at least <paramref name="size"/> bytes (the largest class at most); null when the budget is used up.</summary>
+    public Chunk? TryLease(int size)
+    {
+        var sizeClass = ClassOf(size);
+        var chunk = free[sizeClass];
+        if (chunk is not null)
+        {
+            free[sizeClass] = chunk.Next;
+            chunk.Next = null;
+            kept[sizeClass]--;
+        }
+        else
+        {
+            if (!budget.TryTake(Sizes[sizeClass])) return null;
+            chunk = new Chunk(GC.AllocateUninitializedArray<byte>(Sizes[sizeClass], pinned: true), sizeClass);
+        }
+
+        Debug.Assert(!chunk.IsLeased, "chunk leased twice");
+        chunk.IsLeased = true;
+        chunk.Start = chunk.End = 0;
+        Leased++;
+        return chunk;
+    }
+
+    /// <summary>Gives a chunk back. The caller must not use it again.</summary>
+    public void Return(Chunk chunk)
+    {
+        if (!chunk.IsLeased) throw new InvalidOperationException("chunk returned twice");
+        chunk.IsLeased = false;
+        Leased--;
+        Poison(chunk);
+        var sizeClass = chunk.SizeClass;
+        if ((long)kept[sizeClass] * Sizes[sizeClass] >= MostKept)
+        {
+            budget.GiveBack(Sizes[sizeClass]);
+            return;
+        }
+
+        kept[sizeClass]++;
+        chunk.Next = free[sizeClass];
+        free[sizeClass] = chunk;
+    }
+
+    private static int ClassOf(int size) => size <= 4096 ? 0 : size <= 16384 ? 1 : size <= 65536 ? 2 : 3;
+
+    [Conditional("DEBUG")]
+    private static void Poison(Chunk chunk) => chunk.Bytes.AsSpan().Fill(0xDB);
+}
+
+/// <summary>The bytes that all loops together may hold in buffers. Any thread.</summary>
+public sealed class MemoryBudget(long limit)
+{
+    private long used;
+
+    /// <summary>The most, in bytes.</summary>
+    public long Limit { get; set; } = limit;
+
+    public long Used => Volatile.Read(ref used);
+
+    /// <summary>How often a buffer was refused since the start.</summary>
+    public long Refusals { get; private set; }
+
+    internal bool TryTake(int bytes)
+    {
+        if (Interlocked.Add(ref used, bytes) <= Limit) return true;
+        Interlocked.Add(ref used, -bytes);
+        Refusals++;
+        return false;
+    }
+
+    internal void GiveBack(int bytes) => Interlocked.Add(ref used, -bytes);
+}

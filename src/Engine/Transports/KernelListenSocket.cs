@@ -1,0 +1,110 @@
+// Binding. SO_REUSEPORT lets a second program bind silently, so a probe without it comes first: starting twice on one
+// address fails with "in use" unless the operator shares the port on purpose.
+
+using Weir.Engine.Loops;
+
+namespace Weir.Engine.Transports;
+
+/// <summary>A listening socket of the kernel. Made on any thread, watched by loops.</summary>
+public sealed unsafe class KernelListenSocket : ListenSocket
+{
+    private KernelListenSocket(int descriptor, NetworkAddress address, bool shared)
+    {
+        Descriptor = descriptor;
+        Address = address;
+        IsShared = shared;
+    }
+
+    public override NetworkAddress Address { get; }
+
+    /// <summary>The kernel's descriptor.</summary>
+    public int Descriptor { get; }
+
+    /// <summary>Watched by several loops at once, rather than one socket per loop.</summary>
+    public bool IsShared { get; }
+
+    /// <summary>Binds and listens: one socket per loop for TCP, one shared by all for a Unix socket.</summary>
+    /// <param name="address">Where; port 0 lets the kernel choose one, the same for all.</param>
+    /// <param name="loops">How many loops will accept.</param>
+    /// <param name="reusePort">Another program may listen on the same port.</param>
+    /// <param name="backlog">Connections the kernel keeps waiting.</param>
+    /// <param name="error">An <see cref="Errno"/> where nothing is returned.</param>
+    public static KernelListenSocket[]? Bind(NetworkAddress address, int loops, bool reusePort, int backlog, out int error)
+    {
+        if (address.IsUnix)
+        {
+            var one = BindOne(address, shared: true, reusePort: false, backlog, out error);
+            return one is null ? null : [one];
+        }
+
+        if (!reusePort && !Probe(address, out error)) return null;
+        var sockets = new KernelListenSocket[loops];
+        for (var i = 0; i < loops; i++)
+        {
+            var bound = BindOne(i == 0 ? address : sockets[0].Address, shared: false, reusePort: true, backlog, out error);
+            if (bound is null)
+            {
+                for (var j = 0; j < i; j++) sockets[j].Close();
+                return null;
+            }
+
+            sockets[i] = bound;
+        }
+
+        error = 0;
+        return sockets;
+    }
+
+    /// <summary>Takes over a socket that listens already: handed down by the service manager or an older program.</summary>
+    public static KernelListenSocket Adopt(int descriptor) => new(descriptor, ReadAddress(descriptor), shared: true);
+
+    public override void Close() => _ = SocketCalls.close(Descriptor);
+
+    private static bool Probe(NetworkAddress address, out int error)
+    {
+        error = 0;
+        if (address.Port == 0) return true;
+        var probe = Open(address, reusePort: false, out error);
+        if (probe < 0) return false;
+        _ = SocketCalls.close(probe);
+        return true;
+    }
+
+    private static KernelListenSocket? BindOne(NetworkAddress address, bool shared, bool reusePort, int backlog, out int error)
+    {
+        var descriptor = Open(address, reusePort, out error);
+        if (descriptor < 0) return null;
+        if (SocketCalls.listen(descriptor, backlog) == 0) return new KernelListenSocket(descriptor, ReadAddress(descriptor), shared);
+        error = Errno.Last;
+        _ = SocketCalls.close(descriptor);
+        return null;
+    }
+
+    private static int Open(NetworkAddress address, bool reusePort, out int error)
+    {
+        error = 0;
+        var descriptor = SocketCalls.socket(address.Family, SocketCalls.Stream | SocketCalls.NonBlocking | SocketCalls.CloseOnExec, 0);
+        if (descriptor >= 0)
+        {
+            if (!address.IsUnix) _ = SocketCalls.SetInt(descriptor, SocketCalls.SolSocket, SocketCalls.SoReuseAddress, 1);
+            if (reusePort) _ = SocketCalls.SetInt(descriptor, SocketCalls.SolSocket, SocketCalls.SoReusePort, 1);
+            // "[::]" listens for both families, as operators expect of ":8080".
+            if (address.Ip is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 }) _ = SocketCalls.SetInt(descriptor, SocketCalls.IpV6, SocketCalls.IpV6Only, 0);
+            fixed (byte* native = address.Native)
+            {
+                if (SocketCalls.bind(descriptor, native, address.Native.Length) == 0) return descriptor;
+            }
+        }
+
+        error = Errno.Last;
+        if (descriptor >= 0) _ = SocketCalls.close(descriptor);
+        return -1;
+    }
+
+    private static NetworkAddress ReadAddress(int descriptor)
+    {
+        var bytes = stackalloc byte[128];
+        var length = 128;
+        return SocketCalls.getsockname(descriptor, bytes, &length) == 0 ? NetworkAddress.FromNative(new ReadOnlySpan<byte>(bytes, length)) : NetworkAddress.None;
+    }
+}

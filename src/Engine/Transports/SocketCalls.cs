@@ -1,0 +1,102 @@
+// The kernel's socket interface, and nothing else. Short non-blocking calls skip the collector's transition.
+// In bounds: every pointer here comes from a span or a local of the length that is passed beside it.
+
+using System.Runtime.InteropServices;
+
+namespace Weir.Engine.Transports;
+
+internal static unsafe partial class SocketCalls
+{
+    public const int Stream = 1;
+    public const int NonBlocking = 0x800;
+    public const int CloseOnExec = 0x80000;
+    public const int SolSocket = 1;
+    public const int SoReuseAddress = 2;
+    public const int SoError = 4;
+    public const int SoLinger = 13;
+    public const int SoReusePort = 15;
+    public const int IpTcp = 6;
+    public const int TcpNoDelay = 1;
+    public const int IpV6 = 41;
+    public const int IpV6Only = 26;
+    public const int NoSignal = 0x4000;
+    public const int Peek = 2;
+    public const int ShutWrite = 1;
+
+    [LibraryImport("libc")]
+    public static partial int socket(int family, int type, int protocol);
+
+    [LibraryImport("libc")]
+    public static partial int bind(int descriptor, byte* address, int length);
+
+    [LibraryImport("libc")]
+    public static partial int listen(int descriptor, int backlog);
+
+    [LibraryImport("libc")]
+    [SuppressGCTransition]
+    public static partial int accept4(int descriptor, byte* address, int* length, int flags);
+
+    [LibraryImport("libc")]
+    public static partial int connect(int descriptor, byte* address, int length);
+
+    [LibraryImport("libc")]
+    [SuppressGCTransition]
+    public static partial nint recv(int descriptor, byte* into, nuint count, int flags);
+
+    /// <summary>For reads too long to hold up a collection.</summary>
+    [LibraryImport("libc", EntryPoint = "recv")]
+    public static partial nint recv_long(int descriptor, byte* into, nuint count, int flags);
+
+    [LibraryImport("libc")]
+    [SuppressGCTransition]
+    public static partial nint send(int descriptor, byte* bytes, nuint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "send")]
+    public static partial nint send_long(int descriptor, byte* bytes, nuint count, int flags);
+
+    [LibraryImport("libc")]
+    public static partial nint sendmsg(int descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport("libc")]
+    public static partial int setsockopt(int descriptor, int level, int name, void* value, int length);
+
+    [LibraryImport("libc")]
+    public static partial int getsockopt(int descriptor, int level, int name, void* value, int* length);
+
+    [LibraryImport("libc")]
+    public static partial int getsockname(int descriptor, byte* address, int* length);
+
+    [LibraryImport("libc")]
+    public static partial int shutdown(int descriptor, int how);
+
+    [LibraryImport("libc")]
+    public static partial int close(int descriptor);
+
+    public static int SetInt(int descriptor, int level, int name, int value) => setsockopt(descriptor, level, name, &value, sizeof(int));
+
+    public static int GetInt(int descriptor, int level, int name)
+    {
+        int value;
+        var length = sizeof(int);
+        return getsockopt(descriptor, level, name, &value, &length) == 0 ? value : -1;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Vector
+    {
+        public byte* Start;
+        public nuint Length;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct MessageHeader
+    {
+        public void* Name;
+        public uint NameLength;
+        public Vector* Vectors;
+        public nuint VectorCount;
+        public void* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
+}

@@ -1,0 +1,92 @@
+// A byte stream on a loop: plain socket, TLS, or in-memory. It says when it may be read and written; it never holds a
+// buffer while waiting, because the caller brings one only when there is something to read.
+
+using Weir.Engine.Loops;
+
+namespace Weir.Engine.Transports;
+
+/// <summary>How a read or write ended.</summary>
+public enum IoStatus : byte
+{
+    /// <summary>Bytes were moved.</summary>
+    Some,
+
+    /// <summary>Nothing now; the signal tells when to try again.</summary>
+    WouldBlock,
+
+    /// <summary>The peer has ended its direction, after its last byte.</summary>
+    End,
+
+    /// <summary>The connection is broken: reset, aborted, or timed out by the kernel.</summary>
+    Reset,
+}
+
+/// <summary>The value of a read or write: never an exception.</summary>
+public readonly struct IoResult
+{
+    private readonly int raw;
+
+    private IoResult(int raw) => this.raw = raw;
+
+    public static IoResult WouldBlock => default;
+
+    public static IoResult End => new(-1);
+
+    public static IoResult Reset => new(-2);
+
+    /// <summary>Bytes moved; 0 unless <see cref="Status"/> is <see cref="IoStatus.Some"/>.</summary>
+    public int Count => Math.Max(raw, 0);
+
+    public IoStatus Status => raw switch { > 0 => IoStatus.Some, 0 => IoStatus.WouldBlock, -1 => IoStatus.End, _ => IoStatus.Reset };
+
+    public static IoResult Some(int count) => new(count);
+}
+
+/// <summary>
+/// A full-duplex byte stream that lives and dies on one loop. A signal that is set means "worth a try"; trying clears
+/// it when nothing is left.
+/// </summary>
+public abstract class Transport(Loop loop)
+{
+    /// <summary>The loop it lives on.</summary>
+    public Loop Loop { get; } = loop;
+
+    /// <summary>Set while a read is worth a try.</summary>
+    public Signal Readable { get; } = new();
+
+    /// <summary>Set while a write is worth a try; for a connection under way, when its outcome is known.</summary>
+    public Signal Writable { get; } = new();
+
+    /// <summary>Set once the peer has ended its direction or the connection broke, even with bytes still unread.</summary>
+    public Signal Gone { get; } = new();
+
+    /// <summary>Whether <see cref="Close"/> was called.</summary>
+    public bool IsClosed { get; protected set; }
+
+    /// <summary>Whether the connection broke, rather than that the peer only ended its direction.</summary>
+    public bool IsBroken { get; protected set; }
+
+    /// <summary>The peer's address.</summary>
+    public abstract NetworkAddress Remote { get; }
+
+    /// <summary>The address on this side.</summary>
+    public abstract NetworkAddress Local { get; }
+
+    /// <summary>Reads what is there, up to the span's length, which must not be 0.</summary>
+    public abstract IoResult TryRead(Span<byte> into);
+
+    /// <summary>Writes what fits now. Bytes not taken are offered again, unchanged and from the same position.</summary>
+    public abstract IoResult TryWrite(ReadOnlySpan<byte> bytes);
+
+    /// <summary>Writes two pieces in one call; the count runs over both.</summary>
+    public abstract IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second);
+
+    /// <summary>The outcome of a connection under way, once <see cref="Writable"/> is set: 0, or an <see cref="Errno"/>.</summary>
+    public abstract int ConnectError();
+
+    /// <summary>Ends this side's direction: the peer reads the end after the last byte.</summary>
+    public abstract void ShutdownWrite();
+
+    /// <summary>Closes both directions. With <paramref name="reset"/> the peer sees a break, not an end.</summary>
+    public abstract void Close(bool reset = false);
+}
