@@ -10,6 +10,9 @@ public sealed class Chunk
 {
     internal Chunk? Next;
 
+    /// <summary>The chunk under this one where an owner keeps several.</summary>
+    internal Chunk? Below;
+
     internal Chunk(byte[] bytes, int sizeClass)
     {
         Bytes = bytes;

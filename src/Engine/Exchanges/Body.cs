@@ -1,0 +1,77 @@
+// How the bytes of a body move: a source gives what has arrived, a sink takes what can be sent now; neither waits.
+// Whoever relays waits for their signals, with its own deadline. With no filter at work a piece is the source's read
+// buffer itself, and the sink writes it from there.
+
+using Weir.Engine.Loops;
+
+namespace Weir.Engine.Exchanges;
+
+/// <summary>What a source has.</summary>
+public enum BodyStatus : byte
+{
+    /// <summary>Bytes, valid until the next call on the source.</summary>
+    Piece,
+
+    /// <summary>Nothing now; <see cref="BodySource.Ready"/> tells when to ask again. No buffer is held meanwhile.</summary>
+    Wait,
+
+    /// <summary>The body is whole.</summary>
+    End,
+
+    /// <summary>It will never be whole: <see cref="BodySource.Failure"/> says why.</summary>
+    Broken,
+}
+
+/// <summary>Where a body comes from. One loop.</summary>
+public abstract class BodySource
+{
+    /// <summary>Raised when a read is worth a try.</summary>
+    public abstract Signal Ready { get; }
+
+    /// <summary>Bytes in the whole body; -1 when only its end will tell.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>Why the body is broken.</summary>
+    public abstract FaultCause Failure { get; }
+
+    /// <summary>Fields that followed the body, once it has ended; null when there were none.</summary>
+    public virtual FieldBlock? Trailers => null;
+
+    /// <summary>Gives what there is now.</summary>
+    public abstract BodyStatus TryRead(out ReadOnlySpan<byte> piece);
+
+    /// <summary>Says how much of the last piece was used; the rest comes again.</summary>
+    public abstract void Advance(int count);
+
+    /// <summary>Whether the end is known to have been reached, without reading.</summary>
+    public abstract bool IsAtEnd { get; }
+}
+
+/// <summary>What became of a write.</summary>
+public enum SinkStatus : byte
+{
+    /// <summary>All was taken.</summary>
+    Done,
+
+    /// <summary>Not all was taken; <see cref="BodySink.Ready"/> tells when to offer the rest.</summary>
+    Wait,
+
+    /// <summary>The peer is gone.</summary>
+    Broken,
+}
+
+/// <summary>Where a body goes. One loop.</summary>
+public abstract class BodySink
+{
+    /// <summary>Raised when a write is worth a try.</summary>
+    public abstract Signal Ready { get; }
+
+    /// <summary>Offers bytes. What is not taken is offered again, unchanged and from the same position.</summary>
+    public abstract SinkStatus TryWrite(ReadOnlySpan<byte> piece, out int taken);
+
+    /// <summary>Sends what the sink has kept back, as a head that waited for its first body bytes.</summary>
+    public abstract SinkStatus TryFlush();
+
+    /// <summary>Ends the body and sends what is left. Called again after <see cref="SinkStatus.Wait"/>.</summary>
+    public abstract SinkStatus TryFinish(FieldBlock? trailers);
+}

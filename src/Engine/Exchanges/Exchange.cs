@@ -1,0 +1,195 @@
+// One request and its response, as the client's protocol carries them. What came stays beside what is sent on. The object
+// is leased when a request begins and given back when its exchange has ended; it is never shared between loops.
+
+using Weir.Engine.Loops;
+using Weir.Engine.Memory;
+
+namespace Weir.Engine.Exchanges;
+
+/// <summary>Moments of an exchange, in microseconds of the loop's clock; 0: not reached.</summary>
+public struct Moments
+{
+    /// <summary>The first byte of the request was there.</summary>
+    public long Begun;
+
+    /// <summary>The request's head was whole.</summary>
+    public long HeadRead;
+
+    /// <summary>An origin's slot was had.</summary>
+    public long Connected;
+
+    /// <summary>The request's head was sent on.</summary>
+    public long Sent;
+
+    /// <summary>The response's head had come.</summary>
+    public long Answered;
+
+    /// <summary>The last byte was passed on, or the exchange broke.</summary>
+    public long Ended;
+}
+
+/// <summary>The exchange. All members belong to its loop.</summary>
+public sealed class Exchange
+{
+    private static readonly IResponsePolicy[] NoPolicies = [];
+
+    public Exchange(Loop loop, BufferPool buffers)
+    {
+        Loop = loop;
+        Buffers = buffers;
+        Scratch = new Scratch(buffers);
+        Flow = new Waiter(loop);
+        UploadFlow = new Waiter(loop);
+    }
+
+    public Loop Loop { get; }
+
+    public BufferPool Buffers { get; }
+
+    /// <summary>Bytes that live as long as this exchange.</summary>
+    public Scratch Scratch { get; }
+
+    /// <summary>Where the exchange's main flow waits.</summary>
+    public Waiter Flow { get; }
+
+    /// <summary>Where the flow that sends the request's body waits.</summary>
+    public Waiter UploadFlow { get; }
+
+    public Request Request { get; } = new();
+
+    public Response Response { get; } = new();
+
+    /// <summary>The client's side.</summary>
+    public ClientStream Client { get; private set; } = null!;
+
+    public ConnectionEnds Ends { get; set; }
+
+    /// <summary>The client's address as trusted proxies tell it; the connection's own where none is trusted.</summary>
+    public System.Net.IPAddress? ClientAddress { get; set; }
+
+    /// <summary>Whether the peer may say on whose behalf it speaks.</summary>
+    public bool IsFromTrustedProxy { get; set; }
+
+    /// <summary>The origin's side, while a slot is lent.</summary>
+    public OriginStream? Origin { get; set; }
+
+    /// <summary>Where the response's body comes from, once there is a response.</summary>
+    public BodySource? ResponseSource { get; set; }
+
+    /// <summary>A body in memory, for answers of our own.</summary>
+    public BytesSource OwnBody { get; } = new();
+
+    /// <summary>What edits the response before it is sent.</summary>
+    public IResponsePolicy[] ResponsePolicies { get; set; } = NoPolicies;
+
+    public Timeouts Timeouts { get; set; } = new();
+
+    /// <summary>The limit on the request's body, in bytes.</summary>
+    public long BodyLimit { get; set; } = long.MaxValue;
+
+    /// <summary>The minimum rate while a peer owes bytes, in bytes per second; 0: none.</summary>
+    public long MinRate { get; set; }
+
+    /// <summary>How long a peer may owe bytes whatever its rate, in ms.</summary>
+    public long MinRateGrace { get; set; }
+
+    /// <summary>Captures of the route's regular expressions: names or numbers to values, for templates.</summary>
+    public Captures Captures { get; } = new();
+
+    /// <summary>What went wrong, if anything; stays for the record even where it was answered.</summary>
+    public Fault Fault { get; set; }
+
+    /// <summary>What ends the exchange from outside its main flow: its request's body broke, or draining is over.</summary>
+    public Fault Interruption { get; private set; }
+
+    /// <summary>The flow that sends the request's body. Once started it is awaited exactly once.</summary>
+    public LoopTask<Fault> Upload { get; set; }
+
+    /// <summary>Whether <see cref="Upload"/> was started and not yet awaited.</summary>
+    public bool HasUpload { get; set; }
+
+    /// <summary>Whether the request's body is still on its way.</summary>
+    public bool IsUploading { get; set; }
+
+    /// <summary>Ends the exchange from outside its main flow, which sees it at its next wait, or at once where it waits.</summary>
+    public void Interrupt(Fault fault)
+    {
+        if (Interruption.IsNone) Interruption = fault;
+        Flow.Cancel();
+    }
+
+    /// <summary>The moment (ms) at which the whole exchange must have ended.</summary>
+    public long TotalDeadline { get; set; }
+
+    /// <summary>Identifies the request in logs and towards the origin; made on first use.</summary>
+    public ByteRange RequestId { get; set; }
+
+    /// <summary>Bytes of the request's body passed on.</summary>
+    public long BytesIn { get; set; }
+
+    /// <summary>Bytes of the response's body passed on.</summary>
+    public long BytesOut { get; set; }
+
+    /// <summary>Further endpoints that were tried.</summary>
+    public int Retries { get; set; }
+
+    /// <summary>The site, route, upstream and endpoint that served it: what records and metrics are kept by.</summary>
+    public Place Place;
+
+    public Moments Moments;
+
+    /// <summary>Begins an exchange.</summary>
+    public void Begin(ClientStream client, long now)
+    {
+        Client = client;
+        TotalDeadline = Exchanges.Timeouts.None;
+        Moments = default;
+        Moments.Begun = now;
+    }
+
+    /// <summary>Gives back what the exchange held. The slot of the origin must have been given back before.</summary>
+    public void End()
+    {
+        Scratch.Clear();
+        Captures.Clear();
+        Request.Clear();
+        Response.Clear();
+        ResponsePolicies = NoPolicies;
+        ResponseSource = null;
+        Origin = null;
+        Fault = Interruption = Fault.None;
+        RequestId = default;
+        BytesIn = BytesOut = 0;
+        Retries = 0;
+        Upload = default;
+        IsUploading = HasUpload = false;
+        Place = default;
+        ClientAddress = null;
+        IsFromTrustedProxy = false;
+        Flow.Disarm();
+        UploadFlow.Disarm();
+    }
+
+    /// <summary>Whether a client that ended its direction is still answered.</summary>
+    public bool AnswersHalfClosed { get; set; }
+
+    /// <summary>A client has gone: whether its exchange goes on all the same.</summary>
+    public bool KeepsServing(ClientStream client) => AnswersHalfClosed && !client.IsBroken;
+
+    /// <summary>The moment this exchange must stop waiting: the given timeout from now, or its total.</summary>
+    public long Deadline(long timeout) => Math.Min(Exchanges.Timeouts.After(Loop.Now, timeout), TotalDeadline);
+}
+
+/// <summary>Who served an exchange: live things that outlive plans, each with an index for metrics.</summary>
+public struct Place
+{
+    public string? Site;
+    public string? Route;
+    public string? Upstream;
+    public string? Endpoint;
+
+    /// <summary>The live site's, upstream's and endpoint's own records, for whoever counts.</summary>
+    public object? SiteState;
+    public object? UpstreamState;
+    public object? EndpointState;
+}

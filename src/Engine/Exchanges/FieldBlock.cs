@@ -1,0 +1,132 @@
+// The fields of one message: as they came (bytes and index, never changed) and what is to be changed about them when they
+// are sent on (dropped lines, added lines). Order and case of what is kept survive.
+
+using System.Numerics;
+using Weir.Wire.Bytes;
+using Weir.Wire.Fields;
+
+namespace Weir.Engine.Exchanges;
+
+/// <summary>A field to be added when the message is sent on.</summary>
+public readonly record struct AddedField(KnownField Known, ByteRange Name, ByteRange Value);
+
+/// <summary>Fields as received, with edits beside them. Reused; one exchange's own.</summary>
+public sealed class FieldBlock
+{
+    private ulong[] dropped = new ulong[2];
+    private AddedField[] added = new AddedField[8];
+    private int addedCount;
+
+    /// <summary>The bytes the index points into.</summary>
+    public byte[] Bytes { get; private set; } = [];
+
+    /// <summary>Where offset 0 of the index lies in <see cref="Bytes"/>.</summary>
+    public int Origin { get; private set; }
+
+    /// <summary>The fields as received.</summary>
+    public FieldIndex Index { get; private set; } = new();
+
+    /// <summary>The fields to be added.</summary>
+    public ReadOnlySpan<AddedField> Added => added.AsSpan(0, addedCount);
+
+    /// <summary>Begins with what was received.</summary>
+    public void Reset(byte[] bytes, int origin, FieldIndex index)
+    {
+        Bytes = bytes;
+        Origin = origin;
+        Index = index;
+        addedCount = 0;
+        var words = (index.Count + 63) >> 6;
+        if (words > dropped.Length) dropped = new ulong[BitOperations.RoundUpToPowerOf2((uint)words)];
+        else dropped.AsSpan().Clear();
+    }
+
+    /// <summary>The name of a received field, as it was written.</summary>
+    public ReadOnlySpan<byte> Name(int i)
+    {
+        ref readonly var field = ref Index[i];
+        return Bytes.AsSpan(Origin + field.NameStart, field.NameLength);
+    }
+
+    /// <summary>The value of a received field, without the white space around it.</summary>
+    public ReadOnlySpan<byte> Value(int i)
+    {
+        ref readonly var field = ref Index[i];
+        return Bytes.AsSpan(Origin + field.ValueStart, field.ValueLength);
+    }
+
+    /// <summary>The first received value of a field that is not dropped; empty when there is none.</summary>
+    public ReadOnlySpan<byte> First(KnownField known)
+    {
+        if (!Index.Has(known)) return default;
+        for (var i = 0; i < Index.Count; i++)
+        {
+            if (Index[i].Known == known) return Value(i);
+        }
+
+        return default;
+    }
+
+    /// <summary>Whether a received field is not passed on.</summary>
+    public bool IsDropped(int i) => (dropped[i >> 6] & (1UL << (i & 63))) != 0;
+
+    /// <summary>Does not pass on one received line.</summary>
+    public void Drop(int i) => dropped[i >> 6] |= 1UL << (i & 63);
+
+    /// <summary>Does not pass on a field, received or added.</summary>
+    public void Drop(KnownField known)
+    {
+        if (Index.Has(known))
+        {
+            for (var i = 0; i < Index.Count; i++)
+            {
+                if (Index[i].Known == known) Drop(i);
+            }
+        }
+
+        for (var i = addedCount - 1; i >= 0; i--)
+        {
+            if (added[i].Known == known) RemoveAdded(i);
+        }
+    }
+
+    /// <summary>Does not pass on a field by name, received or added.</summary>
+    public void Drop(KnownField known, ReadOnlySpan<byte> name)
+    {
+        if (known != KnownField.Other)
+        {
+            Drop(known);
+            return;
+        }
+
+        for (var i = 0; i < Index.Count; i++)
+        {
+            if (Index[i].Known == KnownField.Other && Ascii.EqualsIgnoreCase(Name(i), name)) Drop(i);
+        }
+
+        for (var i = addedCount - 1; i >= 0; i--)
+        {
+            if (added[i].Known == KnownField.Other && Ascii.EqualsIgnoreCase(added[i].Name.Span, name)) RemoveAdded(i);
+        }
+    }
+
+    /// <summary>Adds a line behind what is kept. Ranges must outlive the exchange's head.</summary>
+    public void Add(KnownField known, ByteRange name, ByteRange value)
+    {
+        if (addedCount == added.Length) Array.Resize(ref added, added.Length * 2);
+        added[addedCount++] = new AddedField(known, name, value);
+    }
+
+    /// <summary>Replaces every line of a field by one.</summary>
+    public void Set(KnownField known, ByteRange name, ByteRange value)
+    {
+        Drop(known, name.Span);
+        Add(known, name, value);
+    }
+
+    private void RemoveAdded(int i)
+    {
+        addedCount--;
+        added.AsSpan(i + 1, addedCount - i).CopyTo(added.AsSpan(i));
+    }
+}

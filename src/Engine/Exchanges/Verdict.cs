@@ -1,0 +1,38 @@
+// The three things a policy can say, and the only contracts a policy knows.
+
+namespace Weir.Engine.Exchanges;
+
+/// <summary>What a request policy says: go on, answer like this, or this is a fault.</summary>
+public readonly struct Verdict
+{
+    private Verdict(Answer? answer, Fault fault)
+    {
+        Answer = answer;
+        Fault = fault;
+    }
+
+    public static Verdict Continue => default;
+
+    /// <summary>The answer to give instead of going on.</summary>
+    public Answer? Answer { get; }
+
+    public Fault Fault { get; }
+
+    public bool IsContinue => Answer is null && Fault.IsNone;
+
+    public static implicit operator Verdict(Answer answer) => new(answer, Fault.None);
+
+    public static implicit operator Verdict(Fault fault) => new(null, fault);
+}
+
+/// <summary>Looks at a request, and may edit what is sent on. Shared by all loops: holds no state of an exchange.</summary>
+public interface IRequestPolicy
+{
+    Verdict Apply(Exchange exchange);
+}
+
+/// <summary>Edits a response before its head is sent. Shared by all loops: holds no state of an exchange.</summary>
+public interface IResponsePolicy
+{
+    void Apply(Exchange exchange);
+}

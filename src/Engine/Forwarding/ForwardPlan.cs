@@ -1,0 +1,40 @@
+// What a route says about forwarding, compiled: names resolved, defaults filled in. Immutable.
+
+using Weir.Engine.Upstreams;
+
+namespace Weir.Engine.Forwarding;
+
+/// <summary>Which Host the origin is sent.</summary>
+public enum HostMode : byte
+{
+    /// <summary>The client's.</summary>
+    Keep,
+
+    /// <summary>The endpoint's own authority.</summary>
+    Endpoint,
+
+    /// <summary>A fixed one: <see cref="ForwardPlan.FixedHost"/>.</summary>
+    Fixed,
+}
+
+/// <summary>How a route forwards.</summary>
+public sealed record ForwardPlan
+{
+    public required Upstream Upstream { get; init; }
+
+    public HostMode Host { get; init; }
+
+    public byte[] FixedHost { get; init; } = [];
+
+    /// <summary>Endpoints tried after the first where a connection cannot be made.</summary>
+    public int ConnectRetries { get; init; } = 2;
+
+    /// <summary>Non-idempotent requests go on fresh connections only.</summary>
+    public bool SafeReuse { get; init; }
+
+    /// <summary>Whether a change of protocol (WebSocket and others) is passed on.</summary>
+    public bool AllowsUpgrade { get; init; } = true;
+
+    /// <summary>Whether CONNECT is forwarded.</summary>
+    public bool AllowsConnect { get; init; }
+}

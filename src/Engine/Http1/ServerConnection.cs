@@ -1,0 +1,146 @@
+// A client's connection over HTTP/1.1, from accept to close. While it is idle it is this object, its transport, one waiter
+// and one suspended method, and nothing else. Bugs end here: this is the connection's outermost loop.
+
+using Weir.Engine.Exchanges;
+using Weir.Engine.Loops;
+using Weir.Engine.Transports;
+using Weir.Wire.Http1;
+
+namespace Weir.Engine.Http1;
+
+/// <summary>What handles an exchange: the pipeline, or the admin listener.</summary>
+public interface IExchangeHandler
+{
+    /// <summary>
+    /// Handles an exchange to its end. An exchange whose <see cref="Exchange.Fault"/> is set on entry was refused at the
+    /// edge and is only to be answered and recorded.
+    /// </summary>
+    LoopTask HandleAsync(Exchange exchange);
+}
+
+/// <summary>What a listener gives its connections: limits, times, who handles. Swapped whole by a new plan.</summary>
+public sealed record ServerSettings
+{
+    public HeadLimits HeadLimits { get; init; } = HeadLimits.Default;
+
+    public Timeouts Timeouts { get; init; } = new();
+
+    /// <summary>Requests a connection may carry; 0: no limit.</summary>
+    public long RequestsPerConnection { get; init; }
+
+    /// <summary>How old a connection may grow, in ms, before its next response ends it.</summary>
+    public long ConnectionAge { get; init; } = Timeouts.None;
+}
+
+/// <summary>One client connection. One loop.</summary>
+public sealed class ServerConnection
+{
+    private readonly ServerHost host;
+    private readonly Waiter idle;
+    private readonly long openedAt;
+    private long requests;
+    private ServerStream? serving;
+    private ConnectionEnds ends;
+
+    internal ServerConnection(Transport transport, ServerHost host)
+    {
+        Transport = transport;
+        this.host = host;
+        idle = new Waiter(transport.Loop);
+        openedAt = transport.Loop.Now;
+    }
+
+    internal ServerConnection? Previous { get; set; }
+
+    internal ServerConnection? Following { get; set; }
+
+    internal Transport Transport { get; }
+
+    internal HeadLimits HeadLimits => host.Settings.HeadLimits;
+
+    internal Timeouts Timeouts => host.Settings.Timeouts;
+
+    internal bool IsSecure => false;
+
+    internal ConnectionEnds Ends => ends.LocalPort != 0 || ends.ClientAddress is not null ? ends : ends = ReadEnds();
+
+    /// <summary>Whether the response under way is the connection's last.</summary>
+    internal bool IsLast =>
+        host.IsDraining
+        || (host.Settings.RequestsPerConnection > 0 && requests >= host.Settings.RequestsPerConnection)
+        || (host.Settings.ConnectionAge != Timeouts.None && Transport.Loop.Now - openedAt > host.Settings.ConnectionAge);
+
+    internal void CountRequest() => requests++;
+
+    /// <summary>Lets go of an idle connection; one that serves ends after its response.</summary>
+    internal void Drain() => idle.Cancel();
+
+    /// <summary>Ends what is still being served: draining has taken too long.</summary>
+    internal void Stop()
+    {
+        idle.Cancel();
+        serving?.Exchange.Interrupt(new Fault(FaultCause.Stopping, Side.Proxy, Stage.Relay));
+    }
+
+    internal async LoopTask RunAsync()
+    {
+        var next = Next.Close;
+        try
+        {
+            while (true)
+            {
+                if (!Transport.Readable.IsSet)
+                {
+                    if (host.IsDraining && requests > 0) break;
+                    var patience = requests == 0 ? Timeouts.Header : Timeouts.KeepAlive;
+                    if (await idle.FirstOf(Transport.Readable, Timeouts.After(Transport.Loop.Now, patience)) != Wake.First) break;
+                }
+
+                serving = host.Lease();
+                next = await serving.ServeAsync(this, host.Handler);
+                host.Return(serving);
+                serving = null;
+                if (next != Next.Idle) break;
+            }
+
+            if (next == Next.Linger) await LingerAsync();
+        }
+#pragma warning disable CA1031 // The connection's outermost loop: a bug ends this connection, is told, and harms no other.
+        catch (Exception bug)
+#pragma warning restore CA1031
+        {
+            host.Report(bug);
+        }
+        finally
+        {
+            Transport.Close(reset: next == Next.Reset);
+            idle.Release();
+            host.Closed(this);
+        }
+    }
+
+    // Closing with unread bytes would reset the connection and could destroy the answer on its way (RFC 9112 §9.6).
+    private async LoopTask LingerAsync()
+    {
+        const int MostBytes = 1 << 20;
+        Transport.ShutdownWrite();
+        var deadline = Transport.Loop.Now + 2_000;
+        var chunk = host.Buffers.TryLease(16384);
+        if (chunk is null) return;
+        try
+        {
+            for (var read = 0; read < MostBytes;)
+            {
+                var got = Transport.TryRead(chunk.Bytes);
+                if (got.Status == IoStatus.Some) read += got.Count;
+                else if (got.Status != IoStatus.WouldBlock || await idle.FirstOf(Transport.Readable, deadline) != Wake.First) return;
+            }
+        }
+        finally
+        {
+            host.Buffers.Return(chunk);
+        }
+    }
+
+    private ConnectionEnds ReadEnds() => new(Transport.Remote.Ip, Transport.Remote.Port, Transport.Local.Port);
+}

@@ -1,0 +1,338 @@
+// The client's side of exchanges over HTTP/1.1: the machine that is leased while a connection has something to do. It reads
+// a head, lets the exchange be handled, and sees whether the connection can go on. An idle connection holds none of this.
+
+using Weir.Engine.Exchanges;
+using Weir.Engine.Loops;
+using Weir.Engine.Memory;
+using Weir.Engine.Transports;
+using Weir.Wire.Bytes;
+using Weir.Wire.Fields;
+using Weir.Wire.Http1;
+using Weir.Wire.Targets;
+
+namespace Weir.Engine.Http1;
+
+/// <summary>What a connection has to do next.</summary>
+internal enum Next : byte
+{
+    /// <summary>Wait for the next request.</summary>
+    Idle,
+
+    /// <summary>Close, letting the client read what was sent.</summary>
+    Linger,
+
+    /// <summary>Close at once.</summary>
+    Close,
+
+    /// <summary>Break the connection, so that what was sent cannot look whole.</summary>
+    Reset,
+}
+
+/// <summary>Serves the exchanges of one connection, one after the other. Leased; reused; one loop.</summary>
+internal sealed class ServerStream : ClientStream
+{
+    // Pipelined requests served before others on the loop have their turn.
+    private const int RequestsPerTurn = 16;
+
+    // Of a request's body that nobody wanted, this much is read so that the connection can go on.
+    private const long MostDrained = 65536;
+
+    private readonly MessageReader reader;
+    private readonly MessageWriter writer;
+    private readonly RequestHead head = new();
+    private readonly Exchange exchange;
+    private Transport transport = null!;
+    private ServerConnection connection = null!;
+    private bool started;
+    private bool endAfterThis;
+    private bool aborted;
+    private bool tunnelled;
+    private bool sentContinue;
+
+    public ServerStream(Loop loop, BufferPool buffers)
+    {
+        reader = new MessageReader(buffers);
+        writer = new MessageWriter(buffers);
+        exchange = new Exchange(loop, buffers);
+    }
+
+    public override BodySource RequestBody => reader;
+
+    public override BodySink ResponseBody => writer;
+
+    public override Signal Gone => transport.Gone;
+
+    public override bool IsBroken => transport.IsBroken;
+
+    public override bool HasStarted => started;
+
+    internal ServerStream? NextFree { get; set; }
+
+    internal Exchange Exchange => exchange;
+
+    /// <summary>Serves what has arrived.</summary>
+    public async LoopTask<Next> ServeAsync(ServerConnection on, IExchangeHandler handler)
+    {
+        connection = on;
+        transport = on.Transport;
+        reader.Attach(transport);
+        writer.Attach(transport);
+        exchange.Flow.Disarm();
+        var next = Next.Close;
+        try
+        {
+            for (var served = 1; ; served++)
+            {
+                next = await ServeOneAsync(handler);
+                if (next != Next.Idle || !reader.HasBytes) break;
+                if (served % RequestsPerTurn == 0) await exchange.Flow.Yield();
+            }
+
+            return next;
+        }
+        finally
+        {
+            reader.Reset();
+            writer.Reset();
+        }
+    }
+
+    public override bool SendInterim(Response response)
+    {
+        if (exchange.Request.Version == HttpVersion.Http10) return true; // RFC 9110 §15.2: not to a 1.0 client.
+        sentContinue |= response.Status == 100;
+        var size = HeadFormat.Bound(response.Fields, response.Reason.Length + 32);
+        var room = writer.BeginHead(size);
+        if (room is null) return false;
+        var to = new SpanWriter(room.Free);
+        WriteStatusLine(ref to, response);
+        HeadFormat.WriteFields(ref to, response.Fields, default, isRequest: false);
+        to.Write("\r\n"u8);
+        room.End += to.Length;
+        return true;
+    }
+
+    public override bool StartResponse(Response response, Request request)
+    {
+        var size = HeadFormat.Bound(response.Fields, response.Reason.Length + 32);
+        var room = writer.BeginHead(size);
+        if (room is null) return false;
+        started = true;
+        if (!head.KeepAlive || connection.IsLast) endAfterThis = true;
+
+        // A body the client still means to send, and that nobody may read: it cannot be told from the next request.
+        if (!reader.IsAtEnd && request.ExpectsContinue && !sentContinue) endAfterThis = true;
+
+        var framing = BodyFraming.None;
+        if (response.HasBody)
+        {
+            if (response.BodyLength >= 0) framing = BodyFraming.Length;
+            else framing = request.Version == HttpVersion.Http10 ? BodyFraming.UntilClose : BodyFraming.Chunked;
+            if (framing == BodyFraming.UntilClose) endAfterThis = true;
+        }
+
+        var to = new SpanWriter(room.Free);
+        WriteStatusLine(ref to, response);
+        HeadFormat.WriteFields(ref to, response.Fields, default, isRequest: false);
+        if (framing == BodyFraming.Length) HeadFormat.WriteLength(ref to, response.Fields, response.BodyLength);
+        else if (framing == BodyFraming.Chunked) to.Write("Transfer-Encoding: chunked\r\n"u8);
+        else if (framing == BodyFraming.None && response.AnnouncedLength >= 0) HeadFormat.WriteLength(ref to, response.Fields, response.AnnouncedLength);
+
+        if (response.IsTunnel && response.Status == 101)
+        {
+            to.Write("Connection: upgrade\r\nUpgrade: "u8);
+            to.Write(response.UpgradeProtocol.Span);
+            to.Write("\r\n"u8);
+        }
+        else if (endAfterThis && !response.IsTunnel)
+        {
+            to.Write("Connection: close\r\n"u8);
+        }
+        else if (request.Version == HttpVersion.Http10 && !response.IsTunnel)
+        {
+            to.Write("Connection: keep-alive\r\n"u8);
+        }
+
+        to.Write("\r\n"u8);
+        room.End += to.Length;
+        writer.BeginBody(framing, response.BodyLength);
+        return true;
+    }
+
+    public override void BecomeTunnel()
+    {
+        tunnelled = true;
+        reader.BecomeRaw();
+        writer.BecomeRaw();
+    }
+
+    public override void EndAfterThis() => endAfterThis = true;
+
+    public override void Abort() => aborted = true;
+
+    private async LoopTask<Next> ServeOneAsync(IExchangeHandler handler)
+    {
+        var loop = exchange.Loop;
+        started = endAfterThis = aborted = tunnelled = sentContinue = false;
+        head.Clear();
+        var deadline = 0L;
+        var fault = Fault.None;
+        while (true)
+        {
+            var parsed = RequestParser.Parse(reader.HeadBytes, connection.HeadLimits, head, out var refused);
+            if (parsed == ParseStatus.Done) break;
+            if (parsed == ParseStatus.Bad)
+            {
+                fault = FaultOf(refused);
+                break;
+            }
+
+            var got = reader.FillHead(out var exhausted);
+            if (got == IoStatus.Some)
+            {
+                if (deadline != 0) continue;
+                deadline = Timeouts.After(loop.Now, connection.Timeouts.Header);
+                exchange.Begin(this, loop.Microseconds());
+                continue;
+            }
+
+            if (exhausted) fault = new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Head);
+            else if (got != IoStatus.WouldBlock)
+            {
+                // Between two requests a client may leave; within a head it breaks off.
+                if (deadline == 0 && !reader.HasBytes) return Next.Close;
+                fault = new Fault(FaultCause.Closed, Side.Client, Stage.Head);
+            }
+            else
+            {
+                if (!reader.HasBytes) return Next.Idle;
+                if (deadline == 0)
+                {
+                    deadline = Timeouts.After(loop.Now, connection.Timeouts.Header);
+                    exchange.Begin(this, loop.Microseconds());
+                }
+
+                var wake = await exchange.Flow.FirstOf(transport.Readable, deadline);
+                if (wake == Wake.First) continue;
+                fault = wake == Wake.Deadline ? new Fault(FaultCause.Timeout, Side.Client, Stage.Head) : new Fault(FaultCause.Stopping, Side.Proxy, Stage.Head);
+            }
+
+            break;
+        }
+
+        if (deadline == 0) exchange.Begin(this, loop.Microseconds());
+        connection.CountRequest();
+        exchange.Moments.HeadRead = loop.Microseconds();
+        exchange.Ends = connection.Ends;
+        FillRequest(fault.IsNone);
+        if (!fault.IsNone)
+        {
+            exchange.Fault = fault;
+            endAfterThis = true;
+        }
+
+        await handler.HandleAsync(exchange);
+        var next = await ConcludeAsync(fault);
+        exchange.End();
+        reader.EndMessage();
+        return next;
+    }
+
+    // The exchange is over: whether another one can follow on this connection.
+    private async LoopTask<Next> ConcludeAsync(Fault fault)
+    {
+        if (aborted || writer.IsBroken || !writer.IsFinished) return writer.EndsByClose && started ? Next.Reset : Next.Close;
+        if (tunnelled) return Next.Close;
+        if (!fault.IsNone) return Next.Linger;
+        if (endAfterThis) return reader.IsAtEnd && !reader.HasBytes ? Next.Close : Next.Linger;
+        if (reader.IsAtEnd) return Next.Idle;
+
+        // A short rest of an unwanted body is read, so that the connection lives on.
+        var drained = 0L;
+        while (drained <= MostDrained)
+        {
+            var status = reader.TryRead(out var piece);
+            if (status == BodyStatus.End) return Next.Idle;
+            if (status == BodyStatus.Broken) return Next.Close;
+            if (status == BodyStatus.Piece)
+            {
+                drained += piece.Length;
+                reader.Advance(piece.Length);
+                continue;
+            }
+
+            if (await exchange.Flow.FirstOf(reader.Ready, Timeouts.After(exchange.Loop.Now, 5_000)) != Wake.First) return Next.Linger;
+        }
+
+        return Next.Linger;
+    }
+
+    private void FillRequest(bool whole)
+    {
+        var request = exchange.Request;
+        var (block, start) = reader.HasBytes ? reader.HeadBlock : ([], 0);
+        ByteRange Range(Slice slice) => new(block, start + slice.Start, slice.Length);
+
+        request.Fields.Reset(block, start, head.Fields);
+        request.Version = head.MinorVersion == 0 ? HttpVersion.Http10 : HttpVersion.Http11;
+        request.KnownMethod = head.KnownMethod;
+        request.Method = Range(head.Method);
+        request.Target = Range(head.Target);
+        request.Form = head.Form;
+        request.Authority = Range(head.Authority);
+        request.Port = head.Port;
+        request.IsSecure = connection.IsSecure;
+        if (!whole)
+        {
+            reader.BeginBody(0, BodyFraming.None, 0);
+            return;
+        }
+
+        request.Path = head.Path.IsEmpty && head.Form == TargetForm.Absolute && head.KnownMethod != KnownMethod.Options ? ByteRange.Of(Slash) : Range(head.Path);
+        request.Query = Range(head.Query);
+        request.HasQuery = head.HasQuery;
+        request.ForwardedPath = request.Path;
+        request.ForwardedQuery = request.Query;
+        request.HasForwardedQuery = request.HasQuery;
+        request.HasBody = head.Framing == BodyFraming.Chunked || (head.Framing == BodyFraming.Length && head.ContentLength > 0);
+        request.BodyLength = head.Framing == BodyFraming.Chunked ? -1 : head.ContentLength;
+        request.ExpectsContinue = head.ExpectsContinue;
+        request.AcceptsTrailers = head.AcceptsTrailers;
+        request.WantsUpgrade = head.HasUpgrade;
+        if (head.HasUpgrade)
+        {
+            var upgrade = head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
+            request.UpgradeProtocol = Range(new Slice(upgrade.ValueStart, upgrade.ValueLength));
+        }
+
+        request.Host = Range(head.Host);
+        if (exchange.Scratch.TryTake(head.Host.Length, out var room, out var host))
+        {
+            request.Host = host.Slice(0, HostName.Normalize(head.Host.Of(reader.HeadBytes), room));
+        }
+
+        HeadFormat.DropHopByHop(request.Fields);
+        reader.BeginBody(head.Length, head.Framing, head.ContentLength);
+    }
+
+    private static readonly byte[] Slash = "/"u8.ToArray();
+
+    private static void WriteStatusLine(ref SpanWriter to, Response response)
+    {
+        to.Write("HTTP/1.1 "u8);
+        to.WriteDecimal(response.Status);
+        to.Write((byte)' ');
+        to.Write(response.Reason.IsEmpty ? Reasons.Of(response.Status) : response.Reason.Span);
+        to.Write("\r\n"u8);
+    }
+
+    private static Fault FaultOf(HeadFault refused) => new(refused switch
+    {
+        HeadFault.UnsupportedVersion => FaultCause.UnsupportedVersion,
+        HeadFault.TargetTooLong => FaultCause.TargetTooLong,
+        HeadFault.HeadTooLarge or HeadFault.TooManyFields => FaultCause.HeadTooLarge,
+        HeadFault.UnknownCoding => FaultCause.UnknownCoding,
+        HeadFault.UnknownExpectation => FaultCause.UnknownExpectation,
+        _ => FaultCause.Malformed,
+    }, Side.Client, Stage.Head);
+}

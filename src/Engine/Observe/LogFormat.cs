@@ -1,0 +1,319 @@
+// An access record as bytes: a JSON line, or a line made by the operator's format. What peers sent is escaped, so that a
+// record is always one line and always valid.
+
+using System.Buffers.Text;
+using System.Text;
+using Weir.Engine.Exchanges;
+using Weir.Wire.Bytes;
+using Weir.Wire.Fields;
+
+namespace Weir.Engine.Observe;
+
+/// <summary>What a record can tell.</summary>
+public enum LogField : byte
+{
+    Text,
+    Time,
+    ClientIp,
+    ClientPort,
+    Method,
+    Uri,
+    Protocol,
+    Host,
+    Status,
+    BytesIn,
+    BytesOut,
+    Duration,
+    HeadTime,
+    ConnectTime,
+    WaitTime,
+    RelayTime,
+    Site,
+    Route,
+    Upstream,
+    Endpoint,
+    Retries,
+    Ending,
+    RequestId,
+    Traceparent,
+    Referer,
+    UserAgent,
+}
+
+/// <summary>A compiled format. Immutable; any loop.</summary>
+public sealed class LogFormat
+{
+    /// <summary>One item: fixed text, or a field.</summary>
+    public readonly record struct Item(LogField Field, byte[] Text);
+
+    /// <summary>Names of fields in formats, and of members in JSON.</summary>
+    public static readonly (string Name, LogField Field, string Meaning)[] Names =
+    [
+        ("time", LogField.Time, "when the request began, UTC, ISO 8601 with milliseconds"),
+        ("client_ip", LogField.ClientIp, "the client's address, as trusted proxies tell it"),
+        ("client_port", LogField.ClientPort, "the port of the connection's peer"),
+        ("method", LogField.Method, "the method"),
+        ("uri", LogField.Uri, "the target as the client wrote it"),
+        ("protocol", LogField.Protocol, "HTTP/1.0 or HTTP/1.1"),
+        ("host", LogField.Host, "host and port as the client wrote them"),
+        ("status", LogField.Status, "the status that was answered; 0: none"),
+        ("bytes_in", LogField.BytesIn, "bytes of the request's body that were passed on"),
+        ("bytes_out", LogField.BytesOut, "bytes of the response's body that were passed on"),
+        ("duration_us", LogField.Duration, "from the first byte of the request to the end, in microseconds"),
+        ("head_us", LogField.HeadTime, "receiving the request's head"),
+        ("connect_us", LogField.ConnectTime, "routing, and finding or making a connection to the origin"),
+        ("wait_us", LogField.WaitTime, "from there to the response's head"),
+        ("relay_us", LogField.RelayTime, "passing the response on"),
+        ("site", LogField.Site, "the site that served it"),
+        ("route", LogField.Route, "the route, as file:line"),
+        ("upstream", LogField.Upstream, "the upstream"),
+        ("endpoint", LogField.Endpoint, "the endpoint asked last"),
+        ("retries", LogField.Retries, "further endpoints that were tried"),
+        ("ending", LogField.Ending, "two letters: who ended it, and when"),
+        ("request_id", LogField.RequestId, "the request's id"),
+        ("traceparent", LogField.Traceparent, "the W3C trace context it came with"),
+        ("referer", LogField.Referer, "the Referer field"),
+        ("user_agent", LogField.UserAgent, "the User-Agent field"),
+    ];
+
+    // A record is cut where it would grow longer; what peers send is bounded per field.
+    private const int MostPerField = 2048;
+    private const int MostRecord = 24 * 1024;
+
+    private readonly Item[] items;
+    private readonly bool isJson;
+
+    public LogFormat(Item[] items, bool isJson)
+    {
+        this.items = items;
+        this.isJson = isJson;
+    }
+
+    /// <summary>One JSON object a line, with every field that has a value.</summary>
+    public static LogFormat Json { get; } = new([.. Names.Select(n => new Item(n.Field, Encoding.ASCII.GetBytes($"\"{n.Name}\":")))], isJson: true);
+
+    /// <summary>The combined format known from web servers.</summary>
+    public static string Combined => "{client_ip} - - [{time}] \"{method} {uri} {protocol}\" {status} {bytes_out} \"{referer}\" \"{user_agent}\"";
+
+    /// <summary>Compiles a format such as <see cref="Combined"/>; null, with the name, where one is not known.</summary>
+    public static LogFormat? TryCompile(string format, out string unknown)
+    {
+        var items = new List<Item>();
+        var at = 0;
+        unknown = "";
+        while (at < format.Length)
+        {
+            var open = format.IndexOf('{', at);
+            var close = open < 0 ? -1 : format.IndexOf('}', open);
+            if (close < 0)
+            {
+                items.Add(new Item(LogField.Text, Encoding.UTF8.GetBytes(format[at..])));
+                break;
+            }
+
+            if (open > at) items.Add(new Item(LogField.Text, Encoding.UTF8.GetBytes(format[at..open])));
+            var name = format[(open + 1)..close];
+            var index = Array.FindIndex(Names, n => n.Name == name);
+            if (index < 0)
+            {
+                unknown = name;
+                return null;
+            }
+
+            items.Add(new Item(Names[index].Field, []));
+            at = close + 1;
+        }
+
+        return new LogFormat([.. items], isJson: false);
+    }
+
+    /// <summary>Writes a record, with its line end, into the ring.</summary>
+    public void Write(Exchange exchange, LogRing ring)
+    {
+        var room = ring.Reserve(MostRecord);
+        if (room.IsEmpty) return;
+        var to = new SpanWriter(room);
+        var any = false;
+        if (isJson) to.Write((byte)'{');
+        foreach (ref readonly var item in items.AsSpan())
+        {
+            if (to.Free.Length < MostPerField * 6 + 256) break;
+            if (item.Field == LogField.Text)
+            {
+                to.Write(item.Text);
+                continue;
+            }
+
+            if (isJson)
+            {
+                if (!HasValue(item.Field, exchange)) continue;
+                if (any) to.Write((byte)',');
+                to.Write(item.Text);
+                any = true;
+            }
+
+            WriteField(item.Field, exchange, ref to);
+        }
+
+        if (isJson) to.Write((byte)'}');
+        to.Write((byte)'\n');
+        ring.Commit(to.Length);
+    }
+
+    private static bool HasValue(LogField field, Exchange exchange) => field switch
+    {
+        LogField.Referer => exchange.Request.Fields.Index.Has(KnownField.Referer),
+        LogField.UserAgent => exchange.Request.Fields.Index.Has(KnownField.UserAgent),
+        LogField.Traceparent => exchange.Request.Fields.Index.Has(KnownField.Traceparent),
+        LogField.RequestId => !exchange.RequestId.IsEmpty,
+        LogField.Site => exchange.Place.Site is not null,
+        LogField.Route => exchange.Place.Route is not null,
+        LogField.Upstream => exchange.Place.Upstream is not null,
+        LogField.Endpoint => exchange.Place.Endpoint is not null,
+        LogField.ConnectTime => exchange.Moments.Connected != 0,
+        LogField.WaitTime => exchange.Moments.Answered != 0,
+        _ => true,
+    };
+
+    private void WriteField(LogField field, Exchange exchange, ref SpanWriter to)
+    {
+        var request = exchange.Request;
+        var moments = exchange.Moments;
+        switch (field)
+        {
+            case LogField.Time:
+                Quote(ref to);
+                LogTime.Write(exchange, ref to);
+                Quote(ref to);
+                break;
+            case LogField.ClientIp:
+                Quote(ref to);
+                if (exchange.ClientAddress is null) to.Write("unix"u8);
+                else Template.WriteAddress(exchange.ClientAddress, ref to);
+                Quote(ref to);
+                break;
+            case LogField.ClientPort:
+                to.WriteDecimal(exchange.Ends.ClientPort);
+                break;
+            case LogField.Method:
+                WriteText(request.Method.Span, ref to);
+                break;
+            case LogField.Uri:
+                WriteText(request.Target.Span, ref to);
+                break;
+            case LogField.Protocol:
+                WriteText(request.Version == HttpVersion.Http10 ? "HTTP/1.0"u8 : "HTTP/1.1"u8, ref to);
+                break;
+            case LogField.Host:
+                WriteText(request.Authority.Span, ref to);
+                break;
+            case LogField.Status:
+                to.WriteDecimal(exchange.Client.HasStarted ? exchange.Response.Status : 0);
+                break;
+            case LogField.BytesIn:
+                to.WriteDecimal(exchange.BytesIn);
+                break;
+            case LogField.BytesOut:
+                to.WriteDecimal(exchange.BytesOut);
+                break;
+            case LogField.Duration:
+                to.WriteDecimal(moments.Ended - moments.Begun);
+                break;
+            case LogField.HeadTime:
+                to.WriteDecimal(moments.HeadRead - moments.Begun);
+                break;
+            case LogField.ConnectTime:
+                to.WriteDecimal(Math.Max(0, moments.Connected - moments.HeadRead));
+                break;
+            case LogField.WaitTime:
+                to.WriteDecimal(Math.Max(0, moments.Answered - moments.Connected));
+                break;
+            case LogField.RelayTime:
+                to.WriteDecimal(moments.Ended - Math.Max(moments.Answered, moments.HeadRead));
+                break;
+            case LogField.Site:
+                WriteText(exchange.Place.Site, ref to);
+                break;
+            case LogField.Route:
+                WriteText(exchange.Place.Route, ref to);
+                break;
+            case LogField.Upstream:
+                WriteText(exchange.Place.Upstream, ref to);
+                break;
+            case LogField.Endpoint:
+                WriteText(exchange.Place.Endpoint, ref to);
+                break;
+            case LogField.Retries:
+                to.WriteDecimal(exchange.Retries);
+                break;
+            case LogField.Ending:
+                var ending = Ending.Of(exchange.Fault);
+                Quote(ref to);
+                to.Write((byte)ending.Who);
+                to.Write((byte)ending.When);
+                Quote(ref to);
+                break;
+            case LogField.RequestId:
+                WriteText(exchange.RequestId.Span, ref to);
+                break;
+            case LogField.Traceparent:
+                WriteText(request.Fields.First(KnownField.Traceparent), ref to);
+                break;
+            case LogField.Referer:
+                WriteText(request.Fields.First(KnownField.Referer), ref to);
+                break;
+            case LogField.UserAgent:
+                WriteText(request.Fields.First(KnownField.UserAgent), ref to);
+                break;
+        }
+    }
+
+    private void Quote(ref SpanWriter to)
+    {
+        if (isJson) to.Write((byte)'"');
+    }
+
+    private void WriteText(string? text, ref SpanWriter to)
+    {
+        Span<byte> bytes = stackalloc byte[512];
+        var length = text is null ? 0 : Encoding.UTF8.GetBytes(text.AsSpan(0, Math.Min(text.Length, 128)), bytes);
+        WriteText(bytes[..length], ref to);
+    }
+
+    // Quotes, backslashes, controls and bytes beyond ASCII are escaped; JSON has no other bytes, so Latin-1 serves.
+    private void WriteText(scoped ReadOnlySpan<byte> text, ref SpanWriter to)
+    {
+        Quote(ref to);
+        if (text.Length > MostPerField) text = text[..MostPerField];
+        if (text.IsEmpty && !isJson) to.Write((byte)'-');
+        while (!text.IsEmpty)
+        {
+            var plain = text.IndexOfAnyExceptInRange((byte)0x20, (byte)0x7E);
+            var special = text.IndexOfAny((byte)'"', (byte)'\\');
+            var stop = plain < 0 ? special : special < 0 ? plain : Math.Min(plain, special);
+            if (stop < 0)
+            {
+                to.Write(text);
+                break;
+            }
+
+            to.Write(text[..stop]);
+            var b = text[stop];
+            if (b is (byte)'"' or (byte)'\\')
+            {
+                to.Write((byte)'\\');
+                to.Write(b);
+            }
+            else
+            {
+                to.Write(isJson ? "\\u00"u8 : "\\x"u8);
+                Utf8Formatter.TryFormat(b, to.Free, out var written, new System.Buffers.StandardFormat('x', 2));
+                to.Advance(written);
+            }
+
+            text = text[(stop + 1)..];
+        }
+
+        Quote(ref to);
+    }
+}

@@ -1,0 +1,138 @@
+// Where log lines go: a file that can be reopened, standard output, or syslog. A target that fails drops lines, counts
+// them, and is tried again; it never stops traffic. The writer thread's own.
+
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Weir.Engine.Observe;
+
+/// <summary>Takes lines.</summary>
+public abstract class LogTarget
+{
+    private readonly byte[] batch = new byte[65536];
+    private int filled;
+
+    /// <summary>Lines lost because the target failed. Any thread.</summary>
+    public long Lost { get; protected set; }
+
+    /// <summary>What went wrong last; null: nothing.</summary>
+    public string? Trouble { get; protected set; }
+
+    /// <summary>Gathers a line.</summary>
+    public void Append(ReadOnlyMemory<byte> line)
+    {
+        if (line.Length > batch.Length - filled) Flush();
+        line.Span.CopyTo(batch.AsSpan(filled));
+        filled += line.Length;
+    }
+
+    /// <summary>Writes what was gathered.</summary>
+    public void Flush()
+    {
+        if (filled == 0) return;
+        var lines = batch.AsSpan(0, filled);
+        filled = 0;
+        try
+        {
+            Write(lines);
+            Trouble = null;
+        }
+        catch (Exception trouble) when (trouble is IOException or UnauthorizedAccessException or SocketException)
+        {
+            Lost += lines.Count((byte)'\n');
+            Trouble = trouble.Message;
+            Reopen();
+        }
+    }
+
+    /// <summary>Lets go of the target, so that the next write opens it anew.</summary>
+    public abstract void Reopen();
+
+    protected abstract void Write(ReadOnlySpan<byte> lines);
+}
+
+/// <summary>A file that is appended to.</summary>
+public sealed class FileTarget(string path) : LogTarget
+{
+    private FileStream? file;
+
+    public override void Reopen()
+    {
+        try
+        {
+            file?.Dispose();
+        }
+        catch (IOException)
+        {
+            // What was buffered is lost; it is counted by whoever wrote it.
+        }
+
+        file = null;
+    }
+
+    protected override void Write(ReadOnlySpan<byte> lines)
+    {
+        file ??= new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        file.Write(lines);
+    }
+}
+
+/// <summary>A stream that is always there, such as standard output.</summary>
+public sealed class StreamTarget(Stream stream) : LogTarget
+{
+    public override void Reopen()
+    {
+    }
+
+    protected override void Write(ReadOnlySpan<byte> lines)
+    {
+        stream.Write(lines);
+        stream.Flush();
+    }
+}
+
+/// <summary>Syslog, RFC 5424, over a Unix datagram socket ("unix:/dev/log") or UDP ("host:port").</summary>
+public sealed class SyslogTarget(string address, string program) : LogTarget
+{
+    private const int LocalInfo = (16 * 8) + 6;
+
+    private readonly byte[] prefix = Encoding.ASCII.GetBytes($"<{LocalInfo}>1 - - {program} - access - ");
+    private readonly byte[] message = new byte[32 * 1024];
+    private Socket? socket;
+
+    public override void Reopen()
+    {
+        socket?.Dispose();
+        socket = null;
+    }
+
+    protected override void Write(ReadOnlySpan<byte> lines)
+    {
+        socket ??= Connect();
+        prefix.CopyTo(message, 0);
+        foreach (var range in lines.Split((byte)'\n'))
+        {
+            var line = lines[range];
+            if (line.IsEmpty) continue;
+            line = line[..Math.Min(line.Length, message.Length - prefix.Length)];
+            line.CopyTo(message.AsSpan(prefix.Length));
+            socket.Send(message.AsSpan(0, prefix.Length + line.Length));
+        }
+    }
+
+    private Socket Connect()
+    {
+        if (address.StartsWith("unix:", StringComparison.Ordinal))
+        {
+            var local = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
+            local.Connect(new UnixDomainSocketEndPoint(address[5..]));
+            return local;
+        }
+
+        var end = IPEndPoint.Parse(address);
+        var udp = new Socket(end.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
+        udp.Connect(end);
+        return udp;
+    }
+}

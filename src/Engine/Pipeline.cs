@@ -1,0 +1,141 @@
+// The way of a request, as one method of named steps. The order is the product's decision; an operator chooses what stands
+// in a stage, never the order.
+//
+//   identify → route → rewrite → answer or forward → rewrite the response → deliver → record
+//
+// A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
+// stream, so that a short answer never looks whole.
+
+using Weir.Engine.Answers;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Http1;
+using Weir.Engine.Listeners;
+using Weir.Engine.Loops;
+using Weir.Engine.Observe;
+using Weir.Wire.Http1;
+using Weir.Wire.Targets;
+
+namespace Weir.Engine;
+
+/// <summary>Handles the exchanges of one listener on one loop.</summary>
+public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchangeHandler
+{
+    /// <summary>The part of the plan that this listener executes; a new plan puts its own here, on the loop.</summary>
+    public ListenerPlan Listener { get; set; } = null!;
+
+    public Plan Plan { get; set; } = null!;
+
+    public async LoopTask HandleAsync(Exchange exchange)
+    {
+        SitePlan? site = null;
+        RoutePlan? route = null;
+        records.Begin();
+
+        ClientIdentity.Find(exchange, Plan.TrustedProxies);
+        var fault = exchange.Fault;
+        if (fault.IsNone) fault = Route(exchange, out site, out route);
+        var verdict = fault.IsNone ? Apply(route!.Rewrite, exchange) : fault;
+        fault = verdict.Fault;
+
+        if (fault.IsNone && (verdict.Answer ?? route!.Answer) is { } answer) fault = await answer.PrepareAsync(exchange);
+        else if (fault.IsNone) fault = await forwarder.FetchAsync(exchange, route!.Forward!);
+
+        if (fault.IsNone) fault = await DeliverAsync(exchange);
+        await Forwarder.FinishAsync(exchange);
+        if (!fault.IsNone) await FailAsync(exchange, fault, site, route);
+        Record(exchange, site);
+    }
+
+    // Host → site, path and conditions → route. Only here is a path judged safe.
+    private Fault Route(Exchange exchange, out SitePlan? site, out RoutePlan? route)
+    {
+        var request = exchange.Request;
+        route = null;
+        site = Listener.Hosts.Find(request.Host.Span);
+        if (site is null) return new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy);
+        exchange.Place.Site = site.Name;
+        exchange.Place.SiteState = site.Record;
+        if (!request.Path.IsEmpty && !MatchPath(exchange)) return new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy);
+        if (Plan.Hops.HasBeenHere(request)) return new Fault(FaultCause.Loop, Side.Client, Stage.Policy);
+        route = site.Routes.Find(exchange);
+        if (route is null) return new Fault(request.KnownMethod == KnownMethod.Connect ? FaultCause.UnknownMethod : FaultCause.NoRoute, Side.Client, Stage.Policy);
+        if (request.KnownMethod == KnownMethod.Connect && route.Forward is not { AllowsConnect: true }) return new Fault(FaultCause.UnknownMethod, Side.Client, Stage.Policy);
+        if (request.WantsUpgrade && (request.HasBody || route.Forward is not { AllowsUpgrade: true })) request.WantsUpgrade = false;
+        if (request.BodyLength > route.BodyLimit) return new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Policy);
+
+        exchange.Place.Route = route.Name;
+        exchange.Place.Upstream = route.Forward?.Upstream.Name;
+        exchange.Place.UpstreamState = route.Forward?.Upstream;
+        exchange.Timeouts = route.Timeouts;
+        exchange.TotalDeadline = Timeouts.After(exchange.Loop.Now, route.Timeouts.Total);
+        exchange.BodyLimit = route.BodyLimit;
+        exchange.MinRate = route.MinRate;
+        exchange.MinRateGrace = route.MinRateGrace;
+        exchange.AnswersHalfClosed = route.AnswersHalfClosed;
+        exchange.ResponsePolicies = route.RewriteResponse;
+        return Fault.None;
+    }
+
+    private Verdict Apply(IRequestPolicy[] stage, Exchange exchange)
+    {
+        if (!Hops.CountDown(exchange)) return LastHopAnswer.Instance;
+        foreach (var policy in stage)
+        {
+            var verdict = policy.Apply(exchange);
+            if (!verdict.IsContinue) return verdict;
+        }
+
+        return Verdict.Continue;
+    }
+
+    private static async LoopTask<Fault> DeliverAsync(Exchange exchange)
+    {
+        foreach (var policy in exchange.ResponsePolicies) policy.Apply(exchange);
+        var client = exchange.Client;
+        if (!client.StartResponse(exchange.Response, exchange.Request)) return new Fault(FaultCause.HeadTooLarge, Side.Origin, Stage.Relay);
+        if (!exchange.Response.IsTunnel) return await Relay.SendResponseAsync(exchange, exchange.ResponseSource!, client.ResponseBody);
+        client.BecomeTunnel();
+        exchange.Origin!.BecomeTunnel();
+        return await Tunnel.RunAsync(exchange);
+    }
+
+    private static async LoopTask FailAsync(Exchange exchange, Fault fault, SitePlan? site, RoutePlan? route)
+    {
+        exchange.Fault = fault;
+        var client = exchange.Client;
+        if (client.HasStarted || fault.Status == 0)
+        {
+            client.Abort();
+            return;
+        }
+
+        if (fault.ClosesClient) client.EndAfterThis();
+        (route?.ErrorPages ?? site?.ErrorPages ?? ErrorPages.None).Answer(exchange, fault.Status);
+        if (!client.StartResponse(exchange.Response, exchange.Request)
+            || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, client.ResponseBody)).IsNone)
+        {
+            client.Abort();
+        }
+    }
+
+    private void Record(Exchange exchange, SitePlan? site)
+    {
+        exchange.Moments.Ended = exchange.Loop.Microseconds();
+        records.End(exchange, site?.AccessLog);
+    }
+
+    private static bool MatchPath(Exchange exchange)
+    {
+        var request = exchange.Request;
+        var raw = request.Path.Span;
+        if (!exchange.Scratch.TryTake(raw.Length + 1, out var room, out var range)) return false;
+        var verdict = TargetPath.Normalize(raw, room, out var length);
+        if (verdict == PathVerdict.Unsafe) return false;
+        request.MatchedPath = exchange.Scratch.Trim(range, length);
+        if (verdict == PathVerdict.Plain) return true;
+        if (!exchange.Scratch.TryTake(raw.Length + 1, out room, out range)) return false;
+        request.ForwardedPath = exchange.Scratch.Trim(range, TargetPath.Resolve(raw, room));
+        return true;
+    }
+}

@@ -1,0 +1,104 @@
+// What the engine executes: compiled from a configuration, immutable, every name resolved, swapped whole. Live things
+// (upstreams, endpoints, sites' records) are keyed by identity, outlive plans, and are only referred to here.
+
+using System.Net;
+using Weir.Engine.Answers;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Http1;
+using Weir.Engine.Observe;
+using Weir.Engine.Routing;
+using Weir.Engine.Transports;
+using Weir.Engine.Upstreams;
+
+namespace Weir.Engine;
+
+/// <summary>A whole plan.</summary>
+public sealed record Plan
+{
+    public required ListenerPlan[] Listeners { get; init; }
+
+    /// <summary>Every upstream that some route of the plan forwards to.</summary>
+    public required Upstream[] Upstreams { get; init; }
+
+    /// <summary>Client connections at once, over all loops.</summary>
+    public int MostConnections { get; init; } = 100_000;
+
+    /// <summary>Client connections at once from one address; 0: no limit.</summary>
+    public int MostConnectionsPerClient { get; init; }
+
+    /// <summary>Bytes in buffers at once, over all loops.</summary>
+    public long MemoryLimit { get; init; } = 1L << 30;
+
+    /// <summary>Who may say on whose behalf it speaks.</summary>
+    public IPNetwork[] TrustedProxies { get; init; } = [];
+
+    /// <summary>The name of this hop, for Via and for recognising loops.</summary>
+    public required Hops Hops { get; init; }
+}
+
+/// <summary>One address and what is served on it.</summary>
+public sealed record ListenerPlan
+{
+    /// <summary>The address as written: what adopts the listener over reloads.</summary>
+    public required string Name { get; init; }
+
+    public required NetworkAddress Address { get; init; }
+
+    /// <summary>Another program may listen on the same port.</summary>
+    public bool SharesPort { get; init; }
+
+    public int Backlog { get; init; } = 4096;
+
+    public ServerSettings Settings { get; init; } = new();
+
+    public required HostTable<SitePlan> Hosts { get; init; }
+}
+
+/// <summary>One site.</summary>
+public sealed record SitePlan
+{
+    /// <summary>The first host, or "default": the label of its metrics.</summary>
+    public required string Name { get; init; }
+
+    public required RouteTable<RoutePlan> Routes { get; init; }
+
+    public ErrorPages ErrorPages { get; init; } = ErrorPages.None;
+
+    /// <summary>Where its records go; null: nowhere.</summary>
+    public AccessLog? AccessLog { get; init; }
+
+    /// <summary>Its live counters.</summary>
+    public SiteRecord? Record { get; init; }
+}
+
+/// <summary>One route: stages with what the operator put into them, and what answers.</summary>
+public sealed record RoutePlan
+{
+    /// <summary>Where it is written, as "file:line": its name in logs and explanations.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Stage Rewrite, on the request.</summary>
+    public IRequestPolicy[] Rewrite { get; init; } = [];
+
+    /// <summary>Stage Rewrite, on the response.</summary>
+    public IResponsePolicy[] RewriteResponse { get; init; } = [];
+
+    /// <summary>Forwards; else <see cref="Answer"/> answers.</summary>
+    public ForwardPlan? Forward { get; init; }
+
+    public Answer? Answer { get; init; }
+
+    public Timeouts Timeouts { get; init; } = new();
+
+    public long BodyLimit { get; init; } = long.MaxValue;
+
+    public long MinRate { get; init; }
+
+    public long MinRateGrace { get; init; } = 10_000;
+
+    /// <summary>A client that ended its direction is still answered.</summary>
+    public bool AnswersHalfClosed { get; init; }
+
+    public ErrorPages ErrorPages { get; init; } = ErrorPages.None;
+}

@@ -1,0 +1,136 @@
+// The data plane as a whole: loops with their workers, and the plan they execute. It never sees configuration text, and it
+// touches nothing that belongs to the process.
+//
+//   new ProxyEngine(ground, errors) → TryExecute(plan) → Start → TryExecute(next plan) … → Drain → Stop
+
+using Weir.Engine.Listeners;
+using Weir.Engine.Memory;
+using Weir.Engine.Observe;
+using Weir.Engine.Transports;
+using Weir.Engine.Upstreams;
+
+namespace Weir.Engine;
+
+/// <summary>The engine. One thread at a time calls it; the loops do the work.</summary>
+public sealed class ProxyEngine
+{
+    private readonly Ground ground;
+    private readonly ErrorLog errors;
+    private readonly MemoryBudget budget = new(1L << 30);
+    private readonly Dictionary<string, ListenSocket[]> sockets = [];
+    private readonly Worker[] workers;
+    private Plan? plan;
+
+    public ProxyEngine(Ground ground, ErrorLog errors)
+    {
+        this.ground = ground;
+        this.errors = errors;
+        workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, errors))];
+    }
+
+    /// <summary>The plan in force; null before the first.</summary>
+    public Plan? Plan => plan;
+
+    public IReadOnlyList<Worker> Workers => workers;
+
+    public Occupancy Occupancy { get; } = new();
+
+    public MemoryBudget Memory => budget;
+
+    /// <summary>Where each listener of the plan listens: a port 0 has become the one that was chosen.</summary>
+    public IEnumerable<(ListenerPlan Listener, NetworkAddress Address)> Addresses => plan!.Listeners.Select(l => (l, sockets[l.Name][0].Address));
+
+    /// <summary>Makes a plan the one in force: whole, or not at all.</summary>
+    /// <param name="next">The plan.</param>
+    /// <param name="trouble">What could not be bound.</param>
+    public bool TryExecute(Plan next, out List<string> trouble)
+    {
+        trouble = [];
+        var fresh = new Dictionary<string, ListenSocket[]>();
+        foreach (var listener in next.Listeners)
+        {
+            if (sockets.ContainsKey(listener.Name)) continue;
+            if (ground.Bind(listener, out var why) is { } bound) fresh[listener.Name] = bound;
+            else trouble.Add($"cannot listen on {listener.Name}: {why}");
+        }
+
+        if (trouble.Count > 0)
+        {
+            foreach (var bound in fresh.Values) CloseAll(bound);
+            return false;
+        }
+
+        var gone = sockets.Keys.Except(next.Listeners.Select(l => l.Name)).ToArray();
+        foreach (var (name, bound) in fresh) sockets[name] = bound;
+        Occupancy.Most = next.MostConnections;
+        Occupancy.MostPerClient = next.MostConnectionsPerClient;
+        budget.Limit = next.MemoryLimit;
+        var left = plan is null ? [] : Endpoints(plan).Except(Endpoints(next)).ToArray();
+        plan = next;
+        var now = new Dictionary<string, ListenSocket[]>(sockets);
+        foreach (var worker in workers)
+        {
+            worker.Loop.Post(() =>
+            {
+                worker.Execute(next, now);
+                worker.Forget(left);
+            });
+        }
+
+        // A listening socket is closed last, when no loop watches it any more.
+        foreach (var name in gone)
+        {
+            sockets.Remove(name, out var old);
+            AfterAll(() => CloseAll(old!));
+        }
+
+        return true;
+    }
+
+    /// <summary>Starts the loops.</summary>
+    public void Start()
+    {
+        foreach (var worker in workers) worker.Loop.Post(worker.Begin);
+        ground.Start();
+    }
+
+    /// <summary>Lets what is under way come to its end; nothing new is begun on idle connections.</summary>
+    /// <param name="keepAccepting">Still takes connections, so that a load balancer in front sees no refusals meanwhile.</param>
+    public void Drain(bool keepAccepting = false)
+    {
+        foreach (var worker in workers) worker.Loop.Post(() => worker.Drain(keepAccepting));
+        if (keepAccepting) return;
+        foreach (var bound in sockets.Values) AfterAll(() => CloseAll(bound));
+    }
+
+    /// <summary>Client connections still open.</summary>
+    public int Connections => Occupancy.Connections;
+
+    /// <summary>Breaks what is left and stops the loops.</summary>
+    public void Stop()
+    {
+        foreach (var worker in workers) worker.Loop.Post(worker.Stop);
+        ground.Stop();
+        if (Connections > 0) errors.Warn("engine", $"{Connections} connections were broken off");
+    }
+
+    private static IEnumerable<Endpoint> Endpoints(Plan of) => of.Upstreams.SelectMany(u => u.Endpoints.ToArray()).Distinct();
+
+    private static void CloseAll(ListenSocket[] bound)
+    {
+        foreach (var socket in bound) socket.Close();
+    }
+
+    // Runs once every loop has done what was posted to it before.
+    private void AfterAll(Action then)
+    {
+        var left = workers.Length;
+        foreach (var worker in workers)
+        {
+            worker.Loop.Post(() =>
+            {
+                if (Interlocked.Decrement(ref left) == 0) then();
+            });
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// Lending a slot for one exchange: the freshest idle connection, or a new one, tried on each address of the endpoint in
+// order. Belongs to one loop. A lent slot comes back through its release, never through the lender.
+
+using Weir.Engine.Exchanges;
+using Weir.Engine.Http1;
+using Weir.Engine.Loops;
+using Weir.Engine.Memory;
+using Weir.Engine.Transports;
+
+namespace Weir.Engine.Upstreams;
+
+/// <summary>How an attempt to get a slot ended.</summary>
+public readonly record struct Lent(OriginStream? Stream, FaultCause Cause);
+
+/// <summary>Lends connections on one loop.</summary>
+public sealed class Connector(Loop loop, Network network, BufferPool buffers)
+{
+    /// <summary>Takes an idle connection, without waiting.</summary>
+    public OriginStream? TryTakeIdle(Endpoint endpoint) => endpoint.Pool(loop.Index).TryTake(loop.Now);
+
+    /// <summary>Makes a new connection. A client that leaves meanwhile ends the attempt.</summary>
+    public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    {
+        var cause = FaultCause.NoEndpoint;
+        var deadline = exchange.Deadline(timeout);
+        foreach (var address in endpoint.Addresses)
+        {
+            var transport = network.Connect(address, out var error);
+            if (transport is null)
+            {
+                cause = CauseOf(error);
+                continue;
+            }
+
+            var wake = watchClient
+                ? await exchange.Flow.FirstOf(transport.Writable, exchange.Client.Gone, deadline)
+                : await exchange.Flow.FirstOf(transport.Writable, deadline);
+            if (wake != Wake.First)
+            {
+                transport.Close(reset: true);
+                return new Lent(null, wake switch
+                {
+                    Wake.Deadline => FaultCause.ConnectTimeout,
+                    Wake.Cancelled => FaultCause.Stopping,
+                    _ => FaultCause.Closed,
+                });
+            }
+
+            error = transport.ConnectError();
+            if (error == 0)
+            {
+                var pool = endpoint.Pool(loop.Index);
+                var connection = new ClientConnection(transport, buffers, pool);
+                pool.Opened(connection);
+                return new Lent(connection, FaultCause.None);
+            }
+
+            transport.Close();
+            cause = CauseOf(error);
+        }
+
+        endpoint.ConnectFailed();
+        return new Lent(null, cause);
+    }
+
+    private static FaultCause CauseOf(int error) => error switch
+    {
+        Errno.TooManyFiles or Errno.TableFull or Errno.NoMemory or Errno.NoBuffers or Errno.AddressNotAvailable or Errno.Again => FaultCause.Exhausted,
+        Errno.TimedOut => FaultCause.ConnectTimeout,
+        _ => FaultCause.Refused,
+    };
+}

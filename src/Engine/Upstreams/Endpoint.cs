@@ -1,0 +1,95 @@
+// One server behind an upstream. Its identity is scheme, authority and TLS settings; what lives here (load, connections,
+// counters) survives a reload that keeps these. Counters shared between loops are single atomic words.
+
+using Weir.Engine.Balancing;
+using Weir.Engine.Observe;
+using Weir.Engine.Transports;
+
+namespace Weir.Engine.Upstreams;
+
+/// <summary>A live endpoint.</summary>
+public sealed class Endpoint : IBalanced, ICounted
+{
+    private readonly EndpointPool[] pools;
+    private NetworkAddress[] addresses = [];
+    private int weight = 1;
+    private int active;
+    private int connections;
+    private long failures;
+    private long served;
+    private UpstreamSettings settings = new();
+
+    public Endpoint(string identity, string name, int loops)
+    {
+        Identity = identity;
+        Name = name;
+        Authority = System.Text.Encoding.ASCII.GetBytes(name);
+        Traffic = new Traffic(name, loops);
+        pools = new EndpointPool[loops];
+        for (var i = 0; i < loops; i++) pools[i] = new EndpointPool(this);
+    }
+
+    /// <summary>Scheme, authority and TLS settings: what adopts it over reloads.</summary>
+    public string Identity { get; }
+
+    /// <summary>Authority, for people, logs and labels.</summary>
+    public string Name { get; }
+
+    /// <summary>The Host that belongs to it, for `host: endpoint`.</summary>
+    public byte[] Authority { get; }
+
+    public Traffic Traffic { get; }
+
+    /// <summary>The path of its URL, put in front of what is forwarded; no trailing slash.</summary>
+    public byte[] PathPrefix { get; set; } = [];
+
+    /// <summary>Where it listens: tried in order when one refuses. Swapped whole.</summary>
+    public NetworkAddress[] Addresses
+    {
+        get => Volatile.Read(ref addresses);
+        set => Volatile.Write(ref addresses, value);
+    }
+
+    public int Weight
+    {
+        get => Volatile.Read(ref weight);
+        set => Volatile.Write(ref weight, value);
+    }
+
+    public bool IsAvailable => true;
+
+    public int Active => Volatile.Read(ref active);
+
+    /// <summary>Connections open, idle ones included, over all loops.</summary>
+    public int Connections => Volatile.Read(ref connections);
+
+    /// <summary>Connections that could not be made, since the start.</summary>
+    public long ConnectFailures => Volatile.Read(ref failures);
+
+    /// <summary>Exchanges that ended with a response, since the start.</summary>
+    public long Served => Volatile.Read(ref served);
+
+    /// <summary>The upstream's settings. Swapped whole.</summary>
+    public UpstreamSettings Settings
+    {
+        get => Volatile.Read(ref settings);
+        set => Volatile.Write(ref settings, value);
+    }
+
+    /// <summary>The idle connections of one loop; that loop's own.</summary>
+    public EndpointPool Pool(int loop) => pools[loop];
+
+    internal void BeginExchange() => Interlocked.Increment(ref active);
+
+    internal void EndExchange()
+    {
+        Interlocked.Decrement(ref active);
+        Interlocked.Increment(ref served);
+    }
+
+    internal void ConnectionOpened() => Interlocked.Increment(ref connections);
+
+    internal void ConnectionClosed() => Interlocked.Decrement(ref connections);
+
+    internal void ConnectFailed() => Interlocked.Increment(ref failures);
+}

@@ -1,0 +1,82 @@
+// The connections to one endpoint that one loop keeps for later. The freshest is taken first; a sweep closes those that
+// the origin has closed, that have waited too long, or that are too many. The loop's own thread only.
+
+using Weir.Engine.Exchanges;
+using Weir.Engine.Http1;
+using Weir.Engine.Loops;
+
+namespace Weir.Engine.Upstreams;
+
+/// <summary>Idle connections to one endpoint, on one loop; takes back the slots it lends.</summary>
+public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
+{
+    private ClientConnection?[] stack = new ClientConnection?[4];
+    private int count;
+
+    /// <summary>Idle connections now. Readable from any thread.</summary>
+    public int Count => Volatile.Read(ref count);
+
+    /// <summary>Takes the freshest connection that is not known dead.</summary>
+    public ClientConnection? TryTake(long now)
+    {
+        var settings = endpoint.Settings;
+        while (count > 0)
+        {
+            var connection = stack[--count]!;
+            stack[count] = null;
+            if (IsGood(connection, now, settings))
+            {
+                endpoint.BeginExchange();
+                connection.BeginExchange(reused: true);
+                return connection;
+            }
+
+            connection.Close();
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes a new connection into the books, lent for its first exchange.</summary>
+    public void Opened(ClientConnection connection)
+    {
+        endpoint.ConnectionOpened();
+        endpoint.BeginExchange();
+        connection.BeginExchange(reused: false);
+    }
+
+    public void ExchangeEnded(OriginStream slot, bool reusable, Loop loop)
+    {
+        endpoint.EndExchange();
+        var connection = (ClientConnection)slot;
+        if (!reusable || count >= endpoint.Settings.IdleConnections)
+        {
+            connection.Close();
+            return;
+        }
+
+        connection.IdleSince = loop.Now;
+        if (count == stack.Length) Array.Resize(ref stack, stack.Length * 2);
+        stack[count++] = connection;
+    }
+
+    public void ConnectionClosed() => endpoint.ConnectionClosed();
+
+    /// <summary>Closes what is dead or too old; all, where the endpoint has left the plan.</summary>
+    public void Sweep(long now, bool all = false)
+    {
+        var kept = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var connection = stack[i]!;
+            if (!all && IsGood(connection, now, endpoint.Settings)) stack[kept++] = connection;
+            else connection.Close();
+        }
+
+        for (var i = kept; i < count; i++) stack[i] = null;
+        count = kept;
+    }
+
+    private static bool IsGood(ClientConnection connection, long now, UpstreamSettings settings) =>
+        !connection.IsDead && now - connection.IdleSince <= settings.KeepAlive && now - connection.OpenedAt <= settings.ConnectionAge;
+}

@@ -1,0 +1,160 @@
+// All that one loop owns: buffers, connections to origins, the listeners it accepts for. Everything here runs on the
+// loop; whoever is outside posts.
+
+using Weir.Engine.Forwarding;
+using Weir.Engine.Http1;
+using Weir.Engine.Listeners;
+using Weir.Engine.Loops;
+using Weir.Engine.Memory;
+using Weir.Engine.Observe;
+using Weir.Engine.Transports;
+using Weir.Engine.Upstreams;
+
+namespace Weir.Engine;
+
+/// <summary>One loop's part of the engine.</summary>
+public sealed class Worker
+{
+    private const int SweepEvery = 1_000;
+    private const int ProbeEvery = 100;
+
+    private readonly Network network;
+    private readonly Occupancy occupancy;
+    private readonly ErrorLog errors;
+    private readonly Forwarder forwarder;
+    private readonly Dictionary<string, Served> listeners = [];
+    private readonly List<ServerHost> leaving = [];
+    private Upstream[] upstreams = [];
+    private bool stopped;
+
+    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors)
+    {
+        Loop = loop;
+        this.network = network;
+        this.occupancy = occupancy;
+        this.errors = errors;
+        Buffers = new BufferPool(budget);
+        Records = new LoopRecords(loop.Index);
+        forwarder = new Forwarder(new Connector(loop, network, Buffers));
+    }
+
+    public Loop Loop { get; }
+
+    public BufferPool Buffers { get; }
+
+    public LoopRecords Records { get; }
+
+    /// <summary>Client connections of this loop. Any thread.</summary>
+    public int Connections { get; private set; }
+
+    /// <summary>Starts the loop's own clockwork. On the loop.</summary>
+    public void Begin()
+    {
+        SweepAsync().Detach();
+        ProbeAsync().Detach();
+    }
+
+    /// <summary>Executes a plan from now on. On the loop.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="sockets">Sockets by listener name; those of listeners that stay are the same as before.</param>
+    public void Execute(Plan plan, IReadOnlyDictionary<string, ListenSocket[]> sockets)
+    {
+        upstreams = plan.Upstreams;
+        foreach (var listener in plan.Listeners)
+        {
+            if (!listeners.TryGetValue(listener.Name, out var served))
+            {
+                var own = sockets[listener.Name];
+                served = Listen(own[own.Length == 1 ? 0 : Loop.Index], listener);
+                listeners[listener.Name] = served;
+            }
+
+            served.Pipeline.Plan = plan;
+            served.Pipeline.Listener = listener;
+            served.Host.Settings = listener.Settings;
+        }
+
+        foreach (var name in listeners.Keys.Except(plan.Listeners.Select(l => l.Name)).ToArray())
+        {
+            listeners.Remove(name, out var gone);
+            gone!.Admission.Close();
+            gone.Host.Drain();
+            leaving.Add(gone.Host);
+        }
+    }
+
+    /// <summary>Closes connections to endpoints that have left the plan. On the loop.</summary>
+    public void Forget(IEnumerable<Endpoint> endpoints)
+    {
+        foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Sweep(Loop.Now, all: true);
+    }
+
+    /// <summary>Stops accepting; idle connections close, the others after their response. On the loop.</summary>
+    public void Drain(bool keepAccepting)
+    {
+        foreach (var served in listeners.Values)
+        {
+            if (!keepAccepting) served.Admission.Close();
+            served.Host.Drain();
+        }
+    }
+
+    /// <summary>Ends what is still under way. On the loop.</summary>
+    public void Stop()
+    {
+        foreach (var served in listeners.Values) served.Host.Stop();
+        foreach (var host in leaving) host.Stop();
+        foreach (var upstream in upstreams)
+        {
+            foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Sweep(Loop.Now, all: true);
+        }
+
+        stopped = true;
+    }
+
+    private Served Listen(ListenSocket socket, ListenerPlan listener)
+    {
+        var pipeline = new Pipeline(forwarder, Records);
+        var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
+        host.OnClosed = client =>
+        {
+            Connections--;
+            occupancy.Leave(client);
+        };
+        host.OnOpened = () => Connections++;
+        var admission = new Admission(Loop, network.Accept(socket), host, occupancy, errors, listener.Name);
+        admission.RunAsync().Detach();
+        return new Served(host, pipeline, admission);
+    }
+
+    // Origins close idle connections when they like; they are let go within a second.
+    private async LoopTask SweepAsync()
+    {
+        var waiter = new Waiter(Loop);
+        while (!stopped)
+        {
+            await waiter.Until(Loop.Now + SweepEvery);
+            foreach (var upstream in upstreams) SweepPools(upstream);
+            leaving.RemoveAll(static host => host.Count == 0);
+        }
+    }
+
+    private void SweepPools(Upstream upstream)
+    {
+        foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Sweep(Loop.Now);
+    }
+
+    // How late a timer fires is how long anything on this loop may have had to wait.
+    private async LoopTask ProbeAsync()
+    {
+        var waiter = new Waiter(Loop);
+        while (!stopped)
+        {
+            var due = Loop.Now + ProbeEvery;
+            await waiter.Until(due);
+            Records.Turns.Record(Math.Max(0, (Loop.Microseconds() / 1000) - due) * 1000);
+        }
+    }
+
+    private sealed record Served(ServerHost Host, Pipeline Pipeline, Admission Admission);
+}
