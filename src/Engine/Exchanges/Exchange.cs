@@ -18,9 +18,6 @@ public struct Moments
     /// <summary>An origin's slot was had.</summary>
     public long Connected;
 
-    /// <summary>The request's head was sent on.</summary>
-    public long Sent;
-
     /// <summary>The response's head had come.</summary>
     public long Answered;
 

@@ -20,47 +20,71 @@ public sealed class Forwarder(Connector connector)
     /// <summary>Brings a final response: afterwards the exchange has a response, a source and an origin.</summary>
     public async LoopTask<Fault> FetchAsync(Exchange exchange, ForwardPlan plan)
     {
-        var tried = 0UL;
-        var connects = 0;
-        Endpoint? endpoint = null;
+        var attempt = new Attempt();
         while (true)
         {
-            endpoint ??= plan.Upstream.Choose(ref tried, exchange);
-            if (endpoint is null) return exchange.Fault.IsNone ? new Fault(FaultCause.NoEndpoint, Side.Proxy, Stage.Connect) : exchange.Fault;
-            exchange.Place.Endpoint = endpoint.Name;
-            exchange.Place.EndpointState = endpoint;
-            SetHost(exchange, plan, endpoint);
-
-            var mayReuse = !plan.SafeReuse || exchange.Request.IsIdempotent;
-            var origin = mayReuse ? connector.TryTakeIdle(endpoint) : null;
+            // Choose, and take or make a connection.
+            if (!attempt.Choose(exchange, plan)) return exchange.Fault.IsNone ? new Fault(FaultCause.NoEndpoint, Side.Proxy, Stage.Connect) : exchange.Fault;
+            var origin = attempt.MayReuse(exchange, plan) ? connector.TryTakeIdle(attempt.Endpoint!) : null;
             if (origin is null)
             {
-                var lent = await connector.ConnectAsync(endpoint, exchange, !exchange.AnswersHalfClosed, exchange.Timeouts.Connect);
+                var lent = await connector.ConnectAsync(attempt.Endpoint!, exchange, !exchange.AnswersHalfClosed, exchange.Timeouts.Connect);
+                exchange.Moments.Connected = exchange.Loop.Microseconds();
                 if (lent.Stream is null)
                 {
-                    var fault = new Fault(lent.Cause, SideOf(lent.Cause), Stage.Connect);
-                    if (!exchange.Interruption.IsNone) return exchange.Interruption;
-                    if (!fault.MayRetry || connects++ >= plan.ConnectRetries) return fault;
-                    exchange.Fault = fault; // Remembered in case nobody is left to ask.
-                    exchange.Retries++;
-                    endpoint = null;
+                    var refused = ConnectFault(exchange, lent.Cause);
+                    if (!refused.MayRetry || !attempt.NextEndpoint(exchange, plan, refused)) return refused;
                     continue;
                 }
 
                 origin = lent.Stream;
             }
 
+            // Send, and wait for the head of a final response.
             exchange.Fault = Fault.None;
             exchange.Origin = origin;
-            exchange.Moments.Connected = exchange.Loop.Microseconds();
-            var outcome = await AskAsync(exchange, origin);
-            if (outcome.IsNone) return outcome;
+            if (exchange.Moments.Connected == 0) exchange.Moments.Connected = exchange.Moments.HeadRead;
+            var outcome = Send(exchange, origin, out var isSent);
+            if (outcome.IsNone && !isSent) outcome = await FinishSendingAsync(exchange, origin);
+            var watchClient = true;
+            while (outcome.IsNone)
+            {
+                outcome = exchange.Interruption;
+                if (!outcome.IsNone) break;
+                var status = origin.TryReceiveHead(exchange.Request, exchange.Response);
+                if (status == HeadStatus.Done)
+                {
+                    if (!exchange.Response.IsInterim)
+                    {
+                        exchange.Moments.Answered = exchange.Loop.Microseconds();
+                        exchange.ResponseSource = origin.ResponseBody;
+                        return Fault.None;
+                    }
+
+                    outcome = await PassInterimAsync(exchange);
+                }
+                else if (status == HeadStatus.Wait)
+                {
+                    var deadline = exchange.Deadline(exchange.Timeouts.FirstByte);
+                    var wake = watchClient
+                        ? await exchange.Flow.FirstOf(origin.Readable, exchange.Client.Gone, deadline)
+                        : await exchange.Flow.FirstOf(origin.Readable, deadline);
+                    if (wake == Wake.First) continue;
+                    if (wake == Wake.Second && exchange.KeepsServing(exchange.Client)) watchClient = false;
+                    else if (wake != Wake.Deadline) outcome = Left(exchange, Stage.Wait);
+                    else if (!exchange.IsUploading) outcome = new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait); // An origin may wait for the whole body.
+                }
+                else
+                {
+                    outcome = HeadFault(origin, status);
+                }
+            }
+
+            // This attempt failed: give the slot back, and go again only where that is safe.
             if (exchange.HasUpload) await StopUploadAsync(exchange);
             exchange.Origin = null;
             origin.Abort();
-            if (outcome.Cause != FaultCause.StaleConnection) return outcome;
-            var unwritten = outcome.Stage == Stage.Connect;
-            if (!unwritten && (!exchange.Request.IsIdempotent || exchange.BytesIn > 0)) return outcome;
+            if (!MayGoAgain(exchange, outcome)) return outcome;
         }
     }
 
@@ -80,74 +104,37 @@ public sealed class Forwarder(Connector connector)
         await exchange.Upload;
     }
 
-    private static async LoopTask<Fault> AskAsync(Exchange exchange, OriginStream origin)
+    // Puts the request on its way; not sent: the kernel has not taken all of the head yet.
+    private static Fault Send(Exchange exchange, OriginStream origin, out bool isSent)
     {
+        isSent = true;
         var request = exchange.Request;
         if (origin.IsDead) return new Fault(FaultCause.StaleConnection, Side.Origin, Stage.Connect);
         if (!origin.StartRequest(request)) return new Fault(FaultCause.HeadTooLarge, Side.Client, Stage.Send);
-
-        var deadline = exchange.Deadline(exchange.Timeouts.FirstByte);
         if (request.HasBody)
         {
             exchange.HasUpload = true;
             exchange.Upload = UploadAsync(exchange, origin);
+            return Fault.None;
         }
-        else
+
+        var sent = origin.RequestBody.TryFinish(null);
+        isSent = sent != SinkStatus.Wait;
+        // A broken write is no verdict yet: an early answer may be there to be read.
+        return sent == SinkStatus.Broken && origin.IsReused && !origin.Readable.IsSet ? new Fault(FaultCause.StaleConnection, Side.Origin, Stage.Send) : Fault.None;
+    }
+
+    private static async LoopTask<Fault> FinishSendingAsync(Exchange exchange, OriginStream origin)
+    {
+        var deadline = exchange.Deadline(exchange.Timeouts.FirstByte);
+        while (origin.RequestBody.TryFinish(null) == SinkStatus.Wait)
         {
-            SinkStatus sent;
-            while ((sent = origin.RequestBody.TryFinish(null)) == SinkStatus.Wait)
-            {
-                var wake = await exchange.Flow.FirstOf(origin.RequestBody.Ready, exchange.Client.Gone, deadline);
-                if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Send);
-                if (wake != Wake.First) return Left(exchange, Stage.Send);
-            }
-
-            // A broken write is no verdict yet: an early answer may be there to be read.
-            if (sent == SinkStatus.Broken && origin.IsReused && !origin.Readable.IsSet) return new Fault(FaultCause.StaleConnection, Side.Origin, Stage.Send);
+            var wake = await exchange.Flow.FirstOf(origin.RequestBody.Ready, exchange.Client.Gone, deadline);
+            if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Send);
+            if (wake != Wake.First) return Left(exchange, Stage.Send);
         }
 
-        exchange.Moments.Sent = exchange.Loop.Microseconds();
-        var watchClient = true;
-        while (true)
-        {
-            if (!exchange.Interruption.IsNone) return exchange.Interruption;
-            switch (origin.TryReceiveHead(request, exchange.Response))
-            {
-                case HeadStatus.Done:
-                    if (!exchange.Response.IsInterim)
-                    {
-                        exchange.Moments.Answered = exchange.Loop.Microseconds();
-                        exchange.ResponseSource = origin.ResponseBody;
-                        return Fault.None;
-                    }
-
-                    var passed = await PassInterimAsync(exchange);
-                    if (!passed.IsNone) return passed;
-                    deadline = exchange.Deadline(exchange.Timeouts.FirstByte);
-                    continue;
-                case HeadStatus.ClosedBefore:
-                    return new Fault(origin.IsReused ? FaultCause.StaleConnection : FaultCause.Closed, Side.Origin, Stage.Wait);
-                case HeadStatus.ClosedWithin:
-                    return new Fault(FaultCause.Closed, Side.Origin, Stage.Wait);
-                case HeadStatus.Malformed:
-                    return new Fault(FaultCause.Malformed, Side.Origin, Stage.Wait);
-            }
-
-            // While the body is on its way the origin need not answer: its time begins when the request is whole.
-            if (exchange.IsUploading) deadline = exchange.Deadline(exchange.Timeouts.FirstByte);
-            var woken = watchClient
-                ? await exchange.Flow.FirstOf(origin.Readable, exchange.Client.Gone, deadline)
-                : await exchange.Flow.FirstOf(origin.Readable, deadline);
-            if (woken == Wake.First) continue;
-            if (woken == Wake.Second && exchange.KeepsServing(exchange.Client))
-            {
-                watchClient = false;
-                continue;
-            }
-
-            if (woken != Wake.Deadline) return Left(exchange, Stage.Wait);
-            if (!exchange.IsUploading) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait);
-        }
+        return Fault.None;
     }
 
     private static async LoopTask<Fault> UploadAsync(Exchange exchange, OriginStream origin)
@@ -183,14 +170,57 @@ public sealed class Forwarder(Connector connector)
         _ => Side.Origin,
     };
 
-    private static void SetHost(Exchange exchange, ForwardPlan plan, Endpoint endpoint)
+    private static Fault ConnectFault(Exchange exchange, FaultCause cause) =>
+        exchange.Interruption.IsNone ? new Fault(cause, SideOf(cause), Stage.Connect) : exchange.Interruption;
+
+    private static Fault HeadFault(OriginStream origin, HeadStatus status) => status switch
     {
-        exchange.Request.ForwardedHost = plan.Host switch
+        HeadStatus.Malformed => new Fault(FaultCause.Malformed, Side.Origin, Stage.Wait),
+        HeadStatus.ClosedBefore when origin.IsReused => new Fault(FaultCause.StaleConnection, Side.Origin, Stage.Wait),
+        _ => new Fault(FaultCause.Closed, Side.Origin, Stage.Wait),
+    };
+
+    // A stale connection is not the endpoint's fault. Before anything was written, any request goes again; after that only
+    // an idempotent one of which no body was used up (RFC 9110 §9.2.2).
+    private static bool MayGoAgain(Exchange exchange, Fault outcome) =>
+        outcome.Cause == FaultCause.StaleConnection
+        && (outcome.Stage == Stage.Connect || (exchange.Request.IsIdempotent && !exchange.Request.HasBody));
+
+    /// <summary>What has been tried so far in an exchange.</summary>
+    private struct Attempt
+    {
+        private ulong tried;
+        private int connects;
+
+        public Endpoint? Endpoint { get; private set; }
+
+        // A stale connection's endpoint is asked again; a refused one's successor is.
+        public bool Choose(Exchange exchange, ForwardPlan plan)
         {
-            HostMode.Endpoint => ByteRange.Of(endpoint.Authority),
-            HostMode.Fixed => ByteRange.Of(plan.FixedHost),
-            _ => exchange.Request.Authority,
-        };
-        exchange.Request.PathPrefix = endpoint.PathPrefix;
+            Endpoint ??= plan.Upstream.Choose(ref tried, exchange);
+            if (Endpoint is null) return false;
+            exchange.Place.Endpoint = Endpoint.Name;
+            exchange.Place.EndpointState = Endpoint;
+            var request = exchange.Request;
+            request.PathPrefix = Endpoint.PathPrefix;
+            request.ForwardedHost = plan.Host switch
+            {
+                HostMode.Endpoint => ByteRange.Of(Endpoint.Authority),
+                HostMode.Fixed => ByteRange.Of(plan.FixedHost),
+                _ => request.Authority,
+            };
+            return true;
+        }
+
+        public bool NextEndpoint(Exchange exchange, ForwardPlan plan, Fault refused)
+        {
+            if (connects++ >= plan.ConnectRetries) return false;
+            exchange.Fault = refused; // Remembered in case nobody is left to ask.
+            exchange.Retries++;
+            Endpoint = null;
+            return true;
+        }
+
+        public readonly bool MayReuse(Exchange exchange, ForwardPlan plan) => !plan.SafeReuse || exchange.Request.IsIdempotent;
     }
 }

@@ -17,6 +17,10 @@ public sealed class ClientConnection : OriginStream
     // An origin that never comes to the point is no origin.
     private const int MostInterims = 32;
 
+    private const int FirstHeadBuffer = 16384;
+    private const int LargeResponse = 16384;
+    private const int LargeHeadBuffer = 262144;
+
     private readonly Transport transport;
     private readonly MessageReader reader;
     private readonly MessageWriter writer;
@@ -34,7 +38,7 @@ public sealed class ClientConnection : OriginStream
     {
         this.transport = transport;
         this.owner = owner;
-        reader = new MessageReader(buffers);
+        reader = new MessageReader(buffers, FirstHeadBuffer);
         writer = new MessageWriter(buffers);
         reader.Attach(transport);
         writer.Attach(transport);
@@ -228,6 +232,7 @@ public sealed class ClientConnection : OriginStream
         HeadFormat.DropHopByHop(into.Fields);
         if (head.Status is 204 or (>= 100 and < 200)) into.Fields.Drop(KnownField.ContentLength);
         keepAlive = head.KeepAlive && head.Framing != BodyFraming.UntilClose;
+        reader.HeadBuffer = head.Framing == BodyFraming.Length && head.ContentLength >= LargeResponse ? LargeHeadBuffer : FirstHeadBuffer;
         reader.BeginBody(head.Length, head.Framing, head.ContentLength);
         isInterim = into.IsInterim;
     }

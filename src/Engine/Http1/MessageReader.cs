@@ -11,9 +11,9 @@ using Weir.Wire.Http1;
 namespace Weir.Engine.Http1;
 
 /// <summary>Reads messages. Reused for the next one; one loop.</summary>
-internal sealed class MessageReader(BufferPool buffers) : BodySource
+internal sealed class MessageReader(BufferPool buffers, int firstHeadBuffer) : BodySource
 {
-    private const int FirstHeadBuffer = 4096;
+    private const int SmallestBuffer = 4096;
     private const int FirstBodyBuffer = 16384;
     private const int LargestBodyBuffer = 262144;
 
@@ -49,6 +49,9 @@ internal sealed class MessageReader(BufferPool buffers) : BodySource
     /// <summary>Whether bytes are here that no message has used yet.</summary>
     public bool HasBytes => head is { IsEmpty: false } || body is { IsEmpty: false };
 
+    /// <summary>The buffer a head is first read into: larger where large messages came before, so that head and body come in one read.</summary>
+    public int HeadBuffer { get; set; } = firstHeadBuffer;
+
     public void Attach(Transport to) => transport = to;
 
     /// <summary>Reads more of a head. Some: there are new bytes; the limit on the head is the parser's to keep.</summary>
@@ -57,7 +60,7 @@ internal sealed class MessageReader(BufferPool buffers) : BodySource
         exhausted = false;
         if (head is null || head.Free.IsEmpty)
         {
-            var larger = buffers.TryLease(head is null ? FirstHeadBuffer : head.Capacity * 4);
+            var larger = buffers.TryLease(head is null ? HeadBuffer : head.Capacity * 4);
             if (larger is null || (head is not null && larger.Capacity <= head.Capacity))
             {
                 if (larger is not null) buffers.Return(larger);
@@ -215,7 +218,7 @@ internal sealed class MessageReader(BufferPool buffers) : BodySource
         if (body is null)
         {
             // The smallest will do where the budget is used up.
-            body = buffers.TryLease(bodyBuffer) ?? buffers.TryLease(FirstHeadBuffer);
+            body = buffers.TryLease(bodyBuffer) ?? buffers.TryLease(SmallestBuffer);
             if (body is null)
             {
                 failure = FaultCause.Exhausted;

@@ -18,6 +18,9 @@ internal enum Next : byte
     /// <summary>Wait for the next request.</summary>
     Idle,
 
+    /// <summary>Read the rest of a body that nobody wanted, then see.</summary>
+    Drain,
+
     /// <summary>Close, letting the client read what was sent.</summary>
     Linger,
 
@@ -28,11 +31,29 @@ internal enum Next : byte
     Reset,
 }
 
+/// <summary>How far a head has come.</summary>
+internal enum HeadProgress : byte
+{
+    Done,
+    Refused,
+
+    /// <summary>Some of it is here.</summary>
+    Wait,
+
+    /// <summary>Nothing of it is here.</summary>
+    Idle,
+
+    /// <summary>The client left between two requests.</summary>
+    Left,
+}
+
 /// <summary>Serves the exchanges of one connection, one after the other. Leased; reused; one loop.</summary>
 internal sealed class ServerStream : ClientStream
 {
     // Pipelined requests served before others on the loop have their turn.
     private const int RequestsPerTurn = 16;
+
+    private const int FirstHeadBuffer = 4096;
 
     // Of a request's body that nobody wanted, this much is read so that the connection can go on.
     private const long MostDrained = 65536;
@@ -48,10 +69,12 @@ internal sealed class ServerStream : ClientStream
     private bool aborted;
     private bool tunnelled;
     private bool sentContinue;
+    private bool headWaited;
+    private long headDeadline;
 
     public ServerStream(Loop loop, BufferPool buffers)
     {
-        reader = new MessageReader(buffers);
+        reader = new MessageReader(buffers, FirstHeadBuffer);
         writer = new MessageWriter(buffers);
         exchange = new Exchange(loop, buffers);
     }
@@ -73,22 +96,31 @@ internal sealed class ServerStream : ClientStream
     /// <summary>Serves what has arrived.</summary>
     public async LoopTask<Next> ServeAsync(ServerConnection on, IExchangeHandler handler)
     {
-        connection = on;
-        transport = on.Transport;
-        reader.Attach(transport);
-        writer.Attach(transport);
-        exchange.Flow.Disarm();
-        var next = Next.Close;
+        Attach(on);
         try
         {
             for (var served = 1; ; served++)
             {
-                next = await ServeOneAsync(handler);
-                if (next != Next.Idle || !reader.HasBytes) break;
+                Begin();
+                var head = TryReadHead(out var fault);
+                while (head == HeadProgress.Wait)
+                {
+                    var wake = await exchange.Flow.FirstOf(transport.Readable, headDeadline);
+                    head = wake == Wake.First ? TryReadHead(out fault) : HeadProgress.Refused;
+                    if (wake != Wake.First) fault = wake == Wake.Deadline ? new Fault(FaultCause.Timeout, Side.Client, Stage.Head) : new Fault(FaultCause.Stopping, Side.Proxy, Stage.Head);
+                }
+
+                if (head == HeadProgress.Idle) return Next.Idle;
+                if (head == HeadProgress.Left) return Next.Close;
+                Fill(fault);
+                await handler.HandleAsync(exchange);
+                var next = Conclude(fault);
+                if (next == Next.Drain) next = await DrainAsync();
+                exchange.End();
+                reader.EndMessage();
+                if (next != Next.Idle || !reader.HasBytes) return next;
                 if (served % RequestsPerTurn == 0) await exchange.Flow.Yield();
             }
-
-            return next;
         }
         finally
         {
@@ -170,86 +202,94 @@ internal sealed class ServerStream : ClientStream
 
     public override void Abort() => aborted = true;
 
-    private async LoopTask<Next> ServeOneAsync(IExchangeHandler handler)
+    private void Attach(ServerConnection on)
     {
-        var loop = exchange.Loop;
-        started = endAfterThis = aborted = tunnelled = sentContinue = false;
+        connection = on;
+        transport = on.Transport;
+        reader.Attach(transport);
+        writer.Attach(transport);
+    }
+
+    private void Begin()
+    {
+        started = endAfterThis = aborted = tunnelled = sentContinue = headWaited = false;
         head.Clear();
-        var deadline = 0L;
-        var fault = Fault.None;
+        headDeadline = 0;
+    }
+
+    // Parses and reads until the head is whole, refused, or more must be waited for.
+    private HeadProgress TryReadHead(out Fault fault)
+    {
+        fault = Fault.None;
         while (true)
         {
-            var parsed = RequestParser.Parse(reader.HeadBytes, connection.HeadLimits, head, out var refused);
-            if (parsed == ParseStatus.Done) break;
-            if (parsed == ParseStatus.Bad)
+            if (reader.HasBytes)
             {
-                fault = FaultOf(refused);
-                break;
+                if (headDeadline == 0) FirstByte();
+                var parsed = RequestParser.Parse(reader.HeadBytes, connection.HeadLimits, head, out var refused);
+                if (parsed == ParseStatus.Done) return HeadProgress.Done;
+                if (parsed == ParseStatus.Bad)
+                {
+                    fault = FaultOf(refused);
+                    return HeadProgress.Refused;
+                }
             }
 
             var got = reader.FillHead(out var exhausted);
-            if (got == IoStatus.Some)
+            if (got == IoStatus.Some) continue;
+            if (exhausted)
             {
-                if (deadline != 0) continue;
-                deadline = Timeouts.After(loop.Now, connection.Timeouts.Header);
-                exchange.Begin(this, loop.Microseconds());
-                continue;
+                if (headDeadline == 0) FirstByte();
+                fault = new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Head);
+                return HeadProgress.Refused;
             }
 
-            if (exhausted) fault = new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Head);
-            else if (got != IoStatus.WouldBlock)
+            if (got == IoStatus.WouldBlock)
             {
-                // Between two requests a client may leave; within a head it breaks off.
-                if (deadline == 0 && !reader.HasBytes) return Next.Close;
-                fault = new Fault(FaultCause.Closed, Side.Client, Stage.Head);
-            }
-            else
-            {
-                if (!reader.HasBytes) return Next.Idle;
-                if (deadline == 0)
-                {
-                    deadline = Timeouts.After(loop.Now, connection.Timeouts.Header);
-                    exchange.Begin(this, loop.Microseconds());
-                }
-
-                var wake = await exchange.Flow.FirstOf(transport.Readable, deadline);
-                if (wake == Wake.First) continue;
-                fault = wake == Wake.Deadline ? new Fault(FaultCause.Timeout, Side.Client, Stage.Head) : new Fault(FaultCause.Stopping, Side.Proxy, Stage.Head);
+                headWaited = true;
+                return reader.HasBytes ? HeadProgress.Wait : HeadProgress.Idle;
             }
 
-            break;
+            // Between two requests a client may leave; within a head it breaks off.
+            if (!reader.HasBytes) return HeadProgress.Left;
+            fault = new Fault(FaultCause.Closed, Side.Client, Stage.Head);
+            return HeadProgress.Refused;
         }
+    }
 
-        if (deadline == 0) exchange.Begin(this, loop.Microseconds());
+    private void FirstByte()
+    {
+        headDeadline = Timeouts.After(exchange.Loop.Now, connection.Timeouts.Header);
+        exchange.Begin(this, exchange.Loop.Microseconds());
         connection.CountRequest();
-        exchange.Moments.HeadRead = loop.Microseconds();
+    }
+
+    private void Fill(Fault fault)
+    {
+        // A head that came in one piece was read when it began.
+        exchange.Moments.HeadRead = headWaited ? exchange.Loop.Microseconds() : exchange.Moments.Begun;
         exchange.Ends = connection.Ends;
         FillRequest(fault.IsNone);
-        if (!fault.IsNone)
-        {
-            exchange.Fault = fault;
-            endAfterThis = true;
-        }
-
-        await handler.HandleAsync(exchange);
-        var next = await ConcludeAsync(fault);
-        exchange.End();
-        reader.EndMessage();
-        return next;
+        if (fault.IsNone) return;
+        exchange.Fault = fault;
+        endAfterThis = true;
     }
 
     // The exchange is over: whether another one can follow on this connection.
-    private async LoopTask<Next> ConcludeAsync(Fault fault)
+    private Next Conclude(Fault fault)
     {
         if (aborted || writer.IsBroken || !writer.IsFinished) return writer.EndsByClose && started ? Next.Reset : Next.Close;
         if (tunnelled) return Next.Close;
         if (!fault.IsNone) return Next.Linger;
         if (endAfterThis) return reader.IsAtEnd && !reader.HasBytes ? Next.Close : Next.Linger;
-        if (reader.IsAtEnd) return Next.Idle;
+        return reader.IsAtEnd ? Next.Idle : Next.Drain;
+    }
 
-        // A short rest of an unwanted body is read, so that the connection lives on.
-        var drained = 0L;
-        while (drained <= MostDrained)
+    // A short rest of an unwanted body is read, so that the connection lives on.
+    private async LoopTask<Next> DrainAsync()
+    {
+        var deadline = Timeouts.After(exchange.Loop.Now, 5_000);
+        for (var drained = 0L; drained <= MostDrained;)
         {
             var status = reader.TryRead(out var piece);
             if (status == BodyStatus.End) return Next.Idle;
@@ -261,7 +301,7 @@ internal sealed class ServerStream : ClientStream
                 continue;
             }
 
-            if (await exchange.Flow.FirstOf(reader.Ready, Timeouts.After(exchange.Loop.Now, 5_000)) != Wake.First) return Next.Linger;
+            if (await exchange.Flow.FirstOf(reader.Ready, deadline) != Wake.First) return Next.Linger;
         }
 
         return Next.Linger;

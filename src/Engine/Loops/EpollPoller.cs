@@ -56,9 +56,9 @@ public sealed unsafe class EpollPoller : Poller
 
     public override DateTime UtcNow => DateTime.UtcNow;
 
-    public override long Milliseconds() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000);
+    public override long Milliseconds() => Stopwatch.GetTimestamp() / 1_000_000; // Nanoseconds, on Linux.
 
-    public override long Microseconds() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000);
+    public override long Microseconds() => Stopwatch.GetTimestamp() / 1_000;
 
     /// <summary>Registers a descriptor, edge-triggered for everything, until it is closed.</summary>
     /// <returns>The slot to give to <see cref="Forget"/>, or -1 with <see cref="Errno.Last"/>.</returns>
