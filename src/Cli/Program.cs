@@ -1,2 +1,22 @@
-// The program's entry: parses the command line and hands over to one file per command.
-return 0;
+// The program's entry: the commands, one file each.
+
+using System.CommandLine;
+using Weir.Cli;
+
+var root = new RootCommand("Weir: a reverse proxy. One address in front of many servers.")
+{
+    RunCommand.Make(),
+    ProxyCommand.Make(),
+    CheckCommand.Make(),
+    ExplainCommand.Make(),
+    SchemaCommand.Make(),
+    ControlCommands.Reload(),
+    ControlCommands.Status(),
+    ControlCommands.Drain(),
+    VersionCommand.Make(),
+};
+var parsed = root.Parse(args);
+if (parsed.Errors.Count == 0) return parsed.Invoke();
+foreach (var error in parsed.Errors) Console.Error.WriteLine($"weir: {error.Message}");
+Console.Error.WriteLine("weir: see weir --help");
+return ExitCode.Usage;

@@ -32,9 +32,9 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         RoutePlan? route = null;
         records.Begin();
 
-        ClientIdentity.Find(exchange, Plan.TrustedProxies);
         var fault = exchange.Fault;
-        if (fault.IsNone) fault = Route(exchange, out site, out route);
+        if (fault.IsNone) (site, route, fault) = Find(exchange, Plan, Listener);
+        else exchange.ClientAddress = exchange.Ends.ClientAddress;
         var verdict = fault.IsNone ? Apply(route!.Rewrite, exchange) : fault;
         fault = verdict.Fault;
 
@@ -47,23 +47,31 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         Record(exchange, site);
     }
 
-    // Host → site, path and conditions → route. Only here is a path judged safe.
-    private Fault Route(Exchange exchange, out SitePlan? site, out RoutePlan? route)
+    /// <summary>
+    /// Who asks, which site, which route: host → site, path and conditions → route. Only here is a path judged safe.
+    /// </summary>
+    public static (SitePlan? Site, RoutePlan? Route, Fault Fault) Find(Exchange exchange, Plan plan, ListenerPlan listener)
     {
+        ClientIdentity.Find(exchange, plan.TrustedProxies);
         var request = exchange.Request;
-        route = null;
-        site = Listener.Hosts.Find(request.Host.Span);
-        if (site is null) return new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy);
+        var site = listener.Hosts.Find(request.Host.Span);
+        if (site is null) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy));
         exchange.Place.Site = site.Name;
         exchange.Place.SiteState = site.Record;
-        if (!request.Path.IsEmpty && !MatchPath(exchange)) return new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy);
-        if (Plan.Hops.HasBeenHere(request)) return new Fault(FaultCause.Loop, Side.Client, Stage.Policy);
-        route = site.Routes.Find(exchange);
-        if (route is null) return new Fault(request.KnownMethod == KnownMethod.Connect ? FaultCause.UnknownMethod : FaultCause.NoRoute, Side.Client, Stage.Policy);
-        if (request.KnownMethod == KnownMethod.Connect && route.Forward is not { AllowsConnect: true }) return new Fault(FaultCause.UnknownMethod, Side.Client, Stage.Policy);
-        if (request.WantsUpgrade && (request.HasBody || route.Forward is not { AllowsUpgrade: true })) request.WantsUpgrade = false;
-        if (request.BodyLength > route.BodyLimit) return new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Policy);
+        if (!request.Path.IsEmpty && !MatchPath(exchange)) return (site, null, new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy));
+        if (plan.Hops.HasBeenHere(request)) return (site, null, new Fault(FaultCause.Loop, Side.Client, Stage.Policy));
+        var route = site.Routes.Find(exchange);
+        if (request.KnownMethod == KnownMethod.Connect && route?.Forward is not { AllowsConnect: true }) return (site, null, new Fault(FaultCause.UnknownMethod, Side.Client, Stage.Policy));
+        if (route is null) return (site, null, new Fault(FaultCause.NoRoute, Side.Client, Stage.Policy));
+        Take(exchange, route);
+        return (site, route, request.BodyLength > route.BodyLimit ? new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Policy) : Fault.None);
+    }
 
+    // From here on the exchange needs nothing of the plan but its route's part.
+    private static void Take(Exchange exchange, RoutePlan route)
+    {
+        var request = exchange.Request;
+        if (request.WantsUpgrade && (request.HasBody || route.Forward is not { AllowsUpgrade: true })) request.WantsUpgrade = false;
         exchange.Place.Route = route.Name;
         exchange.Place.Upstream = route.Forward?.Upstream.Name;
         exchange.Place.UpstreamState = route.Forward?.Upstream;
@@ -74,10 +82,9 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         exchange.MinRateGrace = route.MinRateGrace;
         exchange.AnswersHalfClosed = route.AnswersHalfClosed;
         exchange.ResponsePolicies = route.RewriteResponse;
-        return Fault.None;
     }
 
-    private Verdict Apply(IRequestPolicy[] stage, Exchange exchange)
+    private static Verdict Apply(IRequestPolicy[] stage, Exchange exchange)
     {
         if (!Hops.CountDown(exchange)) return LastHopAnswer.Instance;
         foreach (var policy in stage)

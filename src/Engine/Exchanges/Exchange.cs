@@ -73,6 +73,9 @@ public sealed class Exchange
     /// <summary>Where the response's body comes from, once there is a response.</summary>
     public BodySource? ResponseSource { get; set; }
 
+    /// <summary>What must be let go of when the exchange ends, such as an open file.</summary>
+    public IDisposable? Held { get; set; }
+
     /// <summary>A body in memory, for answers of our own.</summary>
     public BytesSource OwnBody { get; } = new();
 
@@ -153,6 +156,8 @@ public sealed class Exchange
         Response.Clear();
         ResponsePolicies = NoPolicies;
         ResponseSource = null;
+        Held?.Dispose();
+        Held = null;
         Origin = null;
         Fault = Interruption = Fault.None;
         RequestId = default;

@@ -6,9 +6,7 @@ using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Transports;
 using Weir.Wire.Bytes;
-using Weir.Wire.Fields;
 using Weir.Wire.Http1;
-using Weir.Wire.Targets;
 
 namespace Weir.Engine.Http1;
 
@@ -309,53 +307,12 @@ internal sealed class ServerStream : ClientStream
 
     private void FillRequest(bool whole)
     {
-        var request = exchange.Request;
         var (block, start) = reader.HasBytes ? reader.HeadBlock : ([], 0);
-        ByteRange Range(Slice slice) => new(block, start + slice.Start, slice.Length);
-
-        request.Fields.Reset(block, start, head.Fields);
-        request.Version = head.MinorVersion == 0 ? HttpVersion.Http10 : HttpVersion.Http11;
-        request.KnownMethod = head.KnownMethod;
-        request.Method = Range(head.Method);
-        request.Target = Range(head.Target);
-        request.Form = head.Form;
-        request.Authority = Range(head.Authority);
-        request.Port = head.Port;
-        request.IsSecure = connection.IsSecure;
-        if (!whole)
-        {
-            reader.BeginBody(0, BodyFraming.None, 0);
-            return;
-        }
-
-        request.Path = head.Path.IsEmpty && head.Form == TargetForm.Absolute && head.KnownMethod != KnownMethod.Options ? ByteRange.Of(Slash) : Range(head.Path);
-        request.Query = Range(head.Query);
-        request.HasQuery = head.HasQuery;
-        request.ForwardedPath = request.Path;
-        request.ForwardedQuery = request.Query;
-        request.HasForwardedQuery = request.HasQuery;
-        request.HasBody = head.Framing == BodyFraming.Chunked || (head.Framing == BodyFraming.Length && head.ContentLength > 0);
-        request.BodyLength = head.Framing == BodyFraming.Chunked ? -1 : head.ContentLength;
-        request.ExpectsContinue = head.ExpectsContinue;
-        request.AcceptsTrailers = head.AcceptsTrailers;
-        request.WantsUpgrade = head.HasUpgrade;
-        if (head.HasUpgrade)
-        {
-            var upgrade = head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
-            request.UpgradeProtocol = Range(new Slice(upgrade.ValueStart, upgrade.ValueLength));
-        }
-
-        request.Host = Range(head.Host);
-        if (exchange.Scratch.TryTake(head.Host.Length, out var room, out var host))
-        {
-            request.Host = host.Slice(0, HostName.Normalize(head.Host.Of(reader.HeadBytes), room));
-        }
-
-        HeadFormat.DropHopByHop(request.Fields);
-        reader.BeginBody(head.Length, head.Framing, head.ContentLength);
+        exchange.Request.IsSecure = connection.IsSecure;
+        RequestFill.From(exchange, head, block, start, whole);
+        if (whole) reader.BeginBody(head.Length, head.Framing, head.ContentLength);
+        else reader.BeginBody(0, BodyFraming.None, 0);
     }
-
-    private static readonly byte[] Slash = "/"u8.ToArray();
 
     private static void WriteStatusLine(ref SpanWriter to, Response response)
     {

@@ -47,6 +47,9 @@ public sealed class Occupancy
         return true;
     }
 
+    /// <summary>A connection has closed.</summary>
+    public void Release(IPAddress? client) => Leave(client);
+
     internal void Leave(IPAddress? client, bool counted = true)
     {
         if (counted) Interlocked.Decrement(ref connections);

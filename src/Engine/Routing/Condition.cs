@@ -121,3 +121,9 @@ public sealed class ClientCondition(IPNetwork[] networks) : Condition
         return false;
     }
 }
+
+/// <summary>Holds where another does not.</summary>
+public sealed class NotCondition(Condition condition) : Condition
+{
+    public override bool Holds(Exchange exchange) => !condition.Holds(exchange);
+}

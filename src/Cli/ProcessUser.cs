@@ -1,0 +1,39 @@
+// Started as root, becomes another user once everything is bound. The C library's own calls change all threads at once.
+
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Weir.Cli;
+
+internal static unsafe partial class ProcessUser
+{
+    public static bool TryBecome(string user, out string trouble)
+    {
+        trouble = "";
+        if (geteuid() != 0) return true; // Somebody else did it already.
+        var entry = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 3 && f[0] == user);
+        if (entry is null)
+        {
+            trouble = $"there is no user '{user}'";
+            return false;
+        }
+
+        var uid = uint.Parse(entry[2], CultureInfo.InvariantCulture);
+        var gid = uint.Parse(entry[3], CultureInfo.InvariantCulture);
+        if (initgroups(user, gid) == 0 && setgid(gid) == 0 && setuid(uid) == 0 && geteuid() == uid) return true;
+        trouble = $"cannot become '{user}'";
+        return false;
+    }
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int initgroups(string user, uint group);
+
+    [LibraryImport("libc")]
+    private static partial int setgid(uint group);
+
+    [LibraryImport("libc")]
+    private static partial int setuid(uint user);
+}

@@ -1,0 +1,68 @@
+// Serving until told to stop, and all that belongs to the process: signals, descriptors, the user, the service manager.
+//   TERM, INT  drain, then stop; a second one stops now        HUP   reload        USR1  reopen the logs
+
+using System.Runtime.InteropServices;
+using Weir.Control;
+using Weir.Control.Configuration;
+
+namespace Weir.Cli;
+
+internal static class Serve
+{
+    /// <summary>Runs a proxy to its end.</summary>
+    /// <param name="load">Brings the configuration, now and for each reload.</param>
+    /// <param name="file">The file or folder it comes from, for watching; null: none.</param>
+    public static int Run(Func<Diagnostics, ProxyConfig?> load, string? file)
+    {
+        var descriptors = Descriptors.Raise();
+        var diagnostics = new Diagnostics();
+        var inherited = ServiceManager.ListeningDescriptors();
+        using var proxy = RunningProxy.TryStart(load, diagnostics, descriptors, inherited, StateFolder.ControlSocket());
+        foreach (var diagnostic in diagnostics.All) Console.Error.WriteLine(diagnostic);
+        if (proxy is null) return diagnostics.All.Any(d => d.Text.StartsWith("cannot listen", StringComparison.Ordinal)) ? ExitCode.Failed : ExitCode.Usage;
+        if (proxy.Config.User is { } user && !ProcessUser.TryBecome(user, out var trouble))
+        {
+            Console.Error.WriteLine($"weir: {trouble}");
+            return ExitCode.Failed;
+        }
+
+        Console.Error.WriteLine($"weir {ProductVersion.Text}");
+        foreach (var line in proxy.Describe()) Console.Error.WriteLine($"weir: {line}");
+        ServiceManager.Notify("READY=1");
+        Wait(proxy, file);
+        return ExitCode.Good;
+    }
+
+    private static void Wait(RunningProxy proxy, string? file)
+    {
+        using var stopping = new ManualResetEventSlim();
+        using var hurry = new CancellationTokenSource();
+        void OnStop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            if (stopping.IsSet) hurry.Cancel();
+            stopping.Set();
+        }
+
+        void OnReload(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            ServiceManager.Notify($"RELOADING=1\nMONOTONIC_USEC={Environment.TickCount64 * 1000}");
+            proxy.Reload();
+            ServiceManager.Notify("READY=1");
+        }
+
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnStop);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnStop);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnReload);
+        using var reopen = PosixSignalRegistration.Create((PosixSignal)10, context =>
+        {
+            context.Cancel = true;
+            proxy.ReopenLogs();
+        });
+        using var watch = proxy.Config.Watch && file is not null ? new FileWatch(file, () => proxy.Reload()) : null;
+        stopping.Wait();
+        ServiceManager.Notify("STOPPING=1");
+        proxy.Stop(hurry.Token);
+    }
+}

@@ -1,0 +1,123 @@
+// What the admin listener and the control socket answer:
+//   GET  /metrics   Prometheus text          GET  /status   what is served, as JSON
+//   GET  /ready     200, 503 while draining  GET  /live     200
+//   POST /reload    takes the configuration  POST /drain    ends connections after their response
+// With a token, all but /live and /ready ask for it. Errors are JSON. Work that may take long runs on a disk thread.
+
+using System.Security.Cryptography;
+using System.Text;
+using Weir.Control.Metrics;
+using Weir.Engine.Disk;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Http1;
+using Weir.Engine.Loops;
+using Weir.Wire.Fields;
+
+namespace Weir.Control.Admin;
+
+/// <summary>Answers administration. On the admin loop.</summary>
+public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool isControl) : IExchangeHandler
+{
+    private static readonly byte[] Json = "application/json"u8.ToArray();
+    private static readonly byte[] Text = "text/plain; charset=utf-8"u8.ToArray();
+    private static readonly byte[] Prometheus = "text/plain; version=0.0.4; charset=utf-8"u8.ToArray();
+
+    public async LoopTask HandleAsync(Exchange exchange)
+    {
+        if (!exchange.Fault.IsNone)
+        {
+            if (exchange.Fault.Status == 0)
+            {
+                exchange.Client.Abort();
+                return;
+            }
+
+            exchange.Client.EndAfterThis();
+            Error(exchange, exchange.Fault.Status, "the request cannot be read");
+        }
+        else
+        {
+            await AnswerAsync(exchange);
+        }
+
+        if (!exchange.Client.StartResponse(exchange.Response, exchange.Request)
+            || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, exchange.Client.ResponseBody)).IsNone) exchange.Client.Abort();
+    }
+
+    private async LoopTask AnswerAsync(Exchange exchange)
+    {
+        var path = Encoding.ASCII.GetString(exchange.Request.Path.Span);
+        var method = Encoding.ASCII.GetString(exchange.Request.Method.Span);
+        if (path is not ("/live" or "/ready") && !IsAllowed(exchange))
+        {
+            Error(exchange, 401, "the admin token is missing or wrong");
+            return;
+        }
+
+        switch (method == "HEAD" ? "GET" : method, path)
+        {
+            case ("GET", "/live"):
+                Answer(exchange, 200, "alive\n", Text);
+                break;
+            case ("GET", "/ready"):
+                Answer(exchange, proxy.IsDraining ? 503 : 200, proxy.IsDraining ? "draining\n" : "ready\n", Text);
+                break;
+            case ("GET", "/metrics"):
+                Answer(exchange, 200, MetricsPage.Write(proxy), Prometheus);
+                break;
+            case ("GET", "/status"):
+                Answer(exchange, 200, StatusPage.Write(proxy), Json);
+                break;
+            case ("POST", "/reload"):
+                await ReloadAsync(exchange);
+                break;
+            case ("POST", "/drain"):
+                proxy.Drain();
+                Answer(exchange, 200, "{\"draining\":true}\n", Json);
+                break;
+            case (_, "/live" or "/ready" or "/metrics" or "/status" or "/reload" or "/drain"):
+                Error(exchange, 405, $"{method} is not answered here");
+                break;
+            default:
+                Error(exchange, 404, "there is nothing here");
+                break;
+        }
+    }
+
+    private async LoopTask ReloadAsync(Exchange exchange)
+    {
+        var job = new ReloadJob(exchange.Loop, proxy);
+        if (!DiskThreads.Shared.TryRun(job))
+        {
+            Error(exchange, 503, "too busy");
+            return;
+        }
+
+        await exchange.Flow.FirstOf(job.Done, long.MaxValue);
+        if (job.Outcome.Done) Answer(exchange, 200, $"{{\"reloaded\":true,\"text\":{JsonText.Quote(job.Outcome.Text)}}}\n", Json);
+        else Error(exchange, 422, job.Outcome.Text);
+    }
+
+    private bool IsAllowed(Exchange exchange)
+    {
+        if (isControl || token() is not { } wanted) return true;
+        var given = exchange.Request.Fields.First(KnownField.Authorization);
+        return given.StartsWith("Bearer "u8) && CryptographicOperations.FixedTimeEquals(given[7..], Encoding.UTF8.GetBytes(wanted));
+    }
+
+    private static void Error(Exchange exchange, int status, string text) => Answer(exchange, status, $"{{\"error\":{JsonText.Quote(text)}}}\n", Json);
+
+    private static void Answer(Exchange exchange, int status, string text, byte[] type) => OwnResponse.Begin(exchange, status, Encoding.UTF8.GetBytes(text), ByteRange.Of(type));
+
+    private sealed class ReloadJob(Loop loop, RunningProxy proxy) : DiskJob(loop)
+    {
+        public ReloadOutcome Outcome { get; private set; } = new(false, "");
+
+        protected override void Work() => Outcome = proxy.Reload();
+
+        protected override void LetGo()
+        {
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// What an endpoint's URL says: who it is, where it listens, which path comes first.
+
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Weir.Engine.Transports;
+
+namespace Weir.Control.Compilation;
+
+/// <summary>Endpoint URLs.</summary>
+public static class EndpointUrl
+{
+    /// <summary>Scheme and authority: what adopts the endpoint over reloads.</summary>
+    public static string Identity(Uri url) => url.Scheme == "unix" ? $"http://unix:{url.AbsolutePath}" : $"http://{Authority(url)}";
+
+    /// <summary>Host and port, for people and for `host: endpoint`.</summary>
+    public static string Authority(Uri url) => url.Scheme == "unix" ? "localhost" : url.IsDefaultPort ? url.Host : $"{url.Host}:{url.Port}";
+
+    /// <summary>The path put before what is forwarded; no trailing slash.</summary>
+    public static byte[] Prefix(Uri url) => url.Scheme == "unix" ? [] : Encoding.ASCII.GetBytes(url.AbsolutePath.TrimEnd('/'));
+
+    /// <summary>Addresses of the host, IPv4 first: each is tried where the one before refuses.</summary>
+    public static NetworkAddress[] Resolve(Uri url, out string trouble)
+    {
+        trouble = "";
+        if (url.Scheme == "unix") return [NetworkAddress.FromPath(Uri.UnescapeDataString(url.AbsolutePath))];
+        if (IPAddress.TryParse(url.Host.Trim('[', ']'), out var ip)) return [NetworkAddress.FromIp(ip, url.Port)];
+        try
+        {
+            var found = Dns.GetHostAddresses(url.Host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6).Select(a => NetworkAddress.FromIp(a, url.Port)).Distinct().ToArray();
+            if (found.Length == 0) trouble = $"the name '{url.Host}' has no addresses";
+            return found;
+        }
+        catch (SocketException e)
+        {
+            trouble = $"the name '{url.Host}' cannot be resolved: {e.Message}";
+            return [];
+        }
+    }
+}

@@ -1,0 +1,204 @@
+// From what the operator wrote to what the engine executes: names resolved, scopes folded into each other, files read.
+// Whatever fails here is a diagnostic; the plan in force stays.
+
+using System.Text;
+using Weir.Control.Configuration;
+using Weir.Engine;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Http1;
+using Weir.Engine.Observe;
+using Weir.Engine.Routing;
+using Weir.Engine.Upstreams;
+using Weir.Wire.Http1;
+
+namespace Weir.Control.Compilation;
+
+/// <summary>Compiles configurations.</summary>
+public sealed class PlanCompiler(LiveThings live, string instance)
+{
+    private readonly HashSet<object> named = [];
+    private readonly List<AccessLog> logs = [];
+    private readonly List<Upstream> upstreams = [];
+    private Diagnostics diagnostics = new();
+    private ProxyConfig config = new();
+    private Hops hops = new("weir");
+
+    /// <summary>The access logs of the last plan.</summary>
+    public IReadOnlyList<AccessLog> Logs => logs;
+
+    /// <summary>Compiles; null, with diagnostics, where something is wrong.</summary>
+    public Plan? Compile(ProxyConfig from, Diagnostics into, long descriptors)
+    {
+        (config, diagnostics) = (from, into);
+        named.Clear();
+        logs.Clear();
+        upstreams.Clear();
+        hops = new Hops(config.Via ?? instance);
+        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
+        var listeners = config.Listen.Select(l => new ListenerPlan
+        {
+            Name = l.Address.ToString(),
+            Address = l.Address,
+            SharesPort = l.SharesPort,
+            Backlog = (int)l.Backlog,
+            Settings = Settings(),
+            Hosts = new HostTable<SitePlan>(),
+        }).ToArray();
+        foreach (var site in config.Sites)
+        {
+            var plan = Site(site, global);
+            foreach (var listener in listeners.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)))
+            {
+                if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
+                foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, plan);
+            }
+        }
+
+        if (diagnostics.HasErrors) return null;
+        return new Plan
+        {
+            Listeners = listeners,
+            Upstreams = [.. upstreams],
+            Hops = hops,
+            TrustedProxies = [.. config.TrustedProxies],
+            MostConnections = (int)(config.Limits.Connections ?? Math.Max(64, (descriptors - 64) / 2)),
+            MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
+            MemoryLimit = config.Limits.Memory ?? 1L << 30,
+        };
+    }
+
+    /// <summary>The plan is in force: what it does not name is forgotten.</summary>
+    public void Adopted() => live.Keep(named);
+
+    private ServerSettings Settings() => new()
+    {
+        HeadLimits = new HeadLimits((int)Math.Min(config.Limits.Head ?? 32 << 10, 128 << 10), (int)Math.Min(config.Limits.Target ?? 8 << 10, 64 << 10), (int)(config.Limits.Fields ?? 100)),
+        RequestsPerConnection = config.Limits.RequestsPerConnection ?? 0,
+        ConnectionAge = config.Limits.ConnectionAge ?? Timeouts.None,
+        Timeouts = new Scope(config.Limits, config.Timeouts, [], null).Times(new Timeouts()),
+    };
+
+    private SitePlan Site(SiteConfig site, Scope outer)
+    {
+        var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
+        var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
+        var routes = new RouteTable<RoutePlan>();
+        foreach (var route in site.Routes) Add(routes, Route(route, scope), route.Match);
+        if (site.Proxy is not null || site.Redirect is not null || site.Respond is not null || site.Files is not null)
+        {
+            var last = new RouteConfig { At = site.At, Proxy = site.Proxy, Redirect = site.Redirect, Respond = site.Respond, Files = site.Files };
+            routes.Add(Route(last, scope), []);
+        }
+
+        var record = live.Site(name);
+        named.Add(record);
+        return new SitePlan { Name = name, Routes = routes, Record = record, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+    }
+
+    private static void Add(RouteTable<RoutePlan> routes, RoutePlan route, MatchConfig match)
+    {
+        var conditions = new List<Condition>();
+        if (match.Methods.Count > 0) conditions.Add(new MethodCondition([.. match.Methods.Select(Encoding.ASCII.GetBytes)]));
+        if (match.ClientIp.Count > 0) conditions.Add(new ClientCondition([.. match.ClientIp]));
+        conditions.AddRange(match.Headers.Select(h => Presence(h.Value, new HeaderCondition(Encoding.ASCII.GetBytes(h.Name), Test(h.Value)))));
+        conditions.AddRange(match.Query.Select(q => Presence(q.Value, new QueryCondition(Encoding.UTF8.GetBytes(q.Name), Test(q.Value)))));
+        conditions.AddRange(match.Cookies.Select(c => Presence(c.Value, new CookieCondition(Encoding.UTF8.GetBytes(c.Name), Test(c.Value)))));
+        if (match.Path?.Regex is { } regex) routes.Add(regex, route, [.. conditions]);
+        else if (match.Path?.Pattern is { } path) routes.Add(path.Text, route, [.. conditions]);
+        else routes.Add(route, [.. conditions]);
+    }
+
+    private static ValueTest Test(ValueConfig value) =>
+        value.Exact is null && value.Regex is null ? ValueTest.Present : new ValueTest(value.Exact is null ? null : Encoding.UTF8.GetBytes(value.Exact), value.Regex);
+
+    private static Condition Presence(ValueConfig value, Condition condition) => value.Present == false ? new NotCondition(condition) : condition;
+
+    private RoutePlan Route(RouteConfig route, Scope outer)
+    {
+        var scope = outer.Narrow(route.Limits, route.Timeouts, route.ErrorPages, null);
+        var upstreamConfig = route.Proxy?.Inline ?? config.Upstreams.Find(u => u.Name == route.Proxy?.Name)?.Value;
+        if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
+        var stages = new RouteStages(route, hops, diagnostics);
+        return new RoutePlan
+        {
+            Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
+            Rewrite = stages.Request(),
+            RewriteResponse = stages.Response(),
+            Forward = upstreamConfig is null ? null : Forward(route, upstreamConfig),
+            Answer = stages.Answer(),
+            Timeouts = scope.Times(new Timeouts()),
+            BodyLimit = scope.Limits.Body ?? long.MaxValue,
+            MinRate = scope.Limits.MinRate ?? 240,
+            MinRateGrace = scope.Limits.MinRateGrace ?? 10_000,
+            AnswersHalfClosed = route.ClientHalfClose == "answer",
+            ErrorPages = scope.Pages(diagnostics),
+        };
+    }
+
+    // An upstream's times hold unless the route says otherwise.
+    private static TimeoutsConfig Narrowed(TimeoutsConfig upstream, TimeoutsConfig route) => new()
+    {
+        Connect = route.Connect ?? upstream.Connect,
+        FirstByte = route.FirstByte ?? upstream.FirstByte,
+        Idle = route.Idle ?? upstream.Idle,
+        Total = route.Total ?? upstream.Total,
+    };
+
+    private ForwardPlan Forward(RouteConfig route, UpstreamConfig from)
+    {
+        var isNamed = route.Proxy!.Name is not null;
+        var urls = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
+        var identity = isNamed ? $"name {route.Proxy.Name}" : $"inline {string.Join(' ', urls)} {from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive}";
+        var label = isNamed ? route.Proxy.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
+        var upstream = live.Upstream(identity, label, static () => new Engine.Balancing.RoundRobin());
+        named.Add(upstream);
+        if (!upstreams.Contains(upstream)) upstreams.Add(upstream);
+        var endpoints = new List<Endpoint>();
+        foreach (var written in from.Endpoints)
+        {
+            var endpoint = live.Endpoint(identity, EndpointUrl.Identity(written.Url), EndpointUrl.Authority(written.Url));
+            named.Add(endpoint);
+            var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
+            // A name that cannot be resolved now keeps the addresses it had.
+            if (addresses.Length > 0) endpoint.Addresses = addresses;
+            else if (endpoint.Addresses.Length == 0) diagnostics.Error(written.At, trouble);
+            else diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
+            endpoint.Weight = (int)written.Weight;
+            endpoint.PathPrefix = EndpointUrl.Prefix(written.Url);
+            endpoints.Add(endpoint);
+        }
+
+        if (!diagnostics.HasErrors)
+        {
+            upstream.SetEndpoints([.. endpoints], new UpstreamSettings
+            {
+                IdleConnections = (int)(from.IdleConnections ?? 256),
+                KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
+                ConnectionAge = from.ConnectionAge ?? 3_600_000,
+            });
+        }
+
+        var host = route.Host ?? from.Host ?? "keep";
+        return new ForwardPlan
+        {
+            Upstream = upstream,
+            Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
+            FixedHost = Encoding.ASCII.GetBytes(host),
+            ConnectRetries = (int)(from.ConnectRetries ?? 2),
+            SafeReuse = (route.Reuse ?? from.Reuse) == "safe",
+            AllowsUpgrade = route.Upgrade ?? true,
+            AllowsConnect = route.Connect ?? false,
+        };
+    }
+
+    private AccessLog? Log(AccessLogConfig? log)
+    {
+        if (log is null || log.Off) return null;
+        var format = log.Format switch { "json" => LogFormat.Json, "combined" => LogFormat.TryCompile(LogFormat.Combined, out _)!, _ => LogFormat.TryCompile(log.Format, out _)! };
+        var made = live.Log($"{log.Target}\n{log.Format}", () => new AccessLog(log.Target, format, LogTargets.Open(log.Target), live.Loops));
+        named.Add(made);
+        if (!logs.Contains(made)) logs.Add(made);
+        return made;
+    }
+}

@@ -1,0 +1,90 @@
+// What stands in the stages of a route, compiled from what is written there.
+
+using System.Text;
+using Weir.Control.Configuration;
+using Weir.Engine.Answers;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Policies.Rewrite;
+
+namespace Weir.Control.Compilation;
+
+/// <summary>Compiles one route's policies and its answer.</summary>
+internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diagnostics)
+{
+    private bool IsProxied => route.Proxy is not null;
+
+    public IRequestPolicy[] Request()
+    {
+        var policies = new List<IRequestPolicy>();
+        if (route.Rewrite is { } rewrite) policies.Add(Rewrite(rewrite));
+        if (IsProxied)
+        {
+            policies.Add(new ForwardedFields(route.Forwarded switch
+            {
+                "off" => ForwardedForm.None,
+                "rfc7239" => ForwardedForm.Rfc7239,
+                "both" => ForwardedForm.XForwarded | ForwardedForm.Rfc7239,
+                _ => ForwardedForm.XForwarded,
+            }, hops));
+        }
+
+        if (route.RequestId == true) policies.Add(new RequestIdField());
+        if (route.RequestHeaders is { } edits) policies.Add(new RequestHeaders(Edits(edits)));
+        return [.. policies];
+    }
+
+    public IResponsePolicy[] Response()
+    {
+        var policies = new List<IResponsePolicy>();
+        if (IsProxied && route.HideOrigin != false) policies.Add(new HideOrigin());
+        if (route.ResponseHeaders is { } edits) policies.Add(new ResponseHeaders(Edits(edits)));
+        return [.. policies];
+    }
+
+    public Answer? Answer()
+    {
+        if (route.Redirect is { } redirect) return new RedirectAnswer((int)redirect.Status, Template(redirect.To));
+        if (route.Respond is { } respond)
+        {
+            return new FixedAnswer((int)respond.Status, Template(respond.Body), Encoding.ASCII.GetBytes(respond.ContentType),
+                [.. respond.Headers.Select(h => new AnswerField(Encoding.ASCII.GetBytes(h.Name), Template(h.Value)))]);
+        }
+
+        if (route.Files is not { } files) return null;
+        if (Directory.Exists(files.Root)) return new FilesAnswer(Path.GetFullPath(files.Root), [.. files.Index], files.Precompressed);
+        diagnostics.Error(files.At, $"there is no folder '{files.Root}'");
+        return null;
+    }
+
+    private PathRewrite Rewrite(RewriteConfig from) => new()
+    {
+        StripPrefix = Segments(from.StripPrefix),
+        Pattern = from.Regex?.Match,
+        Replacement = from.Regex?.Replace is { } replace ? Template(replace) : null,
+        Path = from.Path is { } path ? Template(path) : null,
+        Query = from.Query is { } query ? Template(query) : null,
+        AddPrefix = from.AddPrefix is { } prefix ? Encoding.UTF8.GetBytes(prefix.Text.TrimEnd('/')) : [],
+    };
+
+    private static string[] Segments(PathPattern? prefix) => prefix is null ? [] : [.. prefix.Text.Trim('/').Split('/').Where(s => s is not ("" or "**"))];
+
+    private HeaderEdits Edits(HeaderEditsConfig from) => new(
+        [.. from.Remove.Select(Encoding.ASCII.GetBytes)],
+        [.. from.Set.Select(e => new FieldEdit(Encoding.ASCII.GetBytes(e.Name), Template(e.Value)))],
+        [.. from.Add.Select(e => new FieldEdit(Encoding.ASCII.GetBytes(e.Name), Template(e.Value)))]);
+
+    // Named groups become numbers: of the rewrite's expression where it has the name, else of the path's.
+    private Template Template(TemplateText text)
+    {
+        var parts = text.Parts.Select(part =>
+        {
+            if (part.Kind != Placeholder.Capture || part.Group >= 0) return part;
+            var name = Encoding.UTF8.GetString(part.Text);
+            var group = route.Rewrite?.Regex?.Match?.GroupNumberFromName(name) ?? -1;
+            if (group < 0) group = route.Match.Path?.Regex?.GroupNumberFromName(name) ?? -1;
+            return new Template.Part(Placeholder.Capture, [], Math.Max(0, group));
+        });
+        return new Template([.. parts]);
+    }
+}

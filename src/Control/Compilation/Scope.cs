@@ -1,0 +1,82 @@
+// Settings that a narrower scope may set again: top level → site → route.
+
+using System.Text;
+using Weir.Control.Configuration;
+using Weir.Engine.Answers;
+using Weir.Engine.Exchanges;
+
+namespace Weir.Control.Compilation;
+
+/// <summary>Settings as they hold in one scope.</summary>
+internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<ErrorPageConfig> ErrorPages, AccessLogConfig? AccessLog)
+{
+    public Scope Narrow(LimitsConfig limits, TimeoutsConfig timeouts, List<ErrorPageConfig> pages, AccessLogConfig? log) => new(
+        new LimitsConfig
+        {
+            Body = limits.Body ?? Limits.Body,
+            MinRate = limits.MinRate ?? Limits.MinRate,
+            MinRateGrace = limits.MinRateGrace ?? Limits.MinRateGrace,
+        },
+        new TimeoutsConfig
+        {
+            Header = timeouts.Header ?? Timeouts.Header,
+            Body = timeouts.Body ?? Timeouts.Body,
+            Write = timeouts.Write ?? Timeouts.Write,
+            KeepAlive = timeouts.KeepAlive ?? Timeouts.KeepAlive,
+            Connect = timeouts.Connect ?? Timeouts.Connect,
+            FirstByte = timeouts.FirstByte ?? Timeouts.FirstByte,
+            Idle = timeouts.Idle ?? Timeouts.Idle,
+            Total = timeouts.Total ?? Timeouts.Total,
+            Tunnel = timeouts.Tunnel ?? Timeouts.Tunnel,
+        },
+        [.. pages, .. ErrorPages],
+        log ?? AccessLog);
+
+    public Timeouts Times(Timeouts standard) => standard with
+    {
+        Header = Timeouts.Header ?? standard.Header,
+        Body = Timeouts.Body ?? standard.Body,
+        Write = Timeouts.Write ?? standard.Write,
+        KeepAlive = Timeouts.KeepAlive ?? standard.KeepAlive,
+        Connect = Timeouts.Connect ?? standard.Connect,
+        FirstByte = Timeouts.FirstByte ?? standard.FirstByte,
+        Idle = Timeouts.Idle ?? standard.Idle,
+        Total = Timeouts.Total ?? standard.Total,
+        Tunnel = Timeouts.Tunnel ?? standard.Tunnel,
+    };
+
+    /// <summary>The pages by status: the narrowest scope's page for a status wins.</summary>
+    public ErrorPages Pages(Diagnostics diagnostics)
+    {
+        if (ErrorPages.Count == 0) return Engine.Answers.ErrorPages.None;
+        var pages = new Dictionary<int, ErrorPage>();
+        foreach (var written in ErrorPages)
+        {
+            if (Read(written, diagnostics) is not { } page) continue;
+            foreach (var range in written.Status)
+            {
+                for (var status = range.First; status <= range.Last; status++) pages.TryAdd(status, page);
+            }
+        }
+
+        return new ErrorPages(pages);
+    }
+
+    private static ErrorPage? Read(ErrorPageConfig page, Diagnostics diagnostics)
+    {
+        const long MostBytes = 1 << 20;
+        var type = page.ContentType ?? (page.File is null ? "text/plain; charset=utf-8" : "text/html; charset=utf-8");
+        if (page.Body is not null) return new ErrorPage(Encoding.UTF8.GetBytes(page.Body), Encoding.ASCII.GetBytes(type));
+        try
+        {
+            if (new FileInfo(page.File!).Length <= MostBytes) return new ErrorPage(File.ReadAllBytes(page.File!), Encoding.ASCII.GetBytes(type));
+            diagnostics.Error(page.At, $"'{page.File}' is larger than {MostBytes >> 20} MiB");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            diagnostics.Error(page.At, $"cannot read '{page.File}': {e.Message}");
+        }
+
+        return null;
+    }
+}

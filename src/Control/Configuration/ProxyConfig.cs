@@ -1,0 +1,252 @@
+// What the operator wrote, checked but not yet resolved. Null means "not written": the wider scope's value holds.
+
+using System.Net;
+using System.Text.RegularExpressions;
+using Weir.Engine.Transports;
+
+namespace Weir.Control.Configuration;
+
+/// <summary>The whole configuration.</summary>
+public sealed class ProxyConfig : IWritten
+{
+    public Position At { get; set; }
+    public List<ListenConfig> Listen { get; set; } = [];
+    public AdminConfig? Admin { get; set; }
+    public string? Control { get; set; }
+    public string? State { get; set; }
+    public long? Loops { get; set; }
+    public string? User { get; set; }
+    public bool Watch { get; set; }
+    public List<IPNetwork> TrustedProxies { get; set; } = [];
+    public AccessLogConfig? AccessLog { get; set; }
+    public ErrorLogConfig ErrorLog { get; set; } = new();
+    public LimitsConfig Limits { get; set; } = new();
+    public TimeoutsConfig Timeouts { get; set; } = new();
+    public List<ErrorPageConfig> ErrorPages { get; set; } = [];
+    public long DrainTimeout { get; set; } = 30_000;
+    public string? Via { get; set; }
+    public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
+    public List<SiteConfig> Sites { get; set; } = [];
+}
+
+public sealed class ListenConfig : IWritten
+{
+    public Position At { get; set; }
+    public NetworkAddress Address { get; set; } = NetworkAddress.None;
+    public bool SharesPort { get; set; }
+    public long Backlog { get; set; } = 4096;
+}
+
+public sealed class AdminConfig : IWritten
+{
+    public Position At { get; set; }
+    public NetworkAddress Address { get; set; } = NetworkAddress.None;
+    public string? Token { get; set; }
+}
+
+public sealed class AccessLogConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public string Target { get; set; } = "stdout";
+    public string Format { get; set; } = "json";
+}
+
+public sealed class ErrorLogConfig : IWritten
+{
+    public Position At { get; set; }
+    public string Target { get; set; } = "stderr";
+    public string Level { get; set; } = "info";
+}
+
+public sealed class LimitsConfig : IWritten
+{
+    public Position At { get; set; }
+    public long? Connections { get; set; }
+    public long? ConnectionsPerClient { get; set; }
+    public long? Memory { get; set; }
+    public long? Head { get; set; }
+    public long? Target { get; set; }
+    public long? Fields { get; set; }
+    public long? Body { get; set; }
+    public long? RequestsPerConnection { get; set; }
+    public long? ConnectionAge { get; set; }
+    public long? MinRate { get; set; }
+    public long? MinRateGrace { get; set; }
+}
+
+public sealed class TimeoutsConfig : IWritten
+{
+    public Position At { get; set; }
+    public long? Header { get; set; }
+    public long? Body { get; set; }
+    public long? Write { get; set; }
+    public long? KeepAlive { get; set; }
+    public long? Connect { get; set; }
+    public long? FirstByte { get; set; }
+    public long? Idle { get; set; }
+    public long? Total { get; set; }
+    public long? Tunnel { get; set; }
+}
+
+public sealed class ErrorPageConfig : IWritten
+{
+    public Position At { get; set; }
+    public List<StatusRange> Status { get; set; } = [];
+    public string? File { get; set; }
+    public string? Body { get; set; }
+    public string? ContentType { get; set; }
+}
+
+public sealed class UpstreamConfig : IWritten
+{
+    public Position At { get; set; }
+    public List<EndpointConfig> Endpoints { get; set; } = [];
+    public string Balance { get; set; } = "round_robin";
+    public string? Host { get; set; }
+    public TimeoutsConfig Timeouts { get; set; } = new();
+    public long? IdleConnections { get; set; }
+    public long? ConnectionAge { get; set; }
+    public long? ConnectRetries { get; set; }
+    public string? Reuse { get; set; }
+}
+
+public sealed class EndpointConfig : IWritten
+{
+    public Position At { get; set; }
+    public Uri Url { get; set; } = null!;
+    public long Weight { get; set; } = 1;
+}
+
+/// <summary>What a route says, and what a site may say for its one last route.</summary>
+public interface IAction
+{
+    ProxyTargetConfig? Proxy { get; set; }
+    RedirectConfig? Redirect { get; set; }
+    RespondConfig? Respond { get; set; }
+    FilesConfig? Files { get; set; }
+}
+
+public sealed class SiteConfig : IWritten, IAction
+{
+    public Position At { get; set; }
+    public List<string> Hosts { get; set; } = [];
+    public List<NetworkAddress> Listen { get; set; } = [];
+    public AccessLogConfig? AccessLog { get; set; }
+    public LimitsConfig Limits { get; set; } = new();
+    public TimeoutsConfig Timeouts { get; set; } = new();
+    public List<ErrorPageConfig> ErrorPages { get; set; } = [];
+    public List<RouteConfig> Routes { get; set; } = [];
+    public ProxyTargetConfig? Proxy { get; set; }
+    public RedirectConfig? Redirect { get; set; }
+    public RespondConfig? Respond { get; set; }
+    public FilesConfig? Files { get; set; }
+}
+
+public sealed class RouteConfig : IWritten, IAction
+{
+    public Position At { get; set; }
+    public MatchConfig Match { get; set; } = new();
+    public RewriteConfig? Rewrite { get; set; }
+    public HeaderEditsConfig? RequestHeaders { get; set; }
+    public HeaderEditsConfig? ResponseHeaders { get; set; }
+    public string? Forwarded { get; set; }
+    public string? Host { get; set; }
+    public bool? HideOrigin { get; set; }
+    public bool? Upgrade { get; set; }
+    public bool? Connect { get; set; }
+    public string? ClientHalfClose { get; set; }
+    public string? Reuse { get; set; }
+    public bool? RequestId { get; set; }
+    public LimitsConfig Limits { get; set; } = new();
+    public TimeoutsConfig Timeouts { get; set; } = new();
+    public List<ErrorPageConfig> ErrorPages { get; set; } = [];
+    public ProxyTargetConfig? Proxy { get; set; }
+    public RedirectConfig? Redirect { get; set; }
+    public RespondConfig? Respond { get; set; }
+    public FilesConfig? Files { get; set; }
+}
+
+public sealed class MatchConfig : IWritten
+{
+    public Position At { get; set; }
+    public PathConfig? Path { get; set; }
+    public List<string> Methods { get; set; } = [];
+    public List<Named<ValueConfig>> Headers { get; set; } = [];
+    public List<Named<ValueConfig>> Query { get; set; } = [];
+    public List<Named<ValueConfig>> Cookies { get; set; } = [];
+    public List<IPNetwork> ClientIp { get; set; } = [];
+    public bool HasConditions => Methods.Count + Headers.Count + Query.Count + Cookies.Count + ClientIp.Count > 0;
+}
+
+public sealed class PathConfig : IWritten
+{
+    public Position At { get; set; }
+    public PathPattern? Pattern { get; set; }
+    public Regex? Regex { get; set; }
+}
+
+public sealed class ValueConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Exact { get; set; }
+    public Regex? Regex { get; set; }
+    public bool? Present { get; set; }
+}
+
+public sealed class RewriteConfig : IWritten
+{
+    public Position At { get; set; }
+    public PathPattern? StripPrefix { get; set; }
+    public PathPattern? AddPrefix { get; set; }
+    public TemplateText? Path { get; set; }
+    public TemplateText? Query { get; set; }
+    public RegexRewriteConfig? Regex { get; set; }
+}
+
+public sealed class RegexRewriteConfig : IWritten
+{
+    public Position At { get; set; }
+    public Regex? Match { get; set; }
+    public TemplateText? Replace { get; set; }
+}
+
+public sealed class HeaderEditsConfig : IWritten
+{
+    public Position At { get; set; }
+    public List<Named<TemplateText>> Set { get; set; } = [];
+    public List<Named<TemplateText>> Add { get; set; } = [];
+    public List<string> Remove { get; set; } = [];
+}
+
+/// <summary>An upstream by name, or endpoints in place.</summary>
+public sealed class ProxyTargetConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Name { get; set; }
+    public UpstreamConfig? Inline { get; set; }
+}
+
+public sealed class RedirectConfig : IWritten
+{
+    public Position At { get; set; }
+    public TemplateText To { get; set; } = new("", []);
+    public long Status { get; set; } = 302;
+}
+
+public sealed class RespondConfig : IWritten
+{
+    public Position At { get; set; }
+    public long Status { get; set; } = 200;
+    public TemplateText Body { get; set; } = new("", []);
+    public string ContentType { get; set; } = "text/plain; charset=utf-8";
+    public List<Named<TemplateText>> Headers { get; set; } = [];
+}
+
+public sealed class FilesConfig : IWritten
+{
+    public Position At { get; set; }
+    public string Root { get; set; } = "";
+    public List<string> Index { get; set; } = ["index.html"];
+    public bool Precompressed { get; set; }
+}

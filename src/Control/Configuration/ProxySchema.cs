@@ -1,0 +1,196 @@
+// The table: every key of the language, once. It parses, validates, and is the source of the JSON Schema and of the
+// reference.
+
+using System.Text;
+using Ascii = Weir.Wire.Bytes.Ascii;
+
+namespace Weir.Control.Configuration;
+
+/// <summary>The language.</summary>
+public static class ProxySchema
+{
+    private static readonly Func<Node, bool> IsText = static node => node is ScalarNode;
+
+    public static Section<TimeoutsConfig> Timeouts { get; } = new Section<TimeoutsConfig>("timeouts", "How long things may take.")
+        .Add("header", Shapes.Duration, (t, v) => t.Header = v, "From a request's first byte to the end of its head; top level and listener only.", "30s")
+        .Add("body", Shapes.Duration, (t, v) => t.Body = v, "Silence of the client within a request's body.", "60s")
+        .Add("write", Shapes.Duration, (t, v) => t.Write = v, "A client that takes nothing of what is written to it.", "60s")
+        .Add("keep_alive", Shapes.Duration, (t, v) => t.KeepAlive = v, "At the top: how long a client's connection may be idle between requests (75s). In an upstream: how long an idle connection to an origin is kept (60s).")
+        .Add("connect", Shapes.Duration, (t, v) => t.Connect = v, "Making a connection to an endpoint.", "3s")
+        .Add("first_byte", Shapes.Duration, (t, v) => t.FirstByte = v, "From the request sent to the head of the response.", "60s")
+        .Add("idle", Shapes.Duration, (t, v) => t.Idle = v, "Silence of the origin within a body.", "60s")
+        .Add("total", Shapes.Duration, (t, v) => t.Total = v, "The whole exchange.", "off")
+        .Add("tunnel", Shapes.Duration, (t, v) => t.Tunnel = v, "Silence in both directions of a tunnel (WebSocket and the like).", "1h");
+
+    public static Section<LimitsConfig> Limits { get; } = new Section<LimitsConfig>("limits", "The most there may be of things.")
+        .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Client connections at once. Top level only.", "what the descriptor limit allows")
+        .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address; 0: no limit. Top level only.", "0")
+        .Add("memory", Shapes.Size, (l, v) => l.Memory = v, "Bytes in buffers at once. Top level only.", "1GiB")
+        .Add("head", Shapes.Size, (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
+        .Add("target", Shapes.Size, (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
+        .Add("fields", Shapes.Int(1, 10_000), (l, v) => l.Fields = v, "Field lines in a head (431 beyond). Top level only.", "100")
+        .Add("body", Shapes.Size, (l, v) => l.Body = v, "Bytes in a request's body (413 beyond).", "off")
+        .Add("requests_per_connection", Shapes.Int(0, long.MaxValue), (l, v) => l.RequestsPerConnection = v, "Requests a client's connection may carry; 0: no limit. Top level only.", "0")
+        .Add("connection_age", Shapes.Duration, (l, v) => l.ConnectionAge = v, "How old a client's connection may grow before its next response ends it. Top level only.", "off")
+        .Add("min_rate", Shapes.ByteRate, (l, v) => l.MinRate = v, "The least a peer must move while it owes bytes: a client that sends its body, or reads its response. Never counted against an origin that thinks.", "240B/s")
+        .Add("min_rate_grace", Shapes.Duration, (l, v) => l.MinRateGrace = v, "How long a peer may owe bytes whatever its rate.", "10s");
+
+    public static Section<ListenConfig> Listen { get; } = new Section<ListenConfig>("listener", "An address to listen on.")
+        .Short(Shapes.Address, (l, v) => l.Address = v)
+        .Add("address", Shapes.Address, (l, v) => l.Address = v, "Where to listen; \":8080\" is every address, IPv6 and IPv4.")
+        .Add("reuse_port", Shapes.OneOf("own", "shared"), (l, v) => l.SharesPort = v == "shared", "shared: other programs may listen on the same port.", "own")
+        .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096");
+
+    public static Section<AdminConfig> Admin { get; } = new Section<AdminConfig>("admin", "The admin listener: metrics, status, readiness.")
+        .Short(Shapes.Address, (a, v) => a.Address = v)
+        .Add("address", Shapes.Address, (a, v) => a.Address = v, "Where to listen.")
+        .Add("token", Shapes.Text, (a, v) => a.Token = v, "Asked for as 'Authorization: Bearer …'; needed unless the address is on loopback or a Unix socket.");
+
+    public static Section<AccessLogConfig> AccessLog { get; } = new Section<AccessLogConfig>("access_log", "A record for each exchange.")
+        .Short(Shapes.Text, (a, v) => (a.Off, a.Target) = (v == "off", v))
+        .Add("target", Shapes.Text, (a, v) => (a.Off, a.Target) = (v == "off", v), "off, stdout, stderr, a file's path, syslog (the local one), or syslog:HOST:PORT (UDP).", "stdout")
+        .Add("format", Shapes.Text, (a, v) => a.Format = v, "json, combined, or a line with fields in braces such as \"{client_ip} {status}\".", "json");
+
+    public static Section<ErrorLogConfig> ErrorLog { get; } = new Section<ErrorLogConfig>("error_log", "What the program says about itself.")
+        .Short(Shapes.Text, (e, v) => e.Target = v)
+        .Add("target", Shapes.Text, (e, v) => e.Target = v, "stderr, stdout, or a file's path.", "stderr")
+        .Add("level", Shapes.OneOf("debug", "info", "warn", "error"), (e, v) => e.Level = v, "The least grave lines that are written.", "info");
+
+    public static Section<ErrorPageConfig> ErrorPage { get; } = new Section<ErrorPageConfig>("error_page", "What a fault's answer looks like.")
+        .Add("status", Shapes.ListOf(Shapes.StatusRange), (e, v) => e.Status = v, "For which statuses.")
+        .Add("file", Shapes.Text, (e, v) => e.File = v, "A file with the page; read when the configuration is.")
+        .Add("body", Shapes.Text, (e, v) => e.Body = v, "The page itself.")
+        .Add("content_type", Shapes.Text, (e, v) => e.ContentType = v, "Its media type.", "text/html; charset=utf-8 for a file, text/plain; charset=utf-8 for a body");
+
+    public static Section<EndpointConfig> Endpoint { get; } = new Section<EndpointConfig>("endpoint", "One server of an upstream.")
+        .Short(Shapes.Url, (e, v) => e.Url = v)
+        .Add("url", Shapes.Url, (e, v) => e.Url = v, "Scheme, host, port, and a path that is put before the request's.")
+        .Add("weight", Shapes.Int(1, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings.", "1");
+
+    public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
+        .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
+        .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
+        .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
+        .Add("host", Shapes.Text, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
+        .Add("timeouts", Timeouts, (u, v) => u.Timeouts = v, "Times for these servers: connect, first_byte, idle, total, keep_alive.")
+        .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
+        .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
+        .Add("connect_retries", Shapes.Int(0, 63), (u, v) => u.ConnectRetries = v, "Further servers tried where no connection can be made.", "2")
+        .Add("reuse", Shapes.OneOf("always", "safe"), (u, v) => u.Reuse = v, "safe: requests that are not idempotent go on new connections only.", "always");
+
+    public static Section<ProxyTargetConfig> ProxyTarget { get; } = new Section<ProxyTargetConfig>("proxy", "Where to forward to: an upstream's name, a URL, or a list of endpoints.")
+        .Short(Shapes.Text, (p, v) => p.Name = v, static node => node is ScalarNode scalar && !scalar.Text.Contains("://", StringComparison.Ordinal) && !LooksLikeAddress(scalar.Text))
+        .Short(Upstream, (p, v) => p.Inline = v, static _ => true);
+
+    public static Section<RedirectConfig> Redirect { get; } = new Section<RedirectConfig>("redirect", "Sends the client elsewhere.")
+        .Short(Shapes.Template, (r, v) => r.To = v)
+        .Add("to", Shapes.Template, (r, v) => r.To = v, "Where to.")
+        .Add("status", Shapes.Int(300, 308), (r, v) => r.Status = v, "301, 302, 303, 307 or 308.", "302");
+
+    public static Section<RespondConfig> Respond { get; } = new Section<RespondConfig>("respond", "A fixed answer.")
+        .Short(Shapes.Int(200, 599), (r, v) => r.Status = v)
+        .Add("status", Shapes.Int(200, 599), (r, v) => r.Status = v, "The status.", "200")
+        .Add("body", Shapes.Template, (r, v) => r.Body = v, "The body.")
+        .Add("content_type", Shapes.Text, (r, v) => r.ContentType = v, "The body's media type.", "text/plain; charset=utf-8")
+        .Add("headers", new MapShape<TemplateText>("field names", Shapes.Template, CheckName), (r, v) => r.Headers = v, "Fields of the answer.");
+
+    public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files.")
+        .Short(Shapes.Text, (f, v) => f.Root = v)
+        .Add("root", Shapes.Text, (f, v) => f.Root = v, "The folder.")
+        .Add("index", Shapes.ListOf(Shapes.Text), (f, v) => f.Index = v, "What is looked for where a folder is asked for.", "index.html")
+        .Add("precompressed", Shapes.Bool, (f, v) => f.Precompressed = v, "Serves name.br, name.zst or name.gz beside a file to clients that take it.", "false");
+
+    public static Section<ValueConfig> Value { get; } = new Section<ValueConfig>("value", "What a value must be.")
+        .Short(Shapes.Text, (c, v) => c.Exact = v)
+        .Add("is", Shapes.Text, (c, v) => c.Exact = v, "Exactly this.")
+        .Add("regex", Shapes.Pattern, (c, v) => c.Regex = v, "Matched whole by this expression.")
+        .Add("present", Shapes.Bool, (c, v) => c.Present = v, "There at all.");
+
+    public static Section<PathConfig> Path { get; } = new Section<PathConfig>("path", "Which paths.")
+        .Short(Shapes.Path, (p, v) => p.Pattern = v)
+        .Add("regex", Shapes.Pattern, (p, v) => p.Regex = v, "Paths that this expression matches as a whole; its groups are placeholders.");
+
+    public static Section<MatchConfig> Match { get; } = new Section<MatchConfig>("match", "Which requests a route is for; all conditions must hold.")
+        .Short(Path, (m, v) => m.Path = v, IsText)
+        .Add("path", Path, (m, v) => m.Path = v, "The path: /a exactly, /a/** everything below, * one segment.")
+        .Add("methods", Shapes.ListOf(Shapes.Method), (m, v) => m.Methods = v, "One of these; GET includes HEAD.")
+        .Add("headers", new MapShape<ValueConfig>("field names", Value, CheckName), (m, v) => m.Headers = v, "Fields of the request.")
+        .Add("query", new MapShape<ValueConfig>("parameters", Value), (m, v) => m.Query = v, "Parameters of the query, as written.")
+        .Add("cookies", new MapShape<ValueConfig>("cookies", Value), (m, v) => m.Cookies = v, "Cookies.")
+        .Add("client_ip", Shapes.ListOf(Shapes.Network), (m, v) => m.ClientIp = v, "The client's address, in one of these networks.");
+
+    public static Section<RegexRewriteConfig> RegexRewrite { get; } = new Section<RegexRewriteConfig>("regex_rewrite", "Rewrites the path by an expression.")
+        .Add("match", Shapes.LoosePattern, (r, v) => r.Match = v, "What is looked for in the path.")
+        .Add("replace", Shapes.Template, (r, v) => r.Replace = v, "What the first match becomes; {1}, {group:name} are its groups.");
+
+    public static Section<RewriteConfig> Rewrite { get; } = new Section<RewriteConfig>("rewrite", "Changes the path and query that are sent on; in this order.")
+        .Add("strip_prefix", Shapes.Path, (r, v) => r.StripPrefix = v, "Taken off the front of the path.")
+        .Add("regex", RegexRewrite, (r, v) => r.Regex = v, "Rewritten by an expression.")
+        .Add("path", Shapes.Template, (r, v) => r.Path = v, "The path as a whole.")
+        .Add("query", Shapes.Template, (r, v) => r.Query = v, "The query as a whole; empty: none.")
+        .Add("add_prefix", Shapes.Path, (r, v) => r.AddPrefix = v, "Put in front of the path.");
+
+    public static Section<HeaderEditsConfig> HeaderEdits { get; } = new Section<HeaderEditsConfig>("header_edits", "Changes fields: removed first, then set, then added.")
+        .Add("remove", Shapes.ListOf(Shapes.HeaderName), (h, v) => h.Remove = v, "Fields not passed on.")
+        .Add("set", new MapShape<TemplateText>("field names", Shapes.Template, CheckName), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
+        .Add("add", new MapShape<TemplateText>("field names", Shapes.Template, CheckName), (h, v) => h.Add = v, "Fields added to what is there.");
+
+    public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
+        .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
+        .Add("rewrite", Rewrite, (r, v) => r.Rewrite = v, "What is done to path and query.")
+        .Add("request_headers", HeaderEdits, (r, v) => r.RequestHeaders = v, "Fields of the request that is sent on.")
+        .Add("response_headers", HeaderEdits, (r, v) => r.ResponseHeaders = v, "Fields of the response.")
+        .Add("forwarded", Shapes.OneOf("x_forwarded", "rfc7239", "both", "off"), (r, v) => r.Forwarded = v, "How the origin is told of the client: X-Forwarded-For, -Proto, -Host; Forwarded; or not.", "x_forwarded")
+        .Add("host", Shapes.Text, (r, v) => r.Host = v, "The Host the origin is sent: keep, endpoint, or a name.", "the upstream's")
+        .Add("hide_origin", Shapes.Bool, (r, v) => r.HideOrigin = v, "Drops Server, X-Powered-By and the like; rewrites Location, Refresh and cookie domains that name the origin.", "true")
+        .Add("upgrade", Shapes.Bool, (r, v) => r.Upgrade = v, "Passes a change of protocol on (WebSocket and others).", "true")
+        .Add("connect", Shapes.Bool, (r, v) => r.Connect = v, "Passes CONNECT on to the endpoint.", "false")
+        .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
+        .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
+        .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: the client's where a trusted proxy sent it, else one made here.", "false")
+        .Add("limits", Limits, (r, v) => r.Limits = v, "Limits for this route: body, min_rate, min_rate_grace.")
+        .Add("timeouts", Timeouts, (r, v) => r.Timeouts = v, "Times for this route.")
+        .Add("error_pages", Shapes.ListOf(ErrorPage), (r, v) => r.ErrorPages = v, "Pages for this route's faults."));
+
+    public static Section<SiteConfig> Site { get; } = WithAction(new Section<SiteConfig>("site", "One site. proxy, redirect, respond or files here are its one last route.")
+        .Add("hosts", Shapes.ListOf(Shapes.Host), (s, v) => s.Hosts = v, "Names it answers to; \"*.example.com\" covers every name below; without hosts it is the default.")
+        .Add("listen", Shapes.ListOf(Shapes.Address), (s, v) => s.Listen = v, "Only on these of the listeners.", "all")
+        .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
+        .Add("limits", Limits, (s, v) => s.Limits = v, "Limits for this site: body, min_rate, min_rate_grace.")
+        .Add("timeouts", Timeouts, (s, v) => s.Timeouts = v, "Times for this site.")
+        .Add("error_pages", Shapes.ListOf(ErrorPage), (s, v) => s.ErrorPages = v, "Pages for this site's faults.")
+        .Add("routes", Shapes.ListOf(Route), (s, v) => s.Routes = v, "Its routes; the first that matches wins."));
+
+    public static Section<ProxyConfig> Root { get; } = new Section<ProxyConfig>("weir", "The configuration file.")
+        .Add("listen", Shapes.ListOf(Listen), (c, v) => c.Listen = v, "Where to listen.")
+        .Add("sites", Shapes.ListOf(Site), (c, v) => c.Sites = v, "What is served.")
+        .Add("upstreams", new MapShape<UpstreamConfig>("names", Upstream, CheckUpstreamName), (c, v) => c.Upstreams = v, "Servers to forward to, by name.")
+        .Add("admin", Admin, (c, v) => c.Admin = v, "The admin listener; off when absent.")
+        .Add("control", Shapes.Text, (c, v) => c.Control = v, "The path of the control socket, for reload, status and drain; owner only.", "weir.sock in the state folder")
+        .Add("state", Shapes.Text, (c, v) => c.State = v, "The folder for what outlives the program.", "$STATE_DIRECTORY, else $XDG_STATE_HOME/weir, else ~/.local/state/weir, else /var/lib/weir")
+        .Add("loops", Shapes.Int(1, 1024), (c, v) => c.Loops = v, "Event loops. A reload cannot change it.", "the processors the process may use")
+        .Add("user", Shapes.Text, (c, v) => c.User = v, "Started as root, becomes this user once everything is bound. A reload cannot change it.")
+        .Add("watch", Shapes.Bool, (c, v) => c.Watch = v, "Reloads when the file changes.", "false")
+        .Add("trusted_proxies", Shapes.ListOf(Shapes.Network), (c, v) => c.TrustedProxies = v, "Who may say on whose behalf it speaks, by X-Forwarded-For.")
+        .Add("access_log", AccessLog, (c, v) => c.AccessLog = v, "A record for each exchange.", "off")
+        .Add("error_log", ErrorLog, (c, v) => c.ErrorLog = v, "What the program says about itself.", "stderr")
+        .Add("limits", Limits, (c, v) => c.Limits = v, "The most there may be of things.")
+        .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
+        .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
+        .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
+        .Add("via", Shapes.Text, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");
+
+    private static Section<T> WithAction<T>(Section<T> section)
+        where T : IWritten, IAction, new() => section
+        .Add("proxy", ProxyTarget, (a, v) => a.Proxy = v, "Forwards: to an upstream's name, a URL, or a list of endpoints.")
+        .Add("redirect", Redirect, (a, v) => a.Redirect = v, "Sends the client elsewhere.")
+        .Add("respond", Respond, (a, v) => a.Respond = v, "A fixed answer.")
+        .Add("files", Files, (a, v) => a.Files = v, "Files from a folder.");
+
+    private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
+
+    private static string? CheckName(string name) => Ascii.IsToken(Encoding.UTF8.GetBytes(name)) ? null : $"'{name}' is not a field name";
+
+    private static string? CheckUpstreamName(string name) =>
+        name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? null : $"'{name}' is not a name: letters, digits, '_', '-' and '.', at most 64";
+}

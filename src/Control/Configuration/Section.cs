@@ -1,0 +1,140 @@
+// A map with known keys. Its rows are the table: name, shape, where the value goes, one line of documentation, default.
+
+using System.Text.Json.Nodes;
+
+namespace Weir.Control.Configuration;
+
+/// <summary>One row of the table.</summary>
+public interface IKey
+{
+    string Name { get; }
+
+    Shape Shape { get; }
+
+    string Doc { get; }
+
+    string? Default { get; }
+}
+
+/// <summary>A section, for documents.</summary>
+public interface ISection
+{
+    string Name { get; }
+
+    string Doc { get; }
+
+    /// <summary>Short forms, in words.</summary>
+    IReadOnlyList<Shape> ShortForms { get; }
+
+    IReadOnlyList<IKey> Keys { get; }
+}
+
+/// <summary>What every section's object knows.</summary>
+public interface IWritten
+{
+    /// <summary>Where it stands.</summary>
+    Position At { get; set; }
+}
+
+/// <summary>A section whose values go into a <typeparamref name="T"/>.</summary>
+public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
+    where T : IWritten, new()
+{
+    private readonly List<Key> keys = [];
+    private readonly List<(Shape Shape, Func<Node, Diagnostics, (bool, T)> Read, Func<Node, bool> Fits)> shortForms = [];
+
+    public string Name => name;
+
+    public string Doc => doc;
+
+    public IReadOnlyList<Shape> ShortForms => [.. shortForms.Select(s => s.Shape)];
+
+    IReadOnlyList<IKey> ISection.Keys => keys;
+
+    public override string Words => shortForms.Count == 0 ? $"a map ({name})" : $"{string.Join(", or ", shortForms.Select(s => s.Shape.Words))}, or a map ({name})";
+
+    public override IEnumerable<ISection> Sections => [this];
+
+    /// <summary>Adds a row.</summary>
+    public Section<T> Add<TValue>(string key, Shape<TValue> shape, Action<T, TValue> set, string line, string? standard = null)
+    {
+        keys.Add(new Key(key, shape, line, standard, (target, node, diagnostics) =>
+        {
+            if (!shape.TryRead(node, diagnostics, out var value)) return false;
+            set(target, value);
+            return true;
+        }));
+        return this;
+    }
+
+    /// <summary>Adds a short form: a value that says it all.</summary>
+    public Section<T> Short<TValue>(Shape<TValue> shape, Action<T, TValue> set, Func<Node, bool>? fits = null)
+    {
+        shortForms.Add((shape, (node, diagnostics) =>
+        {
+            var target = new T { At = node.At };
+            var good = shape.TryRead(node, diagnostics, out var value);
+            if (good) set(target, value);
+            return (good, target);
+        }, fits ?? (static node => node is ScalarNode)));
+        return this;
+    }
+
+    public override bool TryRead(Node node, Diagnostics diagnostics, out T value)
+    {
+        foreach (var form in shortForms)
+        {
+            if (!form.Fits(node)) continue;
+            (var fits, value) = form.Read(node, diagnostics);
+            return fits;
+        }
+
+        value = new T { At = node.At };
+        if (node is not MapNode map)
+        {
+            diagnostics.Error(node.At, $"expected {Words}, found {node.Kind}");
+            return false;
+        }
+
+        var good = true;
+        foreach (var (key, entry) in map.Entries)
+        {
+            var row = keys.Find(k => k.Name == key.Text);
+            if (row is null)
+            {
+                diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{NearestWord.Suggest(key.Text, keys.Select(k => k.Name))}");
+                good = false;
+            }
+            else
+            {
+                good &= row.Read(value, entry, diagnostics);
+            }
+        }
+
+        return good;
+    }
+
+    public override JsonObject Schema(SortedDictionary<string, JsonObject> definitions)
+    {
+        if (!definitions.ContainsKey(name))
+        {
+            definitions[name] = []; // A section may hold itself.
+            var properties = new JsonObject();
+            foreach (var key in keys)
+            {
+                var schema = key.Shape.Schema(definitions);
+                schema["description"] = key.Default is null ? key.Doc : $"{key.Doc} Default: {key.Default}.";
+                properties[key.Name] = schema;
+            }
+
+            var self = new JsonObject { ["type"] = "object", ["description"] = doc, ["properties"] = properties, ["additionalProperties"] = false };
+            definitions[name] = shortForms.Count == 0
+                ? self
+                : new JsonObject { ["anyOf"] = new JsonArray([.. shortForms.Select(s => (JsonNode)s.Shape.Schema(definitions)), self]) };
+        }
+
+        return new JsonObject { ["$ref"] = $"#/$defs/{name}" };
+    }
+
+    private sealed record Key(string Name, Shape Shape, string Doc, string? Default, Func<T, Node, Diagnostics, bool> Read) : IKey;
+}

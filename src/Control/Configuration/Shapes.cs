@@ -1,0 +1,218 @@
+// The scalars of the language: durations, sizes, rates, addresses, patterns, templates.
+
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Transports;
+using Ascii = Weir.Wire.Bytes.Ascii;
+
+namespace Weir.Control.Configuration;
+
+/// <summary>Shapes of single values.</summary>
+public static class Shapes
+{
+    /// <summary>Milliseconds that mean "no limit".</summary>
+    public const long NoLimit = long.MaxValue;
+
+    private static readonly string[] DurationUnits = ["ms", "s", "m", "h", "d"];
+
+    public static Shape<bool> Bool { get; } = new ScalarShape<bool>("true or false", "boolean", text => text switch
+    {
+        "true" => (true, null),
+        "false" => (false, null),
+        _ => (false, $"expected true or false, found '{text}'"),
+    });
+
+    public static Shape<string> Text { get; } = new ScalarShape<string>("text", "string", text => (text, null));
+
+    /// <summary>Milliseconds; "off" for no limit.</summary>
+    public static Shape<long> Duration { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h, or off", "string", ReadDuration, "^(off|[0-9]+(\\.[0-9]+)?(ms|s|m|h|d))$");
+
+    public static Shape<long> Size { get; } = new ScalarShape<long>("a size such as 64KiB, 10MiB or off", "scalar", ReadSize);
+
+    /// <summary>Bytes per second.</summary>
+    public static Shape<long> ByteRate { get; } = new ScalarShape<long>("bytes per second such as 240B/s, 10KiB/s or off", "string", text =>
+    {
+        if (text == "off") return (0, null);
+        if (text.EndsWith("/s", StringComparison.Ordinal) && ReadSize(text[..^2]) is { Trouble: null } size) return size;
+        return (0, $"expected bytes per second such as 240B/s, found '{text}'");
+    });
+
+    public static Shape<NetworkAddress> Address { get; } = new ScalarShape<NetworkAddress>("an address such as :8080, 127.0.0.1:80, [::1]:80 or unix:/path", "string", ReadAddress);
+
+    public static Shape<IPNetwork> Network { get; } = new ScalarShape<IPNetwork>("an address or network such as 10.0.0.0/8", "string", text =>
+    {
+        if (IPNetwork.TryParse(text, out var network)) return (network, null);
+        if (IPAddress.TryParse(text, out var ip)) return (new IPNetwork(ip, ip.GetAddressBytes().Length * 8), null);
+        return (default, $"expected an address or network such as 10.0.0.0/8, found '{text}'{(text.Contains('/', StringComparison.Ordinal) ? " (bits beyond the prefix must be 0)" : "")}");
+    });
+
+    public static Shape<Uri> Url { get; } = new ScalarShape<Uri>("a URL such as http://127.0.0.1:9000 or http://unix:/run/app.sock", "string", ReadUrl);
+
+    public static Shape<string> Host { get; } = new ScalarShape<string>("a host such as example.com or *.example.com", "string", text =>
+    {
+        var name = text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text;
+        var lower = text.ToLowerInvariant();
+        if (name.Length > 0 && !name.EndsWith('.') && Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(name), out var length, out _) && length == name.Length) return (lower, null);
+        return (text, $"expected a host such as example.com or \"*.example.com\", without port, found '{text}'");
+    });
+
+    public static Shape<string> Method { get; } = new ScalarShape<string>("a method such as GET", "string", text => Token(text, "a method such as GET"));
+
+    public static Shape<string> HeaderName { get; } = new ScalarShape<string>("a field name such as x-tenant", "string", text => Token(text, "a field name such as x-tenant"));
+
+    public static Shape<StatusRange> StatusRange { get; } = new ScalarShape<StatusRange>("a status or a range of them such as 502 or 500-599", "scalar", text =>
+    {
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        var first = dash < 0 ? text : text[..dash];
+        var last = dash < 0 ? text : text[(dash + 1)..];
+        if (int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var a) && int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var b) && a is >= 100 and <= 599 && b is >= 100 and <= 599 && a <= b) return (new StatusRange(a, b), null);
+        return (default, $"expected a status or a range of them such as 502 or 500-599, found '{text}'");
+    });
+
+    public static Shape<PathPattern> Path { get; } = new ScalarShape<PathPattern>("a path such as /a, /a/** or /a/*/b", "string", ReadPath, "^/");
+
+    public static Shape<Regex> Pattern { get; } = new ScalarShape<Regex>("a regular expression (never backtracking)", "string", text => ReadPattern(text, whole: true));
+
+    /// <summary>An expression that need not match the whole.</summary>
+    public static Shape<Regex> LoosePattern { get; } = new ScalarShape<Regex>("a regular expression (never backtracking)", "string", text => ReadPattern(text, whole: false));
+
+    public static Shape<TemplateText> Template { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", ReadTemplate);
+
+    public static Shape<long> Int(long least, long most) => new ScalarShape<long>($"a number from {least} to {most}", "integer", text =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= least && n <= most ? (n, null) : (0, $"expected a number from {least} to {most}, found '{text}'"));
+
+    public static Shape<string> OneOf(params string[] choices) => new ScalarShape<string>($"one of {string.Join(", ", choices)}", "string", text =>
+        choices.Contains(text) ? (text, null) : (text, $"expected one of {string.Join(", ", choices)}, found '{text}'{NearestWord.Suggest(text, choices)}"), choices: choices);
+
+    public static Shape<List<T>> ListOf<T>(Shape<T> item) => new ListShape<T>(item);
+
+    private static (long Value, string? Trouble) ReadDuration(string text)
+    {
+        if (text == "off") return (NoLimit, null);
+        foreach (var unit in DurationUnits)
+        {
+            if (!text.EndsWith(unit, StringComparison.Ordinal) || !decimal.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)) continue;
+            var factor = unit switch { "ms" => 1, "s" => 1000, "m" => 60_000, "h" => 3_600_000, _ => 86_400_000 };
+            if (number > 36_500m * 86_400_000m / factor) return (0, $"'{text}' is longer than a hundred years; write off for no limit");
+            return ((long)(number * factor), null);
+        }
+
+        return (0, $"expected a duration such as 250ms, 5s, 2h, or off, found '{text}'{(text.All(char.IsAsciiDigit) ? " (a unit is missing)" : "")}");
+    }
+
+    private static (long Value, string? Trouble) ReadSize(string text)
+    {
+        if (text == "off") return (NoLimit, null);
+        (string Unit, long Factor)[] units = [("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("B", 1), ("", 1)];
+        foreach (var (unit, factor) in units)
+        {
+            if (text.EndsWith(unit, StringComparison.Ordinal) && long.TryParse(text[..^unit.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= long.MaxValue / factor) return (number * factor, null);
+        }
+
+        var meant = text.Replace("kb", "KiB", StringComparison.OrdinalIgnoreCase).Replace("mb", "MiB", StringComparison.OrdinalIgnoreCase).Replace("gb", "GiB", StringComparison.OrdinalIgnoreCase);
+        return (0, $"expected a size such as 64KiB, 10MiB or off, found '{text}'{(meant == text ? "" : $"; did you mean '{meant}'?")}");
+    }
+
+    private static (NetworkAddress Value, string? Trouble) ReadAddress(string text)
+    {
+        const string Words = "expected an address such as :8080, 127.0.0.1:80, [::1]:80 or unix:/path";
+        if (text.StartsWith("unix:", StringComparison.Ordinal))
+        {
+            if (Encoding.UTF8.GetByteCount(text[5..]) is > 0 and <= 107) return (NetworkAddress.FromPath(text[5..]), null);
+            return (NetworkAddress.None, "the path of a Unix socket has 1 to 107 bytes");
+        }
+
+        if (text.StartsWith(':') && ushort.TryParse(text[1..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return (NetworkAddress.FromIp(IPAddress.IPv6Any, port), null);
+        if (text.LastIndexOf(':') is > 0 and var colon
+            && ushort.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out port)
+            && IPAddress.TryParse(text[..colon].Trim('[', ']'), out var ip)) return (NetworkAddress.FromIp(ip, port), null);
+        if (ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _)) return (NetworkAddress.None, $"{Words}, found '{text}'; did you mean ':{text}'?");
+        return (NetworkAddress.None, $"{Words}, found '{text}'");
+    }
+
+    private static (Uri Value, string? Trouble) ReadUrl(string text)
+    {
+        const string Words = "expected a URL such as http://127.0.0.1:9000 or http://unix:/run/app.sock";
+        if (text.StartsWith("http://unix:/", StringComparison.Ordinal)) return (new Uri("unix://localhost" + text[12..]), null);
+        if (!text.Contains("://", StringComparison.Ordinal)) return (null!, $"{Words}, found '{text}'; did you mean 'http://{text}'?");
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url)) return (null!, $"{Words}, found '{text}'");
+        if (url.Scheme == "https") return (null!, "https:// endpoints are not supported yet: only http://");
+        if (url.Scheme != "http") return (null!, $"{Words}, found the scheme '{url.Scheme}'");
+        if (url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0) return (null!, "an endpoint's URL has a scheme, a host, perhaps a port and a path, and nothing else");
+        return (url, null);
+    }
+
+    private static (string Value, string? Trouble) Token(string text, string words) =>
+        Ascii.IsToken(Encoding.UTF8.GetBytes(text)) ? (text, null) : (text, $"expected {words}, found '{text}'");
+
+    private static (PathPattern Value, string? Trouble) ReadPath(string text)
+    {
+        if (!text.StartsWith('/')) return (new PathPattern(text), $"a path begins with '/', found '{text}'; did you mean '/{text}'?");
+        var segments = text[1..].Split('/');
+        for (var i = 0; i < segments.Length; i++)
+        {
+            if (segments[i] == "**" && i < segments.Length - 1) return (new PathPattern(text), "'**' stands last in a path");
+            if (segments[i].Contains('*', StringComparison.Ordinal) && segments[i] is not ("*" or "**")) return (new PathPattern(text), $"'*' is a whole segment; '{segments[i]}' would need path: {{ regex: … }}");
+            if (segments[i] is "." or "..") return (new PathPattern(text), "'.' and '..' are resolved before paths are matched: they never match");
+        }
+
+        return (new PathPattern(text), null);
+    }
+
+    private static (Regex Value, string? Trouble) ReadPattern(string text, bool whole)
+    {
+        try
+        {
+            return (new Regex(whole ? $"^(?:{text})\\z" : text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant), null);
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            return (null!, $"not a usable regular expression: {e.Message}");
+        }
+    }
+
+    private static (TemplateText Value, string? Trouble) ReadTemplate(string text)
+    {
+        foreach (var c in text)
+        {
+            if (c is < ' ' and not ('\t' or '\n' or '\r') or '\x7f') return (new TemplateText(text, []), "control characters cannot stand here");
+        }
+
+        var parts = new List<Template.Part>();
+        var at = 0;
+        while (at < text.Length)
+        {
+            var open = text.IndexOf('{', at);
+            if (open < 0) break;
+            var close = text.IndexOf('}', open);
+            if (close < 0) return (new TemplateText(text, []), "'{' without '}': write '{{' for the character itself");
+            if (text[open + 1] == '{')
+            {
+                parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..(open + 1)])));
+                at = open + 2;
+                continue;
+            }
+
+            if (open > at) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..open])));
+            var name = text[(open + 1)..close];
+            if (Placeholders.Read(name) is not { } part) return (new TemplateText(text, []), $"unknown placeholder '{{{name}}}'{NearestWord.Suggest(name, Placeholders.Names)}");
+            parts.Add(part);
+            at = close + 1;
+        }
+
+        if (at < text.Length) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..])));
+        return (new TemplateText(text, [.. parts]), null);
+    }
+}
+
+/// <summary>A status, or a range of them, ends included.</summary>
+public readonly record struct StatusRange(int First, int Last);
+
+/// <summary>A path with "*" and "**".</summary>
+public sealed record PathPattern(string Text);
+
+/// <summary>A template as written, and its parts. Named groups are resolved when the route is compiled.</summary>
+public sealed record TemplateText(string Text, Template.Part[] Parts);

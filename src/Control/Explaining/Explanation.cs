@@ -1,0 +1,55 @@
+// What would become of a request: the same parser, host table, routes and rewrites as at work, over a plan that listens
+// nowhere. Nothing is sent.
+
+using System.Net;
+using System.Text;
+using Weir.Control.Compilation;
+using Weir.Control.Configuration;
+
+namespace Weir.Control.Explaining;
+
+/// <summary>Explains requests.</summary>
+public static class Explanation
+{
+    /// <summary>The explanation as text; null, with diagnostics, where the request cannot be made.</summary>
+    public static string? Of(ProxyConfig config, string method, string url, string[] fields, string client, Diagnostics diagnostics)
+    {
+        var plan = new PlanCompiler(new LiveThings(1), "weir-explain").Compile(config, diagnostics, 1024);
+        if (plan is null) return null;
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+        {
+            diagnostics.Error(new Position("url", 0, 0), $"expected a URL such as http://example.com/a, found '{url}'");
+            return null;
+        }
+
+        if (!IPAddress.TryParse(client, out var address))
+        {
+            diagnostics.Error(new Position("client", 0, 0), $"expected an address, found '{client}'");
+            return null;
+        }
+
+        var text = new StringBuilder();
+        var head = Head(method, url, uri, fields);
+        foreach (var listener in plan.Listeners)
+        {
+            text.Append($"listener {listener.Name}\n");
+            using var trial = new Trial(plan, listener);
+            trial.Explain(head, address, text);
+        }
+
+        return text.ToString();
+    }
+
+    // The URL's own text, so that dots and escapes are judged as a client would send them.
+    private static byte[] Head(string method, string url, Uri uri, string[] fields)
+    {
+        var afterAuthority = url.IndexOf("://", StringComparison.Ordinal) + 3;
+        var path = url.IndexOfAny(['/', '?'], afterAuthority);
+        var target = path < 0 ? "/" : url[path] == '?' ? "/" + url[path..] : url[path..];
+        if (target.IndexOf('#', StringComparison.Ordinal) is >= 0 and var hash) target = target[..hash];
+        var head = new StringBuilder($"{method} {target} HTTP/1.1\r\n");
+        if (!Array.Exists(fields, f => f.StartsWith("host:", StringComparison.OrdinalIgnoreCase))) head.Append($"Host: {uri.Authority}\r\n");
+        foreach (var field in fields) head.Append(field).Append("\r\n");
+        return Encoding.UTF8.GetBytes(head.Append("\r\n").ToString());
+    }
+}

@@ -1,0 +1,160 @@
+// All metrics, in Prometheus' text format. One table names them; the reference is generated from it.
+
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Weir.Engine.Observe;
+
+namespace Weir.Control.Metrics;
+
+/// <summary>The metrics document.</summary>
+public static class MetricsPage
+{
+    /// <summary>Name, type and meaning of every metric.</summary>
+    public static readonly (string Name, string Type, string Help)[] All =
+    [
+        ("weir_info", "gauge", "Always 1; its labels tell the version."),
+        ("weir_connections", "gauge", "Client connections open."),
+        ("weir_connections_accepted_total", "counter", "Client connections taken."),
+        ("weir_connections_refused_total", "counter", "Client connections closed at once because their client had too many."),
+        ("weir_requests_active", "gauge", "Exchanges under way."),
+        ("weir_site_requests_total", "counter", "Exchanges by site and status class; class 0: ended without a status."),
+        ("weir_site_received_bytes_total", "counter", "Bytes of request bodies passed on."),
+        ("weir_site_sent_bytes_total", "counter", "Bytes of response bodies passed on."),
+        ("weir_site_faults_total", "counter", "Exchanges that ended with a fault."),
+        ("weir_site_duration_seconds", "histogram", "From a request's first byte to the end of its exchange."),
+        ("weir_upstream_requests_total", "counter", "Exchanges by upstream and status class."),
+        ("weir_upstream_retries_total", "counter", "Further endpoints tried."),
+        ("weir_upstream_duration_seconds", "histogram", "Durations of exchanges by upstream."),
+        ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint and status class."),
+        ("weir_endpoint_requests_active", "gauge", "Exchanges under way by endpoint."),
+        ("weir_endpoint_connections", "gauge", "Connections open to an endpoint, idle ones included."),
+        ("weir_endpoint_connect_failures_total", "counter", "Connections to an endpoint that could not be made."),
+        ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
+        ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
+        ("weir_buffer_bytes", "gauge", "Bytes held in buffers."),
+        ("weir_buffer_refusals_total", "counter", "Buffers refused because the memory limit was reached."),
+        ("weir_log_dropped_total", "counter", "Access records dropped because a ring was full or its target failed."),
+        ("weir_reloads_total", "counter", "Reloads, by outcome."),
+        ("weir_process_resident_bytes", "gauge", "Resident memory."),
+        ("weir_process_cpu_seconds_total", "counter", "CPU time used."),
+        ("weir_process_open_descriptors", "gauge", "Descriptors open."),
+        ("weir_process_threads", "gauge", "Threads."),
+        ("weir_process_start_time_seconds", "gauge", "When the program started, in Unix time."),
+        ("weir_process_allocated_bytes_total", "counter", "Bytes allocated on the managed heap."),
+        ("weir_process_collections_total", "counter", "Garbage collections."),
+    ];
+
+    public static string Write(RunningProxy proxy)
+    {
+        var page = new Page();
+        var engine = proxy.Engine;
+        page.Sample("weir_info", 1, ("version", ProductVersion.Text));
+        page.Sample("weir_connections", engine.Connections);
+        page.Sample("weir_connections_accepted_total", engine.Occupancy.Accepted);
+        page.Sample("weir_connections_refused_total", engine.Occupancy.Refused);
+        page.Sample("weir_requests_active", proxy.Active);
+        var sites = proxy.Live.Sites.Select(s => (s.Traffic.Name, Total: s.Traffic.Total())).ToArray();
+        foreach (var (name, total) in sites) page.Classes("weir_site_requests_total", total, ("site", name));
+        foreach (var (name, total) in sites) page.Sample("weir_site_received_bytes_total", total.BytesIn, ("site", name));
+        foreach (var (name, total) in sites) page.Sample("weir_site_sent_bytes_total", total.BytesOut, ("site", name));
+        foreach (var (name, total) in sites) page.Sample("weir_site_faults_total", total.Faults, ("site", name));
+        foreach (var (name, total) in sites) page.Durations("weir_site_duration_seconds", total.Buckets, total.DurationSum, ("site", name));
+        var upstreams = engine.Plan!.Upstreams;
+        var byUpstream = upstreams.Select(u => (u.Name, Total: u.Traffic.Total())).ToArray();
+        foreach (var (name, total) in byUpstream) page.Classes("weir_upstream_requests_total", total, ("upstream", name));
+        foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));
+        foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
+        var endpoints = upstreams.SelectMany(u => u.Endpoints.ToArray().Select(e => (Upstream: u.Name, Endpoint: e, Total: e.Traffic.Total()))).ToArray();
+        foreach (var (upstream, endpoint, total) in endpoints) page.Classes("weir_endpoint_requests_total", total, ("upstream", upstream), ("endpoint", endpoint.Name));
+        foreach (var (upstream, endpoint, _) in endpoints) page.Sample("weir_endpoint_requests_active", endpoint.Active, ("upstream", upstream), ("endpoint", endpoint.Name));
+        foreach (var (upstream, endpoint, _) in endpoints) page.Sample("weir_endpoint_connections", endpoint.Connections, ("upstream", upstream), ("endpoint", endpoint.Name));
+        foreach (var (upstream, endpoint, _) in endpoints) page.Sample("weir_endpoint_connect_failures_total", endpoint.ConnectFailures, ("upstream", upstream), ("endpoint", endpoint.Name));
+        foreach (var (upstream, endpoint, total) in endpoints) page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, ("upstream", upstream), ("endpoint", endpoint.Name));
+        foreach (var worker in engine.Workers)
+        {
+            var buckets = new long[Histogram.Bounds.Length + 1];
+            var sum = worker.Records.Turns.AddTo(buckets);
+            page.Durations("weir_loop_lag_seconds", buckets, sum, ("loop", worker.Loop.Index.ToString(CultureInfo.InvariantCulture)));
+        }
+
+        page.Sample("weir_buffer_bytes", engine.Memory.Used);
+        page.Sample("weir_buffer_refusals_total", engine.Memory.Refusals);
+        foreach (var log in proxy.Logs.Logs) page.Sample("weir_log_dropped_total", log.Dropped + log.Target.Lost, ("log", log.Name));
+        page.Sample("weir_reloads_total", proxy.Reloads.Done, ("outcome", "done"));
+        page.Sample("weir_reloads_total", proxy.Reloads.Refused, ("outcome", "refused"));
+        WriteProcess(page, proxy);
+        return page.ToString();
+    }
+
+    private static void WriteProcess(Page page, RunningProxy proxy)
+    {
+        using var process = Process.GetCurrentProcess();
+        page.Sample("weir_process_resident_bytes", process.WorkingSet64);
+        page.Sample("weir_process_cpu_seconds_total", process.TotalProcessorTime.TotalSeconds);
+        page.Sample("weir_process_open_descriptors", Directory.GetFileSystemEntries("/proc/self/fd").Length);
+        page.Sample("weir_process_threads", process.Threads.Count);
+        page.Sample("weir_process_start_time_seconds", proxy.StartedAt.ToUnixTimeMilliseconds() / 1000.0);
+        page.Sample("weir_process_allocated_bytes_total", GC.GetTotalAllocatedBytes());
+        page.Sample("weir_process_collections_total", GC.CollectionCount(0));
+    }
+
+    private sealed class Page
+    {
+        private readonly StringBuilder text = new();
+        private readonly HashSet<string> headed = [];
+
+        public void Sample(string name, double value, params (string Name, string Value)[] labels)
+        {
+            Head(name);
+            Line(name, value, labels);
+        }
+
+        public void Classes(string name, TrafficTotals total, params (string Name, string Value)[] labels)
+        {
+            for (var i = 0; i < total.Classes.Length; i++)
+            {
+                if (total.Classes[i] > 0 || i == 2) Sample(name, total.Classes[i], [.. labels, ("class", i == 0 ? "0" : $"{i}xx")]);
+            }
+        }
+
+        public void Durations(string name, long[] buckets, long sum, params (string Name, string Value)[] labels)
+        {
+            Head(name);
+            var cumulative = 0L;
+            for (var i = 0; i < buckets.Length; i++)
+            {
+                cumulative += buckets[i];
+                var bound = i < Histogram.Bounds.Length ? (Histogram.Bounds[i] / 1e6).ToString(CultureInfo.InvariantCulture) : "+Inf";
+                Line(name + "_bucket", cumulative, [.. labels, ("le", bound)]);
+            }
+
+            Line(name + "_sum", sum / 1e6, labels);
+            Line(name + "_count", cumulative, labels);
+        }
+
+        public override string ToString() => text.ToString();
+
+        private void Head(string name)
+        {
+            if (!headed.Add(name)) return;
+            var (_, type, help) = Array.Find(All, m => m.Name == name);
+            text.Append("# HELP ").Append(name).Append(' ').Append(help).Append('\n');
+            text.Append("# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
+        }
+
+        private void Line(string name, double value, (string Name, string Value)[] labels)
+        {
+            text.Append(name);
+            for (var i = 0; i < labels.Length; i++)
+            {
+                text.Append(i == 0 ? '{' : ',').Append(labels[i].Name).Append("=\"").Append(Escape(labels[i].Value)).Append('"');
+            }
+
+            if (labels.Length > 0) text.Append('}');
+            text.Append(' ').Append(value.ToString(CultureInfo.InvariantCulture)).Append('\n');
+        }
+
+        private static string Escape(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,70 @@
+// Work that may wait for a disk runs on a few threads with a bounded queue, and comes back to its loop by posting. A loop
+// never opens or reads a file itself.
+
+using System.Threading.Channels;
+using Weir.Engine.Loops;
+
+namespace Weir.Engine.Disk;
+
+/// <summary>A piece of disk work. <see cref="Done"/> is raised on its loop when it is through.</summary>
+public abstract class DiskJob(Loop loop) : Posted
+{
+    private bool abandoned;
+
+    /// <summary>Set when the work is through; its loop's.</summary>
+    public Signal Done { get; } = new();
+
+    /// <summary>Nobody waits any more: what the work brings is let go of. On the loop.</summary>
+    public void Abandon() => abandoned = true;
+
+    public sealed override void Run()
+    {
+        if (abandoned) LetGo();
+        else Done.Raise();
+    }
+
+    internal void Execute()
+    {
+        Work();
+        loop.Post(this);
+    }
+
+    /// <summary>Runs on a disk thread. Failures are kept as values.</summary>
+    protected abstract void Work();
+
+    /// <summary>Gives back what an abandoned piece of work brought.</summary>
+    protected abstract void LetGo();
+}
+
+/// <summary>The threads.</summary>
+public sealed class DiskThreads
+{
+    private const int Threads = 4;
+    private const int MostWaiting = 4096;
+
+    private readonly Channel<DiskJob> queue = Channel.CreateBounded<DiskJob>(MostWaiting);
+    private int started;
+
+    /// <summary>The process's disk threads; started on first use.</summary>
+    public static DiskThreads Shared { get; } = new();
+
+    /// <summary>Hands in work; false where too much waits already.</summary>
+    public bool TryRun(DiskJob job)
+    {
+        if (Volatile.Read(ref started) == 0 && Interlocked.Exchange(ref started, 1) == 0)
+        {
+            for (var i = 0; i < Threads; i++) new Thread(Loop) { IsBackground = true, Name = $"weir-disk-{i}" }.Start();
+        }
+
+        return queue.Writer.TryWrite(job);
+    }
+
+    private void Loop()
+    {
+        while (true)
+        {
+            if (queue.Reader.TryRead(out var job)) job.Execute();
+            else queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// Opening a file below a root, on a disk thread: with its index where a folder is asked for, or a compressed sibling where
+// one is wanted. Links are followed only to where the root is.
+
+using Microsoft.Win32.SafeHandles;
+using Weir.Engine.Loops;
+
+namespace Weir.Engine.Disk;
+
+/// <summary>Opens one file.</summary>
+public sealed class OpenFile(Loop loop, string root, string path, string[] index, (string Suffix, string Coding)[] codings) : DiskJob(loop)
+{
+    public SafeFileHandle? File { get; private set; }
+
+    public long Length { get; private set; }
+
+    public DateTime Modified { get; private set; }
+
+    /// <summary>The name that decides on the media type.</summary>
+    public string Name { get; private set; } = "";
+
+    /// <summary>The content coding of the file that was opened; empty: none.</summary>
+    public string Coding { get; private set; } = "";
+
+    /// <summary>A folder, asked for without its slash.</summary>
+    public bool IsFolder { get; private set; }
+
+    /// <summary>Why it could not be opened although it may be there.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>Hands the open file over.</summary>
+    public SafeFileHandle TakeFile()
+    {
+        var file = File!;
+        File = null;
+        return file;
+    }
+
+    /// <summary>Closes the file where nobody has taken it.</summary>
+    public void Dispose() => LetGo();
+
+    protected override void LetGo()
+    {
+        File?.Dispose();
+        File = null;
+    }
+
+    protected override void Work()
+    {
+        try
+        {
+            var full = Path.Combine(root, path.TrimStart('/'));
+            if (Directory.Exists(full))
+            {
+                if (!path.EndsWith('/'))
+                {
+                    IsFolder = IsBelowRoot(full);
+                    return;
+                }
+
+                full = index.Select(name => Path.Combine(full, name)).FirstOrDefault(System.IO.File.Exists) ?? "";
+            }
+            else if (path.EndsWith('/'))
+            {
+                return;
+            }
+
+            if (full.Length == 0) return;
+            Name = full;
+            foreach (var (suffix, coding) in codings)
+            {
+                if (!System.IO.File.Exists(full + suffix)) continue;
+                (full, Coding) = (full + suffix, coding);
+                break;
+            }
+
+            if (System.IO.File.Exists(full) && IsBelowRoot(full)) Open(full);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            if (e is not (FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or PathTooLongException)) Trouble = e.Message;
+        }
+    }
+
+    private void Open(string full)
+    {
+        var attributes = System.IO.File.GetAttributes(full);
+        if ((attributes & (FileAttributes.Device | FileAttributes.Directory)) != 0) return;
+        if (System.IO.File.GetUnixFileMode(full) is var mode && (mode & (UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead)) == 0) return;
+        var file = System.IO.File.OpenHandle(full, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        File = file;
+        Length = RandomAccess.GetLength(file);
+        Modified = System.IO.File.GetLastWriteTimeUtc(file);
+    }
+
+    private bool IsBelowRoot(string full)
+    {
+        var real = Real(full);
+        var realRoot = Real(root);
+        return real == realRoot || real.StartsWith(realRoot.TrimEnd('/') + "/", StringComparison.Ordinal);
+    }
+
+    // Follows every link on the way, as the kernel will.
+    private static string Real(string path)
+    {
+        var real = "/";
+        var steps = 0;
+        var rest = new Stack<string>(path.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse());
+        while (rest.TryPop(out var name))
+        {
+            if (++steps > 256) throw new IOException("too many links");
+            if (name == ".") continue;
+            if (name == "..")
+            {
+                real = Path.GetDirectoryName(real) ?? "/";
+                continue;
+            }
+
+            var next = Path.Combine(real, name);
+            var link = new FileInfo(next).LinkTarget;
+            if (link is null)
+            {
+                real = next;
+                continue;
+            }
+
+            if (link.StartsWith('/')) real = "/";
+            foreach (var part in link.Split('/', StringSplitOptions.RemoveEmptyEntries).Reverse()) rest.Push(part);
+        }
+
+        return real;
+    }
+}

@@ -1,0 +1,57 @@
+// From a parsed HTTP/1.1 head to the neutral request.
+
+using Weir.Engine.Exchanges;
+using Weir.Wire.Fields;
+using Weir.Wire.Http1;
+using Weir.Wire.Targets;
+
+namespace Weir.Engine.Http1;
+
+/// <summary>Fills an exchange's request.</summary>
+public static class RequestFill
+{
+    private static readonly byte[] Slash = "/"u8.ToArray();
+
+    /// <summary>Fills it from a head whose bytes lie in a block.</summary>
+    /// <param name="exchange">Whose request it becomes.</param>
+    /// <param name="head">The parsed head.</param>
+    /// <param name="block">The bytes.</param>
+    /// <param name="start">Where the head begins in them.</param>
+    /// <param name="whole">False for a head that was refused: only what was read of it is filled in.</param>
+    public static void From(Exchange exchange, RequestHead head, byte[] block, int start, bool whole = true)
+    {
+        var request = exchange.Request;
+        ByteRange Range(Slice slice) => new(block, start + slice.Start, slice.Length);
+
+        request.Fields.Reset(block, start, head.Fields);
+        request.Version = head.MinorVersion == 0 ? HttpVersion.Http10 : HttpVersion.Http11;
+        request.KnownMethod = head.KnownMethod;
+        request.Method = Range(head.Method);
+        request.Target = Range(head.Target);
+        request.Form = head.Form;
+        request.Authority = Range(head.Authority);
+        request.Port = head.Port;
+        if (!whole) return;
+
+        request.Path = head.Path.IsEmpty && head.Form == TargetForm.Absolute && head.KnownMethod != KnownMethod.Options ? ByteRange.Of(Slash) : Range(head.Path);
+        request.Query = Range(head.Query);
+        request.HasQuery = head.HasQuery;
+        request.ForwardedPath = request.Path;
+        request.ForwardedQuery = request.Query;
+        request.HasForwardedQuery = request.HasQuery;
+        request.HasBody = head.Framing == BodyFraming.Chunked || (head.Framing == BodyFraming.Length && head.ContentLength > 0);
+        request.BodyLength = head.Framing == BodyFraming.Chunked ? -1 : head.ContentLength;
+        request.ExpectsContinue = head.ExpectsContinue;
+        request.AcceptsTrailers = head.AcceptsTrailers;
+        request.WantsUpgrade = head.HasUpgrade;
+        if (head.HasUpgrade)
+        {
+            ref readonly var upgrade = ref head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
+            request.UpgradeProtocol = Range(new Slice(upgrade.ValueStart, upgrade.ValueLength));
+        }
+
+        request.Host = Range(head.Host);
+        if (exchange.Scratch.TryTake(head.Host.Length, out var room, out var host)) request.Host = host.Slice(0, HostName.Normalize(Range(head.Host).Span, room));
+        HeadFormat.DropHopByHop(request.Fields);
+    }
+}

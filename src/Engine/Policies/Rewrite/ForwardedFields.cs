@@ -1,0 +1,114 @@
+// Telling the origin of the client: X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239), and this hop in Via. What an
+// untrusted client says about itself is replaced; what a trusted proxy says is continued.
+
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Wire.Bytes;
+using Weir.Wire.Fields;
+
+namespace Weir.Engine.Policies.Rewrite;
+
+/// <summary>How the origin is told of the client.</summary>
+[Flags]
+public enum ForwardedForm : byte
+{
+    None = 0,
+    XForwarded = 1,
+    Rfc7239 = 2,
+}
+
+/// <summary>Adds what origins need to know of the client (`forwarded`). Immutable.</summary>
+public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPolicy
+{
+    private static readonly ByteRange ForName = ByteRange.Of("X-Forwarded-For"u8.ToArray());
+    private static readonly ByteRange ProtoName = ByteRange.Of("X-Forwarded-Proto"u8.ToArray());
+    private static readonly ByteRange HostName = ByteRange.Of("X-Forwarded-Host"u8.ToArray());
+    private static readonly ByteRange ForwardedName = ByteRange.Of("Forwarded"u8.ToArray());
+    private static readonly ByteRange Http = ByteRange.Of("http"u8.ToArray());
+    private static readonly ByteRange Https = ByteRange.Of("https"u8.ToArray());
+
+    public Verdict Apply(Exchange exchange)
+    {
+        var request = exchange.Request;
+        var fields = request.Fields;
+        hops.Mark(request);
+        if (!exchange.IsFromTrustedProxy)
+        {
+            // Nobody vouches for these.
+            fields.Drop(KnownField.XForwardedFor);
+            fields.Drop(KnownField.XForwardedProto);
+            fields.Drop(KnownField.XForwardedHost);
+            fields.Drop(KnownField.XForwardedPort);
+            fields.Drop(KnownField.XRealIp);
+            fields.Drop(KnownField.Forwarded);
+        }
+
+        if ((form & ForwardedForm.XForwarded) != 0 && !AddXForwarded(exchange)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
+        if ((form & ForwardedForm.Rfc7239) != 0 && !AddForwarded(exchange)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
+        return Verdict.Continue;
+    }
+
+    private static bool AddXForwarded(Exchange exchange)
+    {
+        var request = exchange.Request;
+        var fields = request.Fields;
+        if (!Chain(exchange, KnownField.XForwardedFor, 45, out var to, out var range)) return false;
+        Template.WriteAddress(exchange.Ends.ClientAddress, ref to);
+        if (exchange.Ends.ClientAddress is null) to.Write("unknown"u8);
+        fields.Set(KnownField.XForwardedFor, ForName, exchange.Scratch.Trim(range, to.Length));
+        var proxied = exchange.IsFromTrustedProxy;
+        if (!proxied || !fields.Index.Has(KnownField.XForwardedProto)) fields.Set(KnownField.XForwardedProto, ProtoName, request.IsSecure ? Https : Http);
+        if (!request.Authority.IsEmpty && (!proxied || !fields.Index.Has(KnownField.XForwardedHost))) fields.Set(KnownField.XForwardedHost, HostName, request.Authority);
+        return true;
+    }
+
+    private static bool AddForwarded(Exchange exchange)
+    {
+        var request = exchange.Request;
+        if (!Chain(exchange, KnownField.Forwarded, 128 + request.Authority.Length, out var to, out var range)) return false;
+        to.Write("for="u8);
+        var address = exchange.Ends.ClientAddress;
+        if (address is null) to.Write("unknown"u8);
+        else if (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork) Template.WriteAddress(address, ref to);
+        else
+        {
+            to.Write("\"["u8);
+            Template.WriteAddress(address, ref to);
+            to.Write("]\""u8);
+        }
+
+        if (!request.Authority.IsEmpty)
+        {
+            to.Write(";host=\""u8);
+            to.Write(request.Authority.Span);
+            to.Write((byte)'"');
+        }
+
+        to.Write(request.IsSecure ? ";proto=https"u8 : ";proto=http"u8);
+        request.Fields.Set(KnownField.Forwarded, ForwardedName, exchange.Scratch.Trim(range, to.Length));
+        return true;
+    }
+
+    // Begins a value with what the received lines said, where they are trusted.
+    private static bool Chain(Exchange exchange, KnownField field, int own, out SpanWriter to, out ByteRange range)
+    {
+        var fields = exchange.Request.Fields;
+        var size = own;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == field && !fields.IsDropped(i)) size += fields.Value(i).Length + 2;
+        }
+
+        to = default;
+        if (!exchange.Scratch.TryTake(size, out var room, out range)) return false;
+        to = new SpanWriter(room);
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known != field || fields.IsDropped(i)) continue;
+            to.Write(fields.Value(i));
+            to.Write(", "u8);
+        }
+
+        return true;
+    }
+}

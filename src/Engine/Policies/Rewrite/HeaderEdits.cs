@@ -1,0 +1,54 @@
+// Fields removed, set and added, in this order: of the request that is sent on, or of the response.
+
+using Weir.Engine.Exchanges;
+using Weir.Wire.Fields;
+
+namespace Weir.Engine.Policies.Rewrite;
+
+/// <summary>A field and the value it gets.</summary>
+public sealed class FieldEdit(byte[] name, Template value)
+{
+    public KnownField Known { get; } = KnownFields.Lookup(name);
+
+    public ByteRange Name { get; } = ByteRange.Of(name);
+
+    public Template Value { get; } = value;
+}
+
+/// <summary>Edits of one direction. Immutable.</summary>
+public sealed class HeaderEdits(byte[][] remove, FieldEdit[] set, FieldEdit[] add)
+{
+    private readonly (KnownField Known, byte[] Name)[] remove = [.. remove.Select(name => (KnownFields.Lookup(name), name))];
+
+    /// <summary>Applies the edits; false where there is no room for a value.</summary>
+    public bool Apply(Exchange exchange, FieldBlock fields)
+    {
+        foreach (var (known, name) in remove) fields.Drop(known, name);
+        foreach (var edit in set)
+        {
+            if (!edit.Value.TryRender(exchange, out var value)) return false;
+            fields.Set(edit.Known, edit.Name, value);
+        }
+
+        foreach (var edit in add)
+        {
+            if (!edit.Value.TryRender(exchange, out var value)) return false;
+            fields.Add(edit.Known, edit.Name, value);
+        }
+
+        return true;
+    }
+}
+
+/// <summary>Edits fields of the request (`request_headers`).</summary>
+public sealed class RequestHeaders(HeaderEdits edits) : IRequestPolicy
+{
+    public Verdict Apply(Exchange exchange) =>
+        edits.Apply(exchange, exchange.Request.Fields) ? Verdict.Continue : new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
+}
+
+/// <summary>Edits fields of the response (`response_headers`).</summary>
+public sealed class ResponseHeaders(HeaderEdits edits) : IResponsePolicy
+{
+    public void Apply(Exchange exchange) => edits.Apply(exchange, exchange.Response.Fields);
+}

@@ -1,0 +1,161 @@
+// The path and query that are sent on. Works on what would be forwarded, still encoded. The result is looked at again: a
+// rewrite can not make a path that climbs.
+
+using System.Text;
+using System.Text.RegularExpressions;
+using Weir.Engine.Exchanges;
+using Weir.Wire.Targets;
+
+namespace Weir.Engine.Policies.Rewrite;
+
+/// <summary>Rewrites path and query (`rewrite`). Immutable.</summary>
+public sealed class PathRewrite : IRequestPolicy
+{
+    /// <summary>Segments taken off the front; "*" stands for any.</summary>
+    public string[] StripPrefix { get; init; } = [];
+
+    public Regex? Pattern { get; init; }
+
+    /// <summary>What the pattern's first match becomes.</summary>
+    public Template? Replacement { get; init; }
+
+    public Template? Path { get; init; }
+
+    public Template? Query { get; init; }
+
+    public byte[] AddPrefix { get; init; } = [];
+
+    public Verdict Apply(Exchange exchange)
+    {
+        var request = exchange.Request;
+        if (request.ForwardedPath.IsEmpty) return Verdict.Continue; // Authority and asterisk form have no path.
+        if (StripPrefix.Length > 0) Strip(request);
+        if (Pattern is not null && !Replace(exchange)) return Exhausted();
+        if (Path is not null)
+        {
+            if (!Path.TryRender(exchange, out var path)) return Exhausted();
+            request.ForwardedPath = path;
+        }
+
+        if (Query is not null)
+        {
+            if (!Query.TryRender(exchange, out var query)) return Exhausted();
+            request.ForwardedQuery = query;
+            request.HasForwardedQuery = !query.IsEmpty;
+        }
+
+        if (AddPrefix.Length > 0 && !Prepend(exchange, AddPrefix)) return Exhausted();
+        return Check(exchange);
+    }
+
+    private static Verdict Exhausted() => new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
+
+    private void Strip(Request request)
+    {
+        var rest = request.ForwardedPath.Span;
+        var used = 0;
+        Span<byte> decoded = stackalloc byte[256];
+        Span<byte> wanted = stackalloc byte[256];
+        foreach (var segment in StripPrefix)
+        {
+            if (rest.IsEmpty) return;
+            var end = rest[1..].IndexOf((byte)'/') + 1;
+            if (end == 0) end = rest.Length;
+            var written = rest[1..end];
+            if (segment != "*")
+            {
+                if (written.Length > decoded.Length || !TargetPath.TryDecode(written, decoded, out var length)) return;
+                if (!Encoding.UTF8.TryGetBytes(segment, wanted, out var count) || !decoded[..length].SequenceEqual(wanted[..count])) return;
+            }
+
+            used += end;
+            rest = rest[end..];
+        }
+
+        request.ForwardedPath = rest.IsEmpty ? ByteRange.Of(Slash) : request.ForwardedPath.Slice(used, rest.Length);
+    }
+
+    private static readonly byte[] Slash = "/"u8.ToArray();
+
+    // Allocates: an expression's match is a string.
+    private bool Replace(Exchange exchange)
+    {
+        var request = exchange.Request;
+        var text = Encoding.Latin1.GetString(request.ForwardedPath.Span);
+        var match = Pattern!.Match(text);
+        if (!match.Success) return true;
+        var whole = request.ForwardedPath;
+        for (var i = 0; i < match.Groups.Count; i++)
+        {
+            var group = match.Groups[i];
+            exchange.Captures.Set(i, group.Success ? whole.Slice(group.Index, group.Length) : default);
+        }
+
+        if (!Replacement!.TryRender(exchange, out var replacement)) return false;
+        var after = match.Index + match.Length;
+        if (!exchange.Scratch.TryTake(match.Index + replacement.Length + whole.Length - after, out var room, out var range)) return false;
+        whole.Span[..match.Index].CopyTo(room);
+        replacement.Span.CopyTo(room[match.Index..]);
+        whole.Span[after..].CopyTo(room[(match.Index + replacement.Length)..]);
+        request.ForwardedPath = range;
+        return true;
+    }
+
+    private static bool Prepend(Exchange exchange, byte[] prefix)
+    {
+        var request = exchange.Request;
+        if (!exchange.Scratch.TryTake(prefix.Length + request.ForwardedPath.Length, out var room, out var range)) return false;
+        prefix.CopyTo(room);
+        request.ForwardedPath.Span.CopyTo(room[prefix.Length..]);
+        request.ForwardedPath = range;
+        return true;
+    }
+
+    private static Verdict Check(Exchange exchange)
+    {
+        var request = exchange.Request;
+        var path = request.ForwardedPath.Span;
+        if (path.IsEmpty || path[0] != '/')
+        {
+            if (!Prepend(exchange, Slash)) return Exhausted();
+            path = request.ForwardedPath.Span;
+        }
+
+        // What templates put in may need encoding: a space, a '#', a '?', bytes beyond ASCII.
+        if (path.IndexOfAnyInRange((byte)0x80, (byte)0xFF) >= 0 || path.IndexOfAny(" #?\""u8) >= 0 || path.IndexOfAny((byte)'<', (byte)'>') >= 0)
+        {
+            if (!Encode(exchange)) return Exhausted();
+            path = request.ForwardedPath.Span;
+        }
+
+        if (!exchange.Scratch.TryTake(path.Length + 1, out var room, out var range)) return Exhausted();
+        var verdict = TargetPath.Normalize(path, room, out _);
+        if (verdict == PathVerdict.Unsafe) return new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy);
+        if (verdict == PathVerdict.HasDotSegments) request.ForwardedPath = range.Slice(0, TargetPath.Resolve(path, room));
+        var query = request.ForwardedQuery.Span;
+        return query.IndexOfAny(" #\""u8) >= 0 || query.IndexOfAnyInRange((byte)0x80, (byte)0xFF) >= 0 ? new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy) : Verdict.Continue;
+    }
+
+    private static bool Encode(Exchange exchange)
+    {
+        var request = exchange.Request;
+        var path = request.ForwardedPath.Span;
+        if (!exchange.Scratch.TryTake(path.Length * 3, out var room, out var range)) return false;
+        var length = 0;
+        foreach (var b in path)
+        {
+            if (b is > 0x20 and < 0x7F and not ((byte)'#' or (byte)'?' or (byte)'"' or (byte)'<' or (byte)'>'))
+            {
+                room[length++] = b;
+                continue;
+            }
+
+            room[length++] = (byte)'%';
+            room[length++] = "0123456789ABCDEF"u8[b >> 4];
+            room[length++] = "0123456789ABCDEF"u8[b & 15];
+        }
+
+        request.ForwardedPath = exchange.Scratch.Trim(range, length);
+        return true;
+    }
+}
