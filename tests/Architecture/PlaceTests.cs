@@ -1,1 +1,0 @@
-namespace Weir.Tests.Architecture; public class PlaceTests { [Fact] public void Stands() => Assert.True(true); }

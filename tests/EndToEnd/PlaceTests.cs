@@ -1,1 +1,0 @@
-namespace Weir.Tests.EndToEnd; public class PlaceTests { [Fact] public void Stands() => Assert.True(true); }
