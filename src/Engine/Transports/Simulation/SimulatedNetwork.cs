@@ -86,7 +86,13 @@ internal sealed class SimulatedAcceptor : Acceptor
     public override Transport? TryAccept(out int error)
     {
         error = socket.FailAccepts;
-        if (error == 0 && waiting.TryDequeue(out var transport)) return transport;
+        if (error == 0 && waiting.TryDequeue(out var transport))
+        {
+            // Level-triggered, as the kernel's listeners are here: told again while there is more.
+            if (waiting.Count > 0 && !paused) ((SimulatedPoller)Loop.Poller).Enqueue(this);
+            return transport;
+        }
+
         Acceptable.Clear();
         return null;
     }

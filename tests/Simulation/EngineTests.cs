@@ -1,0 +1,68 @@
+using System.Globalization;
+using Weir.Engine.Transports.Simulation;
+
+namespace Weir.Tests.Simulation;
+
+public class EngineTests
+{
+    private static readonly int Seeds = int.Parse(Environment.GetEnvironmentVariable("WEIR_SEEDS") ?? "300", CultureInfo.InvariantCulture);
+    private static readonly int? OneSeed = int.TryParse(Environment.GetEnvironmentVariable("WEIR_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : null;
+
+    [Fact]
+    public void In_calm_weather_every_request_is_answered_whole() =>
+        RunSeeds(calm: true, seed => new Weather { MostDelay = seed % 3 == 0 ? seed % 2 : seed % 30, MostDelivered = seed % 3 == 0 ? 7 : 5000, Window = seed % 5 == 0 ? 64 : 65536 });
+
+    [Fact]
+    public void In_bad_weather_nothing_is_lost_changed_doubled_or_made_to_look_whole() =>
+        RunSeeds(calm: false, seed => new Weather
+        {
+            MostDelay = seed % 3 == 0 ? seed % 2 : seed % 50, MostDelivered = seed % 3 == 0 ? 11 : 3000, Window = seed % 4 == 0 ? 200 : 20_000,
+            Reset = seed % 2 == 0 ? 0.002 : 0.0, Refuse = seed % 3 == 0 ? 0.1 : 0, Stall = seed % 7 == 0 ? 0.01 : 0,
+        });
+
+    [Fact]
+    public void The_same_seed_is_the_same_world()
+    {
+        var weather = new Weather { Reset = 0.001, Refuse = 0.05 };
+        Assert.Equal(RunOne(7, weather, calm: false, out _), RunOne(7, weather, calm: false, out _));
+        Assert.NotEqual(RunOne(7, weather, calm: false, out _), RunOne(8, weather, calm: false, out _));
+    }
+
+    private static void RunSeeds(bool calm, Func<int, Weather> weather)
+    {
+        var whole = 0;
+        var broken = new List<string>();
+        foreach (var seed in OneSeed is { } one ? [one] : Enumerable.Range(1, Seeds))
+        {
+            RunOne(seed, weather(seed), calm, out var findings);
+            whole += findings.Whole;
+            broken.AddRange(findings.Broken.Take(3).Select(b => $"seed {seed}: {b}"));
+            if (broken.Count > 10) break;
+        }
+
+        Assert.True(broken.Count == 0, string.Join('\n', broken));
+        Assert.True(whole > 0);
+    }
+
+    private static ulong RunOne(int seed, Weather weather, bool calm, out Findings findings)
+    {
+        var world = new EngineWorld(seed, weather);
+        findings = new Findings();
+        new Origin(world, findings).Serve();
+        const int Clients = 8;
+        for (var i = 0; i < Clients; i++) new Client(world, findings, i * 10, 1 + (seed % 5), calm).RunAsync().Detach();
+        if (!world.World.Run(300_000)) findings.Broken.Add("livelock: the world never comes to rest");
+        if (findings.ClientsDone != Clients) findings.Broken.Add($"{Clients - findings.ClientsDone} clients wait for ever");
+        world.Engine.Drain();
+        world.World.Run(60_000);
+        world.Engine.Stop();
+        world.World.Run(10_000);
+        findings.Broken.AddRange(world.Leftovers());
+        foreach (var (id, times) in findings.Consumed)
+        {
+            if (times > 1) findings.Broken.Add($"request {id}: a POST was sent {times} times");
+        }
+
+        return world.World.Trace;
+    }
+}

@@ -1,0 +1,141 @@
+// The whole engine, unchanged, in a simulated world between simulated clients and origins.
+
+using System.Net;
+using Weir.Engine;
+using Weir.Engine.Balancing;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Loops;
+using Weir.Engine.Observe;
+using Weir.Engine.Routing;
+using Weir.Engine.Transports;
+using Weir.Engine.Transports.Simulation;
+using Weir.Engine.Upstreams;
+
+namespace Weir.Tests.Simulation;
+
+internal sealed class EngineWorld
+{
+    public static readonly NetworkAddress Front = NetworkAddress.FromIp(IPAddress.Loopback, 8080);
+
+    private readonly StringTarget said = new();
+
+    public EngineWorld(int seed, Weather weather, int origins = 2)
+    {
+        World = new SimulatedWorld(seed, weather);
+        var ground = new SimulatedGround(World, 2);
+        (ClientLoop, ClientNetwork) = World.AddLoop();
+        (OriginLoop, OriginNetwork) = World.AddLoop();
+        Errors = new ErrorLog(said);
+        Engine = new ProxyEngine(ground, Errors);
+        var upstream = new Upstream("u", "u", new RoundRobin(), 2);
+        var endpoints = new List<Endpoint>();
+        for (var i = 0; i < origins; i++)
+        {
+            var address = NetworkAddress.FromIp(IPAddress.Parse("10.0.0.1"), 9000 + i);
+            OriginSockets.Add(World.Listen(address));
+            endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address] });
+        }
+
+        upstream.SetEndpoints([.. endpoints], new UpstreamSettings { KeepAlive = 5_000 });
+        Endpoints = [.. endpoints];
+        var routes = new RouteTable<RoutePlan>();
+        var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000 };
+        routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream }, Timeouts = times, MinRate = 0 }, []);
+        var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes } };
+        var plan = new Plan
+        {
+            Upstreams = [upstream],
+            Hops = new Hops("weir-sim"),
+            Listeners = [new ListenerPlan { Name = "front", Address = Front, Hosts = hosts, Settings = new() { Timeouts = times } }],
+        };
+        if (!Engine.TryExecute(plan, out var trouble)) throw new InvalidOperationException(string.Join('\n', trouble));
+        Engine.Start();
+        World.Run(1);
+    }
+
+    public SimulatedWorld World { get; }
+
+    public ProxyEngine Engine { get; }
+
+    public ErrorLog Errors { get; }
+
+    public Loop ClientLoop { get; }
+
+    public Network ClientNetwork { get; }
+
+    public Loop OriginLoop { get; }
+
+    public Network OriginNetwork { get; }
+
+    public Endpoint[] Endpoints { get; }
+
+    public List<SimulatedListenSocket> OriginSockets { get; } = [];
+
+    /// <summary>What must hold when everything has come to rest.</summary>
+    public IEnumerable<string> Leftovers()
+    {
+        Errors.Drain();
+        if (said.Text.Contains("mistake of ours", StringComparison.Ordinal)) yield return said.Text;
+        foreach (var worker in Engine.Workers)
+        {
+            if (worker.Buffers.Leased != 0) yield return $"loop {worker.Loop.Index}: {worker.Buffers.Leased} buffers leaked";
+            if (worker.Records.Active != 0) yield return $"loop {worker.Loop.Index}: {worker.Records.Active} exchanges never ended";
+            if (worker.Connections != 0) yield return $"loop {worker.Loop.Index}: {worker.Connections} connections left";
+        }
+
+        if (Engine.Occupancy.Connections != 0) yield return $"{Engine.Occupancy.Connections} connections counted that are gone";
+        foreach (var endpoint in Endpoints)
+        {
+            if (endpoint.Active != 0) yield return $"{endpoint.Name}: {endpoint.Active} exchanges counted that are gone";
+            if (endpoint.Connections != 0) yield return $"{endpoint.Name}: {endpoint.Connections} connections counted that are gone";
+        }
+    }
+
+    private sealed class SimulatedGround : Ground
+    {
+        private readonly SimulatedWorld world;
+        private readonly List<Loop> loops = [];
+        private readonly List<Network> networks = [];
+
+        public SimulatedGround(SimulatedWorld world, int count)
+        {
+            this.world = world;
+            for (var i = 0; i < count; i++)
+            {
+                var (loop, network) = world.AddLoop();
+                loops.Add(loop);
+                networks.Add(network);
+            }
+        }
+
+        public override IReadOnlyList<Loop> Loops => loops;
+
+        public override Network NetworkOf(Loop loop) => networks[loop.Index];
+
+        public override ListenSocket[]? Bind(ListenerPlan listener, out string trouble)
+        {
+            trouble = "";
+            return [world.Listen(listener.Address)];
+        }
+
+        public override void Start()
+        {
+        }
+
+        public override void Stop()
+        {
+        }
+    }
+
+    private sealed class StringTarget : LogTarget
+    {
+        public string Text { get; private set; } = "";
+
+        public override void Reopen()
+        {
+        }
+
+        protected override void Write(ReadOnlySpan<byte> lines) => Text += System.Text.Encoding.UTF8.GetString(lines);
+    }
+}

@@ -1,0 +1,289 @@
+// Clients and origins, and what each of them checks. A body is a pattern made from its request's number, so that a byte
+// lost, doubled, changed or sent to somebody else is seen.
+
+using System.Globalization;
+using System.Text;
+using Weir.Engine.Loops;
+using Weir.Engine.Transports;
+using Weir.Wire.Fields;
+using Weir.Wire.Http1;
+
+namespace Weir.Tests.Simulation;
+
+/// <summary>What happened in one run.</summary>
+internal sealed class Findings
+{
+    public List<string> Broken { get; } = [];
+
+    public Dictionary<int, int> Consumed { get; } = [];
+
+    public int Whole { get; set; }
+
+    public int Refused { get; set; }
+
+    public int Cut { get; set; }
+
+    public int ClientsDone { get; set; }
+
+    public static byte[] Pattern(int id, int size)
+    {
+        var bytes = new byte[size];
+        for (var i = 0; i < size; i++) bytes[i] = (byte)((id * 31) + (i * 7) + (i >> 8));
+        return bytes;
+    }
+}
+
+/// <summary>An origin: what it does with a request is said in the request's path, "/id/how/size".</summary>
+internal sealed class Origin(EngineWorld world, Findings findings)
+{
+    public void Serve()
+    {
+        foreach (var socket in world.OriginSockets) AcceptAsync(world.OriginNetwork.Accept(socket)).Detach();
+    }
+
+    private async LoopTask AcceptAsync(Acceptor acceptor)
+    {
+        var waiter = new Waiter(world.OriginLoop);
+        while (true)
+        {
+            await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
+            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport)).Detach();
+            acceptor.Acceptable.Clear();
+        }
+    }
+
+    private async LoopTask ServeAsync(Stream stream)
+    {
+        var head = new RequestHead();
+        while (true)
+        {
+            head.Clear();
+            ParseStatus parsed;
+            HeadFault fault = HeadFault.None;
+            while ((parsed = stream.Buffered.IsEmpty ? ParseStatus.NeedMore : RequestParser.Parse(stream.Buffered, HeadLimits.Default, head, out fault)) == ParseStatus.NeedMore && await stream.FillAsync())
+            {
+            }
+
+            if (parsed != ParseStatus.Done)
+            {
+                if (parsed == ParseStatus.Bad) findings.Broken.Add($"the origin was sent a bad head: {fault}");
+                stream.Transport.Close();
+                return;
+            }
+
+            var path = Encoding.ASCII.GetString(head.Path.Of(stream.Buffered)).Split('/');
+            var (id, how, size) = (int.Parse(path[1], CultureInfo.InvariantCulture), path[2], int.Parse(path[3], CultureInfo.InvariantCulture));
+            if (head.KnownMethod == KnownMethod.Post) findings.Consumed[id] = findings.Consumed.GetValueOrDefault(id) + 1;
+            if (head.Fields.IndexOf(stream.Buffered, "x-hop"u8) >= 0) findings.Broken.Add($"request {id}: a field nominated by Connection was passed on");
+            var expects = head.ExpectsContinue;
+            var (framing, length, isHead) = (head.Framing, head.ContentLength, head.KnownMethod == KnownMethod.Head);
+            stream.Use(head.Length);
+            if (how == "early")
+            {
+                await RespondAsync(stream, id, "length", size, isHead);
+                stream.Transport.Close();
+                return;
+            }
+
+            if (how == "die")
+            {
+                stream.Transport.Close(reset: true);
+                return;
+            }
+
+            if (expects) await stream.SendAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray());
+            var body = await stream.BodyAsync(framing, length);
+            if (body is null)
+            {
+                stream.Transport.Close();
+                return;
+            }
+
+            if (!body.AsSpan().SequenceEqual(Findings.Pattern(id, body.Length))) findings.Broken.Add($"request {id}: its body arrived changed");
+            if (!await RespondAsync(stream, id, how, size, isHead) || how is "close" or "cut" or "lastword")
+            {
+                stream.Transport.Close(reset: how == "cut");
+                return;
+            }
+        }
+    }
+
+    private async LoopTask<bool> RespondAsync(Stream stream, int id, string how, int size, bool isHead)
+    {
+        var random = world.World.Random;
+        var pattern = Findings.Pattern(id, size);
+        if (how == "hints") await stream.SendAsync("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"u8.ToArray());
+        if (how == "slow") await stream.PauseAsync(random.Next(0, 500));
+        var framing = how switch
+        {
+            "chunked" => "Transfer-Encoding: chunked\r\n",
+            "close" => "Connection: close\r\n",
+            "lastword" => $"Connection: close\r\nContent-Length: {size}\r\n",
+            _ => $"Content-Length: {size}\r\n",
+        };
+        if (!await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nX-Id: {id}\r\n{framing}\r\n"))) return false;
+        if (isHead) return how != "close";
+        if (how == "cut") return size < 2 || await stream.SendAsync(pattern[..random.Next(0, size - 1)]);
+        for (var sent = 0; sent < size;)
+        {
+            var piece = Math.Min(size - sent, random.Next(1, 3000));
+            if (how == "chunked" && !await stream.SendAsync(Encoding.ASCII.GetBytes($"{piece:x}{(random.Next(4) == 0 ? ";x=y" : "")}\r\n"))) return false;
+            if (!await stream.SendAsync(pattern[sent..(sent + piece)])) return false;
+            if (how == "chunked" && !await stream.SendAsync("\r\n"u8.ToArray())) return false;
+            sent += piece;
+            if (how == "slow") await stream.PauseAsync(random.Next(0, 20));
+        }
+
+        return how != "chunked" || await stream.SendAsync("0\r\nX-Trailer: t\r\n\r\n"u8.ToArray());
+    }
+}
+
+/// <summary>A client: some requests on one connection, and a look at every answer.</summary>
+internal sealed class Client(EngineWorld world, Findings findings, int firstId, int requests, bool calm)
+{
+    private static readonly string[] Hows = ["length", "chunked", "close", "hints", "slow", "lastword", "early", "cut", "die"];
+
+    public async LoopTask RunAsync()
+    {
+        var random = world.World.Random;
+        var opened = world.ClientNetwork.Connect(EngineWorld.Front, out _)!;
+        var waiter = new Waiter(world.ClientLoop);
+        await waiter.FirstOf(opened.Writable, long.MaxValue);
+        if (opened.ConnectError() != 0)
+        {
+            findings.ClientsDone++;
+            return;
+        }
+
+        var stream = new Stream(opened);
+        var plans = Enumerable.Range(firstId, requests).Select(id => Plan(random, id)).ToArray();
+        var pipelined = random.Next(4) == 0;
+        if (pipelined) SendAllAsync(stream, plans).Detach();
+        var leaveAt = !calm && random.Next(6) == 0 ? random.Next(requests) : -1;
+        for (var i = 0; i < plans.Length; i++)
+        {
+            if (!pipelined && !await SendAsync(stream, plans[i])) break;
+            if (i == leaveAt)
+            {
+                await stream.PauseAsync(random.Next(0, 50));
+                break;
+            }
+
+            if (!await ReceiveAsync(stream, plans[i])) break;
+        }
+
+        stream.Transport.Close(reset: random.Next(4) == 0);
+        findings.ClientsDone++;
+    }
+
+    private Planned Plan(Random random, int id)
+    {
+        var how = Hows[random.Next(calm ? 6 : Hows.Length)];
+        var size = random.Next(3) switch { 0 => random.Next(0, 20), 1 => random.Next(0, 3000), _ => random.Next(0, 60_000) };
+        var method = random.Next(5) switch { 0 => "POST", 1 => "PUT", 2 => "HEAD", _ => "GET" };
+        var body = method is "POST" or "PUT" ? Findings.Pattern(id, random.Next(2) == 0 ? random.Next(0, 30) : random.Next(0, 30_000)) : [];
+        var head = new StringBuilder($"{method} /{id}/{how}/{size} HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Hop\r\nx-hop: 1\r\n");
+        var wire = new MemoryStream();
+        if (method is "POST" or "PUT")
+        {
+            if (random.Next(2) == 0)
+            {
+                head.Append(CultureInfo.InvariantCulture, $"Content-Length: {body.Length}\r\n");
+                wire.Write(body);
+            }
+            else
+            {
+                head.Append("Transfer-Encoding: chunked\r\n");
+                for (var sent = 0; sent < body.Length;)
+                {
+                    var piece = Math.Min(body.Length - sent, random.Next(1, 5000));
+                    wire.Write(Encoding.ASCII.GetBytes($"{piece:X}\r\n"));
+                    wire.Write(body, sent, piece);
+                    wire.Write("\r\n"u8);
+                    sent += piece;
+                }
+
+                wire.Write("0\r\n\r\n"u8);
+            }
+
+            if (random.Next(4) == 0 && wire.Length > 0) head.Append("Expect: 100-continue\r\n");
+        }
+
+        head.Append("\r\n");
+        return new Planned(id, method, how, size, [.. Encoding.ASCII.GetBytes(head.ToString()), .. wire.ToArray()]);
+    }
+
+    private static async LoopTask SendAllAsync(Stream stream, Planned[] plans)
+    {
+        foreach (var plan in plans)
+        {
+            if (!await stream.SendAsync(plan.Bytes)) return;
+        }
+    }
+
+    private async LoopTask<bool> SendAsync(Stream stream, Planned plan)
+    {
+        if (world.World.Random.Next(3) != 0) return await stream.SendAsync(plan.Bytes);
+        for (var sent = 0; sent < plan.Bytes.Length;)
+        {
+            var piece = Math.Min(plan.Bytes.Length - sent, world.World.Random.Next(1, 2000));
+            if (!await stream.SendAsync(plan.Bytes[sent..(sent + piece)])) return true; // An answer may be there all the same.
+            sent += piece;
+            await stream.PauseAsync(world.World.Random.Next(0, 5));
+        }
+
+        return true;
+    }
+
+    private async LoopTask<bool> ReceiveAsync(Stream stream, Planned plan)
+    {
+        var head = new ResponseHead();
+        while (true)
+        {
+            head.Clear();
+            var asked = plan.Method == "HEAD" ? KnownMethod.Head : KnownMethod.Get;
+            ParseStatus parsed;
+            HeadFault fault = HeadFault.None;
+            while ((parsed = stream.Buffered.IsEmpty ? ParseStatus.NeedMore : ResponseParser.Parse(stream.Buffered, HeadLimits.Default, asked, head, out fault)) == ParseStatus.NeedMore && await stream.FillAsync())
+            {
+            }
+
+            if (parsed == ParseStatus.Bad) findings.Broken.Add($"request {plan.Id}: the client was sent a bad head: {fault}");
+            if (parsed != ParseStatus.Done)
+            {
+                findings.Cut++;
+                if (calm) findings.Broken.Add($"request {plan.Id} ({plan.Method} {plan.How}): no answer in calm weather");
+                return false;
+            }
+
+            var (status, framing, length, keepAlive) = (head.Status, head.Framing, head.ContentLength, head.KeepAlive);
+            var index = head.Fields.IndexOf(stream.Buffered, "X-Id"u8);
+            var from = index < 0 ? "" : Encoding.ASCII.GetString(head.Fields.Value(stream.Buffered, index));
+            stream.Use(head.Length);
+            if (status < 200) continue;
+            var body = await stream.BodyAsync(framing, length);
+            if (body is null)
+            {
+                findings.Cut++;
+                if (calm) findings.Broken.Add($"request {plan.Id} ({plan.Method} {plan.How}): cut in calm weather");
+                return false;
+            }
+
+            if (status == 200) CheckBody(plan, from, body);
+            else if (calm) findings.Broken.Add($"request {plan.Id} ({plan.Method} {plan.How}): {status} in calm weather");
+            else findings.Refused++;
+            return keepAlive && framing != BodyFraming.UntilClose;
+        }
+    }
+
+    private void CheckBody(Planned plan, string from, byte[] body)
+    {
+        findings.Whole++;
+        var expected = plan.Method == "HEAD" ? 0 : plan.Size;
+        if (from != plan.Id.ToString(CultureInfo.InvariantCulture)) findings.Broken.Add($"request {plan.Id}: got the answer to request {from}");
+        else if (body.Length != expected) findings.Broken.Add($"request {plan.Id} ({plan.How}): {body.Length} bytes that look whole, of {expected}");
+        else if (!body.AsSpan().SequenceEqual(Findings.Pattern(plan.Id, body.Length))) findings.Broken.Add($"request {plan.Id}: the body came changed");
+    }
+
+    private sealed record Planned(int Id, string Method, string How, int Size, byte[] Bytes);
+}
