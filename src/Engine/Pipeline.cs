@@ -129,7 +129,7 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
     private void Record(Exchange exchange, SitePlan? site)
     {
         exchange.Moments.Ended = exchange.Loop.Microseconds();
-        records.End(exchange, site?.AccessLog);
+        records.End(exchange, site is null ? Listener.AccessLog : site.AccessLog);
     }
 
     private static bool MatchPath(Exchange exchange)

@@ -53,6 +53,9 @@ public sealed record ListenerPlan
     public ServerSettings Settings { get; init; } = new();
 
     public required HostTable<SitePlan> Hosts { get; init; }
+
+    /// <summary>Where records go of requests that reached no site; null: nowhere.</summary>
+    public AccessLog? AccessLog { get; init; }
 }
 
 /// <summary>One site.</summary>

@@ -44,6 +44,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             Backlog = (int)l.Backlog,
             Settings = Settings(),
             Hosts = new HostTable<SitePlan>(),
+            AccessLog = Log(config.AccessLog),
         }).ToArray();
         foreach (var site in config.Sites)
         {

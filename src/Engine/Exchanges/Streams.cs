@@ -20,7 +20,7 @@ public abstract class ClientStream
     /// <summary>Whether the connection broke, rather than that the client only ended its direction.</summary>
     public abstract bool IsBroken { get; }
 
-    /// <summary>Whether a final response has been started: from then on a fault breaks the stream instead of being answered.</summary>
+    /// <summary>Whether a byte of a final response has left: from then on a fault breaks the stream instead of being answered.</summary>
     public abstract bool HasStarted { get; }
 
     /// <summary>Puts an interim response (1xx) on its way; does nothing where the client's protocol knows none.</summary>

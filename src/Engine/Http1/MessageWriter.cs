@@ -88,6 +88,14 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
     /// <summary>From now on bytes pass as they are; finishing ends this direction.</summary>
     public void BecomeRaw() => BeginBody(BodyFraming.UntilClose, 0);
 
+    /// <summary>Forgets what has not been sent.</summary>
+    public void Discard()
+    {
+        if (pending is not null) ReturnPending();
+        chunkLeft = 0;
+        chunkOpen = false;
+    }
+
     /// <summary>Gives all buffers back.</summary>
     public void Reset()
     {

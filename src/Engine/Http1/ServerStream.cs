@@ -85,7 +85,7 @@ internal sealed class ServerStream : ClientStream
 
     public override bool IsBroken => transport.IsBroken;
 
-    public override bool HasStarted => started;
+    public override bool HasStarted => started && (writer.HasSent || writer.IsFinished);
 
     internal ServerStream? NextFree { get; set; }
 
@@ -144,6 +144,7 @@ internal sealed class ServerStream : ClientStream
 
     public override bool StartResponse(Response response, Request request)
     {
+        if (started) writer.Discard(); // An answer of which no byte has left gives way to a fault's.
         var size = HeadFormat.Bound(response.Fields, response.Reason.Length + 32);
         var room = writer.BeginHead(size);
         if (room is null) return false;

@@ -1,0 +1,158 @@
+// The built program, started with a configuration, on ports the system chooses.
+
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Weir.Tests.Support;
+
+/// <summary>A running program under test; stopped when disposed.</summary>
+public sealed partial class WeirProcess : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly Process process;
+    private readonly StringBuilder said = new();
+    private readonly ManualResetEventSlim ready = new();
+
+    private WeirProcess(string folder, Process process)
+    {
+        Folder = folder;
+        this.process = process;
+        process.ErrorDataReceived += (_, line) => Hear(line.Data);
+        process.OutputDataReceived += (_, line) => Hear(line.Data);
+        process.BeginErrorReadLine();
+        process.BeginOutputReadLine();
+    }
+
+    /// <summary>A folder of its own: the configuration and its state.</summary>
+    public string Folder { get; }
+
+    public string ConfigPath => Path.Combine(Folder, "weir.yaml");
+
+    public string ControlPath => Path.Combine(Folder, "weir.sock");
+
+    public int Id => process.Id;
+
+    /// <summary>The ports listened on, in the order of the configuration.</summary>
+    public int[] Ports { get; private set; } = [];
+
+    public int Port => Ports[0];
+
+    public IPEndPoint End => new(IPAddress.Loopback, Port);
+
+    /// <summary>All it has said so far.</summary>
+    public string Said
+    {
+        get
+        {
+            lock (said) return said.ToString();
+        }
+    }
+
+    /// <summary>Starts with a configuration; "PORT0" style ports are written as :0 by the caller.</summary>
+    public static WeirProcess Start(string configuration, string? folder = null)
+    {
+        folder ??= Directory.CreateTempSubdirectory("weir-test-").FullName;
+        var path = Path.Combine(folder, "weir.yaml");
+        File.WriteAllText(path, $"control: {folder}/weir.sock\nloops: 2\n" + configuration);
+        var weir = new WeirProcess(folder, Launch(folder, "run", "-c", path));
+        if (!weir.ready.Wait(Patience)) throw new InvalidOperationException($"weir did not start: {weir.Said}");
+        weir.Ports = [.. ListeningPattern().Matches(weir.Said).Select(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture))];
+        return weir;
+    }
+
+    /// <summary>Runs a command to its end.</summary>
+    public static (int Code, string Output, string Error) Run(params string[] arguments) => Run(Path.GetTempPath(), arguments);
+
+    /// <summary>Runs a command against this process's control socket.</summary>
+    public (int Code, string Output, string Error) Ask(string command) => Run(Folder, command, "--control", ControlPath);
+
+    public void Signal(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    public bool WaitForExit(TimeSpan patience) => process.WaitForExit(patience);
+
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>Connects to the first listener.</summary>
+    public NetworkStream Connect(int index = 0)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 20_000, SendTimeout = 20_000 };
+        socket.Connect(IPAddress.Loopback, Ports[index]);
+        return new NetworkStream(socket, ownsSocket: true);
+    }
+
+    /// <summary>Sends bytes on a connection of its own and reads until the end.</summary>
+    public string Exchange(string request, bool finish = false)
+    {
+        using var stream = Connect();
+        stream.Write(Encoding.Latin1.GetBytes(request));
+        if (finish) stream.Socket.Shutdown(SocketShutdown.Send);
+        return ReadToEnd(stream);
+    }
+
+    /// <summary>Reads until the peer ends or breaks the connection.</summary>
+    public static string ReadToEnd(NetworkStream stream)
+    {
+        var all = new MemoryStream();
+        var buffer = new byte[65536];
+        try
+        {
+            int got;
+            while ((got = stream.Read(buffer)) > 0) all.Write(buffer, 0, got);
+        }
+        catch (IOException)
+        {
+            // A reset is an end too; what came before it counts.
+        }
+
+        return Encoding.Latin1.GetString(all.ToArray());
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        process.Dispose();
+        ready.Dispose();
+        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+    }
+
+    private static (int, string, string) Run(string folder, params string[] arguments)
+    {
+        using var process = Launch(folder, arguments);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(Patience)) process.Kill();
+        return (process.ExitCode, output.Result, error.Result);
+    }
+
+    private static Process Launch(string folder, params string[] arguments)
+    {
+        var (file, before) = Repository.Program;
+        var start = new ProcessStartInfo(file) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
+        foreach (var argument in before.Concat(arguments)) start.ArgumentList.Add(argument);
+        start.Environment["XDG_STATE_HOME"] = folder;
+        return Process.Start(start)!;
+    }
+
+    private void Hear(string? line)
+    {
+        if (line is null) return;
+        lock (said) said.AppendLine(line);
+        if (line.Contains(" sites, ", StringComparison.Ordinal)) ready.Set();
+    }
+
+    [GeneratedRegex(@"listening on \S*:(\d+)")]
+    private static partial Regex ListeningPattern();
+}
