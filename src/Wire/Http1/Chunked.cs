@@ -55,6 +55,7 @@ public sealed class ChunkedDecoder
     private int extension;
     private long overhead;
     private long decoded;
+    private byte[]? extensionBytes;
     private byte[]? trailerBytes;
     private int trailerLength;
     private HeadScan trailerScan;
@@ -107,11 +108,13 @@ public sealed class ChunkedDecoder
                 case State.Extension:
                     var run = input[framing..].IndexOfAny(ExtensionEnd);
                     var length = run < 0 ? input.Length - framing : run;
+                    if (extension + length > MostExtensionBytes) return ChunkStep.Bad;
+                    extensionBytes ??= new byte[MostExtensionBytes];
+                    input.Slice(framing, length).CopyTo(extensionBytes.AsSpan(extension));
                     extension += length;
-                    if (extension > MostExtensionBytes) return ChunkStep.Bad;
                     framing += length;
                     if (run < 0) break;
-                    if (input[framing] != '\r') return ChunkStep.Bad;
+                    if (input[framing] != '\r' || !ChunkExtensions.AreGood(extensionBytes.AsSpan(0, extension))) return ChunkStep.Bad;
                     framing++;
                     state = State.SizeLf;
                     break;
@@ -191,6 +194,9 @@ public sealed class ChunkedDecoder
         }
 
         if (trailerScan.ReadField(bytes, end, out var field) != HeadFault.None || Trailers.Count == MostTrailers) return ChunkStep.Bad;
+
+        // RFC 9110 §6.5.1: what frames or routes a message cannot come after it.
+        if (field.Known is KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Host or KnownField.Connection or KnownField.Trailer or KnownField.TE or KnownField.Upgrade) return ChunkStep.Bad;
         Trailers.Add(field);
         trailerScan.Accept(end);
         return ChunkStep.NeedMore;

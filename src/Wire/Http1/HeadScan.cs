@@ -60,6 +60,11 @@ internal struct HeadScan
     /// <summary>Goes on behind a line that ended at <paramref name="end"/>.</summary>
     public void Accept(int end) => LineStart = Searched = end + 2;
 
+    // Gateways that turn '-' into '_' would take these for the fields that frame a message.
+    private static bool ReadsAsFraming(ReadOnlySpan<byte> name) =>
+        (name.Length == 14 && name[7] == '_' && Ascii.EqualsIgnoreCase(name, "Content_Length"u8))
+        || (name.Length == 17 && name[8] == '_' && Ascii.EqualsIgnoreCase(name, "Transfer_Encoding"u8));
+
     /// <summary>Reads a field line. RFC 9112 §5.1: no white space before the colon; §5.2: no folding.</summary>
     public readonly HeadFault ReadField(ReadOnlySpan<byte> bytes, int end, out FieldSlice field)
     {
@@ -70,6 +75,7 @@ internal struct HeadScan
         if (nameLength < 0) return HeadFault.MissingColon;
         if (line[nameLength] != ':') return line[nameLength] is (byte)' ' or (byte)'\t' ? HeadFault.WhitespaceBeforeColon : HeadFault.BadFieldName;
         if (nameLength is 0 or > ushort.MaxValue) return HeadFault.BadFieldName;
+        if (ReadsAsFraming(line[..nameLength])) return HeadFault.BadFieldName;
         var valueStart = nameLength + 1;
         var valueEnd = line.Length;
         while (valueStart < valueEnd && (line[valueStart] is (byte)' ' or (byte)'\t')) valueStart++;

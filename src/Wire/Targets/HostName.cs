@@ -1,6 +1,5 @@
-// The host and port of an authority. RFC 3986 §3.2.2, narrowed to what can name a server: letters, digits, '-', '.', '_',
-// '~', and IPv6 literals; user information, percent-encoding and sub-delimiters are refused, because two parties could
-// read them differently.
+// The host and port of an authority. RFC 3986 §3.2.2, less what two parties could read differently: user information,
+// percent-encoding, and the comma, which separates hosts where they are listed.
 
 using System.Buffers;
 using System.Net;
@@ -11,7 +10,7 @@ namespace Weir.Wire.Targets;
 /// <summary>Hosts.</summary>
 public static class HostName
 {
-    private static readonly SearchValues<byte> Name = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"u8);
+    private static readonly SearchValues<byte> Name = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+;="u8);
 
     private static readonly SearchValues<byte> Ipv6 = SearchValues.Create("0123456789abcdefABCDEF:."u8);
 

@@ -43,6 +43,8 @@ public class RequestParserTests
         { "GET / HTTP/1.1\r\n" + Host + ": a\r\n\r\n", HeadFault.BadFieldName },
         { "GET / HTTP/1.1\r\n" + Host + "X(: a\r\n\r\n", HeadFault.BadFieldName },
         { "GET / HTTP/1.1\r\n" + Host + "X\u00e9: a\r\n\r\n", HeadFault.BadFieldName },
+        { "GET / HTTP/1.1\r\n" + Host + "content_length: 1\r\n\r\n", HeadFault.BadFieldName },
+        { "GET / HTTP/1.1\r\n" + Host + "Transfer_Encoding: chunked\r\n\r\n", HeadFault.BadFieldName },
         { "GET / HTTP/1.1\r\n" + Host + "no colon\r\n\r\n", HeadFault.WhitespaceBeforeColon },
         { "GET / HTTP/1.1\r\n" + Host + "nocolon\r\n\r\n", HeadFault.MissingColon },
         { "GET  / HTTP/1.1\r\n" + Host + "\r\n", HeadFault.BadRequestLine },
