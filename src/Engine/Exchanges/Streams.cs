@@ -68,6 +68,9 @@ public abstract class OriginStream
     /// <summary>Whether it is known dead already: replaced before a byte is written.</summary>
     public abstract bool IsDead { get; }
 
+    /// <summary>Whether the origin said, or shows, that it takes nothing more after this response.</summary>
+    public abstract bool EndsAfterThis { get; }
+
     /// <summary>Where the request's body goes after <see cref="StartRequest"/>.</summary>
     public abstract BodySink RequestBody { get; }
 

@@ -88,10 +88,25 @@ public sealed class Forwarder(Connector connector)
         }
     }
 
-    /// <summary>Ends the origin's side of an exchange: the upload is stopped and the slot is given back.</summary>
-    public static async LoopTask FinishAsync(Exchange exchange)
+    /// <summary>
+    /// Ends the origin's side of an exchange. After a whole response that came early, a body still under way goes on to an
+    /// origin that still reads it; otherwise it is stopped. Then the slot is given back.
+    /// </summary>
+    public static async LoopTask FinishAsync(Exchange exchange, bool whole)
     {
-        if (exchange.HasUpload) await StopUploadAsync(exchange);
+        if (exchange.HasUpload)
+        {
+            if (whole && exchange.Origin is { EndsAfterThis: false })
+            {
+                exchange.HasUpload = false;
+                await exchange.Upload;
+            }
+            else
+            {
+                await StopUploadAsync(exchange);
+            }
+        }
+
         exchange.Origin?.Release();
         exchange.Origin = null;
     }
