@@ -108,7 +108,14 @@ public static class ConfigChecks
 
     private static void CheckGroups(RouteConfig route, Diagnostics diagnostics)
     {
-        var names = (route.Match.Path?.Regex?.GetGroupNames() ?? []).Concat(route.Rewrite?.Regex?.Match?.GetGroupNames() ?? []).ToHashSet();
+        var names = new HashSet<string>();
+        foreach (var expression in new[] { route.Match.Path?.Regex, route.Rewrite?.Regex?.Match })
+        {
+            if (expression is null) continue;
+            names.UnionWith(expression.GetGroupNames());
+            names.UnionWith(expression.GetGroupNumbers().Select(n => n.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        }
+
         IEnumerable<TemplateText?> templates =
         [
             route.Rewrite?.Path, route.Rewrite?.Query, route.Rewrite?.Regex?.Replace, route.Redirect?.To, route.Respond?.Body,

@@ -102,7 +102,9 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
             var row = keys.Find(k => k.Name == key.Text);
             if (row is null)
             {
-                diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{NearestWord.Suggest(key.Text, keys.Select(k => k.Name))}");
+                // "{host}" without quotes is a map to YAML.
+                var isTrap = shortForms.Count > 0 && map.Entries.Count == 1 && entry is ScalarNode { IsNull: true };
+                diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : NearestWord.Suggest(key.Text, keys.Select(k => k.Name)))}");
                 good = false;
             }
             else

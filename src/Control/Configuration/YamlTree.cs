@@ -57,6 +57,7 @@ public static class YamlTree
         if (value.StartsWith('@') || value.StartsWith('`')) return $"a value cannot begin with '{value[0]}': quote it";
         if (value.StartsWith('%')) return "a value cannot begin with '%': quote it";
         var words = mistake.InnerException?.Message ?? mistake.Message;
+        if (words.Contains(" tab ", StringComparison.Ordinal)) return "a tab cannot indent: use spaces";
         return "not readable: " + words.TrimEnd('.');
     }
 
