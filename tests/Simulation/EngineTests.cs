@@ -16,8 +16,12 @@ public class EngineTests
     public void In_bad_weather_nothing_is_lost_changed_doubled_or_made_to_look_whole() =>
         RunSeeds(calm: false, seed => new Weather
         {
-            MostDelay = seed % 3 == 0 ? seed % 2 : seed % 50, MostDelivered = seed % 3 == 0 ? 11 : 3000, Window = seed % 4 == 0 ? 200 : 20_000,
-            Reset = seed % 2 == 0 ? 0.002 : 0.0, Refuse = seed % 3 == 0 ? 0.1 : 0, Stall = seed % 7 == 0 ? 0.01 : 0,
+            MostDelay = seed % 3 == 0 ? seed % 2 : seed % 50,
+            MostDelivered = seed % 3 == 0 ? 11 : 3000,
+            Window = seed % 4 == 0 ? 200 : 20_000,
+            Reset = seed % 2 == 0 ? 0.002 : 0.0,
+            Refuse = seed % 3 == 0 ? 0.1 : 0,
+            Stall = seed % 7 == 0 ? 0.01 : 0,
         });
 
     [Fact]

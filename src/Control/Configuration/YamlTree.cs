@@ -40,6 +40,12 @@ public static class YamlTree
             diagnostics.Error(reader.At(mistake.Start), Explain(text, mistake));
             return null;
         }
+        catch (Exception stumble) when (stumble is InvalidOperationException or ArgumentException or IndexOutOfRangeException)
+        {
+            // The parser library trips over some broken texts instead of saying where; the text is no less wrong.
+            diagnostics.Error(new Position(file, 1, 1), $"not readable: {stumble.Message}");
+            return null;
+        }
         catch (TooMuchException much)
         {
             diagnostics.Error(much.At, much.Message);
