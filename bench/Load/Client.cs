@@ -1,0 +1,178 @@
+// One connection of the generator: writes a request, reads its response to the last byte, says how it went. Bodies are
+// taken off the socket without being copied.
+
+using System.Buffers.Text;
+
+namespace Weir.Bench.Load;
+
+/// <summary>Where a client stands after it did what it could.</summary>
+internal enum ClientState : byte
+{
+    Idle,
+    Busy,
+    Done,
+
+    /// <summary>The server ended the idle connection: a new one is due.</summary>
+    Ended,
+    Failed,
+}
+
+internal sealed unsafe class Client(int index, Work work, byte[] head, byte[] buffer)
+{
+    private int descriptor = -1;
+    private uint use;
+    private bool writing;
+    private int headSent;
+    private long bodySent;
+    private int kept;
+    private byte[] keptBytes = [];
+    private long left;
+    private bool inBody;
+    private bool awaitsEnd;
+
+    public ClientState State { get; private set; } = ClientState.Ended;
+
+    /// <summary>When the request was due, which in an open loop may be before it could be sent.</summary>
+    public long Due { get; private set; }
+
+    /// <summary>Bytes of bodies moved, either way.</summary>
+    public long Bytes { get; private set; }
+
+    public bool IsAt(uint tagUse) => use == tagUse && descriptor >= 0;
+
+    public bool TryOpen(int epoll)
+    {
+        Drop();
+        descriptor = Kernel.Connect(work.Port, work.Sources > 1 ? index % work.Sources : 0);
+        if (descriptor < 0) return false;
+        use++;
+        Kernel.Watch(epoll, descriptor, Kernel.In | Kernel.Out | Kernel.PeerClosed | Kernel.EdgeTriggered, (uint)index | ((ulong)use << 32));
+        State = ClientState.Idle;
+        return true;
+    }
+
+    public void Drop()
+    {
+        if (descriptor >= 0) _ = Kernel.close(descriptor);
+        descriptor = -1;
+        State = ClientState.Ended;
+    }
+
+    public ClientState Begin(long due)
+    {
+        Due = due;
+        writing = true;
+        headSent = kept = 0;
+        bodySent = left = 0;
+        inBody = awaitsEnd = false;
+        State = ClientState.Busy;
+        return Go(write: true, read: false, false);
+    }
+
+    /// <summary>Goes on after an event.</summary>
+    public ClientState OnEvent(uint events)
+    {
+        var ended = (events & (Kernel.PeerClosed | Kernel.HangUp | Kernel.Error)) != 0;
+        if (State == ClientState.Busy) return Go((events & (Kernel.Out | Kernel.Error | Kernel.HangUp)) != 0, ended || (events & Kernel.In) != 0, ended);
+        if (ended) Drop();
+        return State;
+    }
+
+    public void BecomeIdle() => State = work.Close ? ClientState.Ended : ClientState.Idle;
+
+    private ClientState Go(bool write, bool read, bool ended)
+    {
+        if (writing && write && !Write()) return State = ClientState.Failed;
+        // An answer before the request is out is a refusal.
+        if (read && (writing || !Read(ended))) return State = ClientState.Failed;
+        return State;
+    }
+
+    private bool Write()
+    {
+        if (headSent < head.Length)
+        {
+            nint n;
+            fixed (byte* start = head) n = Kernel.send(descriptor, start + headSent, (nuint)(head.Length - headSent), Kernel.NoSignal | (work.Upload > 0 ? Kernel.More : 0));
+            if (n < 0) return Kernel.Errno is Kernel.Again or Kernel.NotConnected;
+            headSent += (int)n;
+            if (headSent < head.Length) return true;
+        }
+
+        var before = bodySent;
+        var error = Pattern.Send(descriptor, ref bodySent, work.Upload);
+        Bytes += bodySent - before;
+        writing = bodySent < work.Upload;
+        return error == 0;
+    }
+
+    private bool Read(bool ended)
+    {
+        while (State == ClientState.Busy)
+        {
+            var (n, room) = inBody && left > 0 ? ((long)Kernel.recv(descriptor, null, (nuint)Math.Min(left, 1 << 26), Kernel.Discard), left) : ReadHead();
+            if (n == 0) return AtEnd();
+            if (n < 0) return Kernel.Errno == Kernel.Again;
+            if (inBody && left > 0)
+            {
+                left -= n;
+                Bytes += n;
+            }
+            else if (!OnHead((int)n))
+            {
+                return false;
+            }
+
+            if (inBody && left == 0 && !awaitsEnd)
+            {
+                if (work.Close) awaitsEnd = true;
+                else State = ClientState.Done;
+            }
+
+            if (n < room && !ended) return true;
+        }
+
+        return true;
+    }
+
+    private (long Count, long Room) ReadHead()
+    {
+        keptBytes.AsSpan(0, kept).CopyTo(buffer);
+        var room = buffer.Length - kept;
+        fixed (byte* start = buffer) return (Kernel.recv(descriptor, start + kept, (nuint)room, 0), room);
+    }
+
+    private bool AtEnd()
+    {
+        if (!awaitsEnd || State != ClientState.Busy) return false;
+        Drop();
+        State = ClientState.Done;
+        return true;
+    }
+
+    private bool OnHead(int n)
+    {
+        if (awaitsEnd) return false; // Bytes behind the response.
+        ReadOnlySpan<byte> bytes = buffer.AsSpan(0, kept + n);
+        var end = bytes.IndexOf("\r\n\r\n"u8);
+        if (end < 0)
+        {
+            keptBytes = bytes.ToArray();
+            kept = bytes.Length;
+            return bytes.Length < buffer.Length;
+        }
+
+        kept = 0;
+        var answer = bytes[..(end + 4)];
+        if (!answer.StartsWith("HTTP/1.1 200"u8)) return false;
+        var at = answer.IndexOf("ontent-"u8);
+        if (at < 0) return false;
+        at = answer.IndexOf("ength: "u8);
+        if (at < 0 || !Utf8Parser.TryParse(answer[(at + 7)..], out long length, out _)) return false;
+        var behind = bytes.Length - answer.Length;
+        left = length - behind;
+        inBody = true;
+        Bytes += behind;
+        return left >= 0;
+    }
+}

@@ -1,0 +1,33 @@
+// The two ends of a measurement.
+//   load origin PORT         serves until it is ended; says its port (0: of the system's choosing)
+//   load run  --port P …     generates load, closed loop or open (--rate); prints one line of JSON
+//   load hold --port P …     opens connections that each carry one request; holds them until standard input ends
+
+using System.Globalization;
+using Weir.Bench.Load;
+
+Kernel.RaiseDescriptors();
+try
+{
+    switch (args)
+    {
+        case ["origin", var port]:
+            var origin = new Origin(int.Parse(port, CultureInfo.InvariantCulture));
+            Console.WriteLine(origin.Port);
+            origin.Run();
+            return 0;
+        case ["run", ..]:
+            Console.WriteLine(new Generator(Work.Read(args.AsSpan(1))).Run());
+            return 0;
+        case ["hold", ..]:
+            return Generator.Hold(Work.Read(args.AsSpan(1)));
+        default:
+            Console.Error.WriteLine("load origin PORT | load run --port P [--connections N] [--seconds S | --requests N] [--rate R] [--path /] [--host H] [--upload BYTES] [--close] [--sources N] | load hold --port P --connections N");
+            return 2;
+    }
+}
+catch (Exception e) when (e is FormatException or InvalidOperationException)
+{
+    Console.Error.WriteLine($"load: {e.Message}");
+    return 1;
+}

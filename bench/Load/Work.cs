@@ -1,0 +1,69 @@
+// What a generator is asked to do, as read from its command line.
+
+using System.Globalization;
+using System.Text;
+
+namespace Weir.Bench.Load;
+
+internal sealed record Work
+{
+    public int Port { get; init; }
+
+    public int Connections { get; init; } = 64;
+
+    public double Seconds { get; init; } = 1;
+
+    /// <summary>Ends after so many requests instead; 0: after the seconds.</summary>
+    public long Requests { get; init; }
+
+    /// <summary>Requests begun each second, whatever the answers do (an open loop); 0: the next one follows an answer.</summary>
+    public double Rate { get; init; }
+
+    public string Path { get; init; } = "/";
+
+    public string Host { get; init; } = "bench.test";
+
+    /// <summary>Bytes of each request's body.</summary>
+    public long Upload { get; init; }
+
+    /// <summary>A new connection for each request, ended by the server.</summary>
+    public bool Close { get; init; }
+
+    /// <summary>Loopback addresses to connect from: each has its own 28,000 ports.</summary>
+    public int Sources { get; init; } = 1;
+
+    public byte[] Head => Encoding.ASCII.GetBytes(
+        $"{(Upload > 0 ? "POST" : "GET")} {Path} HTTP/1.1\r\nHost: {Host}\r\nUser-Agent: weir-bench\r\nAccept: */*\r\n" +
+        (Close ? "Connection: close\r\n" : "") + (Upload > 0 ? $"Content-Length: {Upload}\r\n" : "") + "\r\n");
+
+    public static Work Read(ReadOnlySpan<string> args)
+    {
+        var work = new Work();
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (args[i] == "--close")
+            {
+                work = work with { Close = true };
+                continue;
+            }
+
+            if (i + 1 == args.Length) throw new FormatException($"{args[i]} needs a value");
+            var (name, value) = (args[i], args[++i]);
+            work = name switch
+            {
+                "--port" => work with { Port = int.Parse(value, CultureInfo.InvariantCulture) },
+                "--connections" => work with { Connections = int.Parse(value, CultureInfo.InvariantCulture) },
+                "--seconds" => work with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
+                "--requests" => work with { Requests = long.Parse(value, CultureInfo.InvariantCulture) },
+                "--rate" => work with { Rate = double.Parse(value, CultureInfo.InvariantCulture) },
+                "--path" => work with { Path = value },
+                "--host" => work with { Host = value },
+                "--upload" => work with { Upload = long.Parse(value, CultureInfo.InvariantCulture) },
+                "--sources" => work with { Sources = int.Parse(value, CultureInfo.InvariantCulture) },
+                _ => throw new FormatException($"unknown option {name}"),
+            };
+        }
+
+        return work;
+    }
+}

@@ -1,0 +1,144 @@
+// The four proxies: how each is found, configured from its committed template, and started. A setup is what a row asks
+// for: one route or ten thousand, access log or none.
+
+using System.Diagnostics;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Weir.Bench.SideBySide;
+
+/// <summary>What a proxy is configured for.</summary>
+internal sealed record Setup(string Name, bool HasLog = false, int Sites = 0, int RoutesPerSite = 0)
+{
+    public static Setup Plain { get; } = new("plain");
+
+    public static Setup Logging { get; } = new("log", HasLog: true);
+
+    public static Setup ManyRoutes { get; } = new("routes", Sites: 1000, RoutesPerSite: 10);
+
+    /// <summary>The host and path that only the very last route is for.</summary>
+    public string LastHost => Sites == 0 ? "bench.test" : $"s{Sites - 1}.test";
+
+    public string LastPath => Sites == 0 ? "/" : $"/r{RoutesPerSite - 1}/x";
+
+    public IEnumerable<(int Site, int Route)> Routes() =>
+        from site in Enumerable.Range(0, Sites)
+        from route in Enumerable.Range(0, RoutesPerSite)
+        select (site, route);
+}
+
+internal abstract partial class Peer(string name, Settings settings)
+{
+    public string Name => name;
+
+    /// <summary>How long a fresh process is loaded before anything counts.</summary>
+    public virtual int WarmUpSeconds => 1;
+
+    protected Settings Settings => settings;
+
+    /// <summary>Its version; null where it is not there.</summary>
+    public abstract string? Version();
+
+    /// <summary>Writes its configuration and says how it is started.</summary>
+    public abstract IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin);
+
+    public static IReadOnlyList<Peer> All(Settings settings) =>
+        [new WeirPeer(settings), new NginxPeer(settings), new HaproxyPeer(settings), new YarpPeer(settings)];
+
+    protected string Fill(string template, string folder, params ReadOnlySpan<(string Place, string Text)> places)
+    {
+        var text = File.ReadAllText(Path.Combine(settings.Templates, template));
+        foreach (var (place, value) in places) text = text.Replace($"@{place}@", value, StringComparison.Ordinal);
+        text = text.Replace("@folder@", folder, StringComparison.Ordinal);
+        var target = Path.Combine(folder, template);
+        File.WriteAllText(target, text);
+        return target;
+    }
+
+    protected static string? VersionIn(string text) => VersionPattern().Match(text) is { Success: true } match ? match.Value : null;
+
+    [GeneratedRegex(@"\d+\.\d+(\.\d+)?[\w.+-]*")]
+    private static partial Regex VersionPattern();
+}
+
+internal sealed class WeirPeer(Settings settings) : Peer("weir", settings)
+{
+    public override string? Version() => File.Exists(Settings.Weir) ? VersionIn(Stage.Ask(Settings.Weir, "version")) ?? "?" : null;
+
+    public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
+    {
+        var sites = new StringBuilder();
+        for (var s = 0; s < setup.Sites; s++)
+        {
+            sites.Append($"- hosts: [s{s}.test]\n    routes:\n");
+            for (var r = 0; r < setup.RoutesPerSite; r++) sites.Append($"      - {{ match: /r{r}/**, proxy: origin }}\n");
+            sites.Append("  ");
+        }
+
+        if (setup.Sites == 0) sites.Append("- proxy: origin");
+        var config = Fill("weir.yaml", folder, ("port", $"{port}"), ("admin", $"{admin}"), ("origin", $"{origin}"),
+            ("log", setup.HasLog ? $"{folder}/access.log" : "off"), ("sites", sites.ToString().TrimEnd()));
+        return [Settings.Weir, "run", "--config", config];
+    }
+}
+
+internal sealed class NginxPeer(Settings settings) : Peer("nginx", settings)
+{
+    private const string Format =
+        """log_format records escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","host":"$host","uri":"$request_uri","status":$status,"bytes":$body_bytes_sent,"time_total":$request_time,"upstream":"$upstream_addr","time_upstream":"$upstream_response_time"}'; access_log @folder@/access.log records buffer=64k flush=1s;""";
+
+    public override string? Version() => VersionIn(Stage.Ask("nginx", "-v"));
+
+    public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
+    {
+        var sites = new StringBuilder();
+        var listen = $"listen 127.0.0.1:{port} backlog=4096;";
+        if (setup.Sites == 0) sites.Append($"server {{ {listen} location / {{ proxy_pass http://origin; }} }}");
+        for (var s = 0; s < setup.Sites; s++)
+        {
+            sites.Append($"server {{ {(s == 0 ? listen : $"listen 127.0.0.1:{port};")} server_name s{s}.test;");
+            for (var r = 0; r < setup.RoutesPerSite; r++) sites.Append($" location /r{r}/ {{ proxy_pass http://origin; }}");
+            sites.Append(" }\n    ");
+        }
+
+        var config = Fill("nginx.conf", folder, ("origin", $"{origin}"), ("log", setup.HasLog ? Format : "access_log off;"), ("sites", sites.ToString()));
+        return ["nginx", "-e", $"{folder}/error.log", "-c", config];
+    }
+}
+
+internal sealed class HaproxyPeer(Settings settings) : Peer("haproxy", settings)
+{
+    private const string Format =
+        """log-format "{\"time\":\"%tr\",\"client\":\"%ci\",\"method\":\"%HM\",\"uri\":\"%HU\",\"status\":%ST,\"bytes\":%B,\"time_total\":%Ta,\"time_upstream\":%Tr,\"endpoint\":\"%s\",\"ending\":\"%tsc\"}" """;
+
+    public override string? Version() => VersionIn(Stage.Ask("haproxy", "-v"));
+
+    public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
+    {
+        var map = Path.Combine(folder, "routes.map");
+        if (setup.Sites > 0) File.WriteAllLines(map, setup.Routes().Select(r => $"s{r.Site}.test/r{r.Route}/ origin"));
+        var config = Fill("haproxy.cfg", folder, ("port", $"{port}"), ("origin", $"{origin}"),
+            ("log", setup.HasLog ? "log stdout format raw local0" : ""), ("frontlog", setup.HasLog ? $"log global\n    {Format}" : ""),
+            ("routes", setup.Sites > 0 ? $"use_backend %[base,map_beg({map})]" : ""));
+        return ["haproxy", "-db", "-q", "-f", config];
+    }
+}
+
+internal sealed class YarpPeer(Settings settings) : Peer("yarp", settings)
+{
+    // Compiled as it runs, and compiled again where it is hot.
+    public override int WarmUpSeconds => 8;
+
+    private string Program => Path.Combine(Settings.Tools, "yarp", "yarp");
+
+    public override string? Version() => File.Exists(Program)
+        ? FileVersionInfo.GetVersionInfo(Path.Combine(Path.GetDirectoryName(Program)!, "Yarp.ReverseProxy.dll")).ProductVersion?.Split('+')[0] ?? "?"
+        : null;
+
+    public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin) =>
+    [
+        "env", "DOTNET_gcServer=0", Program, $"{port}", $"{origin}",
+        .. setup.Sites > 0 ? ["--sites", $"{setup.Sites}", "--routes", $"{setup.RoutesPerSite}"] : Array.Empty<string>(),
+        .. setup.HasLog ? ["--log", folder] : Array.Empty<string>(),
+    ];
+}

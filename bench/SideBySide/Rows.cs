@@ -1,0 +1,87 @@
+// The rows that are measured under load: what each sends, with which setups, and by what its processor time is counted.
+// All peers take turns in every round, each round begins with another one, and a round without a record comes first.
+
+namespace Weir.Bench.SideBySide;
+
+/// <summary>One load of a row. The arguments are asked for when its turn comes; null: this peer has none.</summary>
+internal sealed record Case(string Name, Setup Setup, Func<Run, Peer, IEnumerable<string>?> Arguments);
+
+internal abstract record Row(string Name, string Title)
+{
+    public abstract void Measure(Run run);
+
+    public static IReadOnlyList<Row> All { get; } =
+    [
+        LoadRow.Simple("small", "13-byte answers, 64 kept connections", "request"),
+        LoadRow.Simple("64k", "64 KiB answers, 64 kept connections", "request", "--path", "/bytes/65536"),
+        LoadRow.Simple("download", "100 MiB downloads, one after the other", "100 MiB", "--path", "/bytes/104857600", "--connections", "1"),
+        LoadRow.Simple("upload", "100 MiB uploads, one after the other", "100 MiB", "--upload", "104857600", "--connections", "1"),
+        LoadRow.Simple("connect", "a new connection for each request, 64 at a time", "request", "--close", "--sources", "16"),
+        new LoadRow("routes", "one route, and the last of 10,000 routes in 1,000 sites", "request", [Plain("one route"), new Case("10,000 routes", Setup.ManyRoutes, (run, _) => [.. Closed(run), "--host", Setup.ManyRoutes.LastHost, "--path", Setup.ManyRoutes.LastPath])]),
+        new LoadRow("log", "access log off, and on to a file", "request", [Plain("off"), new Case("on", Setup.Logging, (run, _) => Closed(run))]),
+        new TailRow(),
+        new IdleRow(),
+        new StartRow(),
+        new MemoryRow(),
+        new AllocationRow(),
+    ];
+
+    protected static IEnumerable<string> Closed(Run run) => ["--seconds", FormattableString.Invariant($"{run.Settings.Seconds}")];
+
+    private static Case Plain(string name) => new(name, Setup.Plain, (run, _) => Closed(run));
+}
+
+internal sealed record LoadRow(string Name, string Title, string Unit, IReadOnlyList<Case> Cases) : Row(Name, Title)
+{
+    public const double BytesPerDownload = 100 * 1024 * 1024;
+
+    public static LoadRow Simple(string name, string title, string unit, params string[] arguments) =>
+        new(name, title, unit, [new Case("", Setup.Plain, (run, _) => [.. Closed(run), .. arguments])]);
+
+    public override void Measure(Run run)
+    {
+        foreach (var peer in run.Peers)
+        {
+            foreach (var one in Cases)
+            {
+                if (one.Arguments(run, peer) is { } arguments) run.Load(run.Proxy(peer, one.Setup).Port, TimeSpan.FromSeconds(60), arguments);
+            }
+        }
+
+        for (var round = 1; round <= run.Settings.Rounds; round++)
+        {
+            for (var turn = 0; turn < run.Peers.Count; turn++)
+            {
+                var peer = run.Peers[(turn + round) % run.Peers.Count];
+                foreach (var one in Cases)
+                {
+                    if (one.Arguments(run, peer) is { } arguments) run.Measure(Name, one.Name, run.Proxy(peer, one.Setup), round, Unit == "request" ? 0 : BytesPerDownload, arguments);
+                }
+            }
+        }
+
+        foreach (var one in Cases.Where(c => c.Setup != Setup.Plain)) run.End(one.Setup);
+    }
+}
+
+/// <summary>Tails at a fixed rate: 70 % of what each can do, and 70 % of what nginx can do for everybody.</summary>
+internal sealed record TailRow() : Row("p99", "open loop, 64 connections, latency from the moment a request was due")
+{
+    public override void Measure(Run run)
+    {
+        foreach (var peer in run.Peers.Where(p => !PeaksOf(run, p.Name).Any()))
+        {
+            for (var round = 0; round < 2; round++) run.Measure("small", "", run.Proxy(peer, Setup.Plain), round, 0, Closed(run));
+        }
+
+        new LoadRow(Name, Title, "request",
+        [
+            new Case("70 % of own peak", Setup.Plain, (r, peer) => Open(r, peer.Name)),
+            new Case("70 % of nginx's peak", Setup.Plain, (r, _) => r.Peers.Any(p => p.Name == "nginx") ? Open(r, "nginx") : null),
+        ]).Measure(run);
+    }
+
+    private static IEnumerable<double> PeaksOf(Run run, string peer) => run.Loads.Where(s => s.Row == "small" && s.Peer == peer).Select(s => s.UnitsPerSecond);
+
+    private static IEnumerable<string> Open(Run run, string peer) => [.. Closed(run), "--rate", FormattableString.Invariant($"{0.7 * Median.Of(PeaksOf(run, peer)):F0}")];
+}

@@ -1,0 +1,37 @@
+// What was measured. A load sample is one peer under one load for one round; a figure is a single number (a start, a size).
+
+using System.Text.Json.Serialization;
+
+namespace Weir.Bench.SideBySide;
+
+/// <summary>What the generator says at its end; times in microseconds.</summary>
+internal sealed record LoadReport(long Requests, long Bytes, double Seconds, long Errors, long Reopened, double P50, double P90, double P99, double P999, double Max);
+
+internal sealed record LoadSample(string Row, string Case, string Peer, int Round, LoadReport Load, double UserMicroseconds, double KernelMicroseconds, long Resident, long Private)
+{
+    /// <summary>What the processor time is counted by: requests, or 100 MiB moved.</summary>
+    public double Units { get; init; } = 1;
+
+    [JsonIgnore]
+    public double User => UserMicroseconds / Units;
+
+    [JsonIgnore]
+    public double Kernel => KernelMicroseconds / Units;
+
+    [JsonIgnore]
+    public double Total => User + Kernel;
+
+    [JsonIgnore]
+    public double UnitsPerSecond => Units / Load.Seconds;
+}
+
+internal sealed record Figure(string Row, string Case, string Peer, int Round, double Value, string Unit);
+
+internal static class Median
+{
+    public static double Of(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0 ? double.NaN : sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+}
