@@ -96,15 +96,15 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         return Verdict.Continue;
     }
 
-    private static async LoopTask<Fault> DeliverAsync(Exchange exchange)
+    private static LoopTask<Fault> DeliverAsync(Exchange exchange)
     {
         foreach (var policy in exchange.ResponsePolicies) policy.Apply(exchange);
         var client = exchange.Client;
-        if (!client.StartResponse(exchange.Response, exchange.Request)) return new Fault(FaultCause.HeadTooLarge, Side.Origin, Stage.Relay);
-        if (!exchange.Response.IsTunnel) return await Relay.SendResponseAsync(exchange, exchange.ResponseSource!, client.ResponseBody);
+        if (!client.StartResponse(exchange.Response, exchange.Request)) return new LoopTask<Fault>(new Fault(FaultCause.HeadTooLarge, Side.Origin, Stage.Relay));
+        if (!exchange.Response.IsTunnel) return Relay.SendResponseAsync(exchange, exchange.ResponseSource!, client.ResponseBody);
         client.BecomeTunnel();
         exchange.Origin!.BecomeTunnel();
-        return await Tunnel.RunAsync(exchange);
+        return Tunnel.RunAsync(exchange);
     }
 
     private static async LoopTask FailAsync(Exchange exchange, Fault fault, SitePlan? site, RoutePlan? route)

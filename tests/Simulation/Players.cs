@@ -100,9 +100,9 @@ internal sealed class Origin(EngineWorld world, Findings findings)
             }
 
             if (!body.AsSpan().SequenceEqual(Findings.Pattern(id, body.Length))) findings.Broken.Add($"request {id}: its body arrived changed");
-            if (!await RespondAsync(stream, id, how, size, isHead) || how is "close" or "cut" or "lastword")
+            if (!await RespondAsync(stream, id, how, size, isHead) || how is "close" or "cut" or "cutchunked" or "lastword")
             {
-                stream.Transport.Close(reset: how == "cut");
+                stream.Transport.Close(reset: how == "cut" && world.World.Random.Next(2) == 0);
                 return;
             }
         }
@@ -116,13 +116,14 @@ internal sealed class Origin(EngineWorld world, Findings findings)
         if (how == "slow") await stream.PauseAsync(random.Next(0, 500));
         var framing = how switch
         {
-            "chunked" => "Transfer-Encoding: chunked\r\n",
+            "chunked" or "cutchunked" => "Transfer-Encoding: chunked\r\n",
             "close" => "Connection: close\r\n",
             "lastword" => $"Connection: close\r\nContent-Length: {size}\r\n",
             _ => $"Content-Length: {size}\r\n",
         };
         if (!await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nX-Id: {id}\r\n{framing}\r\n"))) return false;
         if (isHead) return how != "close";
+        if (how == "cutchunked") return await stream.SendAsync(Encoding.ASCII.GetBytes("5\r\n01234\r\n"));
         if (how == "cut") return size < 2 || await stream.SendAsync(pattern[..random.Next(0, size - 1)]);
         for (var sent = 0; sent < size;)
         {
@@ -141,7 +142,7 @@ internal sealed class Origin(EngineWorld world, Findings findings)
 /// <summary>A client: some requests on one connection, and a look at every answer.</summary>
 internal sealed class Client(EngineWorld world, Findings findings, int firstId, int requests, bool calm)
 {
-    private static readonly string[] Hows = ["length", "chunked", "close", "hints", "slow", "lastword", "early", "cut", "die"];
+    private static readonly string[] Hows = ["length", "chunked", "close", "hints", "slow", "lastword", "early", "cut", "cutchunked", "die"];
 
     public async LoopTask RunAsync()
     {

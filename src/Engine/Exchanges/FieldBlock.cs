@@ -84,6 +84,7 @@ public sealed class FieldBlock
             }
         }
 
+        if (addedCount == 0) return;
         for (var i = addedCount - 1; i >= 0; i--)
         {
             if (added[i].Known == known) RemoveAdded(i);

@@ -92,21 +92,30 @@ public sealed class Forwarder(Connector connector)
     /// Ends the origin's side of an exchange. After a whole response that came early, a body still under way goes on to an
     /// origin that still reads it; otherwise it is stopped. Then the slot is given back.
     /// </summary>
-    public static async LoopTask FinishAsync(Exchange exchange, bool whole)
+    public static LoopTask FinishAsync(Exchange exchange, bool whole)
     {
-        if (exchange.HasUpload)
+        if (exchange.HasUpload) return EndUploadAsync(exchange, whole);
+        Release(exchange);
+        return default;
+    }
+
+    private static async LoopTask EndUploadAsync(Exchange exchange, bool whole)
+    {
+        if (whole && exchange.Origin is { EndsAfterThis: false })
         {
-            if (whole && exchange.Origin is { EndsAfterThis: false })
-            {
-                exchange.HasUpload = false;
-                await exchange.Upload;
-            }
-            else
-            {
-                await StopUploadAsync(exchange);
-            }
+            exchange.HasUpload = false;
+            await exchange.Upload;
+        }
+        else
+        {
+            await StopUploadAsync(exchange);
         }
 
+        Release(exchange);
+    }
+
+    private static void Release(Exchange exchange)
+    {
         exchange.Origin?.Release();
         exchange.Origin = null;
     }

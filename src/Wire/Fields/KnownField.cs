@@ -108,7 +108,9 @@ public static class KnownFields
         {
             var candidate = Table[at];
             if (candidate == KnownField.Other) return candidate;
-            if (Ascii.EqualsIgnoreCase(name, Names[(int)candidate])) return candidate;
+            // Nearly everybody writes a name as it is registered.
+            var spelled = Names[(int)candidate];
+            if (name.SequenceEqual(spelled) || Ascii.EqualsIgnoreCase(name, spelled)) return candidate;
         }
     }
 

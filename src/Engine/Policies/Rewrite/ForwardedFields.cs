@@ -31,10 +31,9 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
     {
         var request = exchange.Request;
         var fields = request.Fields;
-        hops.Mark(request);
         if (!exchange.IsFromTrustedProxy)
         {
-            // Nobody vouches for these.
+            // Nobody vouches for these. Dropped before anything is added, while that costs a test each.
             fields.Drop(KnownField.XForwardedFor);
             fields.Drop(KnownField.XForwardedProto);
             fields.Drop(KnownField.XForwardedHost);
@@ -43,6 +42,7 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
             fields.Drop(KnownField.Forwarded);
         }
 
+        hops.Mark(request);
         if ((form & ForwardedForm.XForwarded) != 0 && !AddXForwarded(exchange)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         if ((form & ForwardedForm.Rfc7239) != 0 && !AddForwarded(exchange)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         return Verdict.Continue;
@@ -55,10 +55,10 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
         if (!Chain(exchange, KnownField.XForwardedFor, 45, out var to, out var range)) return false;
         Template.WriteAddress(exchange.Ends.ClientAddress, ref to);
         if (exchange.Ends.ClientAddress is null) to.Write("unknown"u8);
-        fields.Set(KnownField.XForwardedFor, ForName, exchange.Scratch.Trim(range, to.Length));
+        Put(exchange, KnownField.XForwardedFor, ForName, exchange.Scratch.Trim(range, to.Length));
         var proxied = exchange.IsFromTrustedProxy;
-        if (!proxied || !fields.Index.Has(KnownField.XForwardedProto)) fields.Set(KnownField.XForwardedProto, ProtoName, request.IsSecure ? Https : Http);
-        if (!request.Authority.IsEmpty && (!proxied || !fields.Index.Has(KnownField.XForwardedHost))) fields.Set(KnownField.XForwardedHost, HostName, request.Authority);
+        if (!proxied || !fields.Index.Has(KnownField.XForwardedProto)) Put(exchange, KnownField.XForwardedProto, ProtoName, request.IsSecure ? Https : Http);
+        if (!request.Authority.IsEmpty && (!proxied || !fields.Index.Has(KnownField.XForwardedHost))) Put(exchange, KnownField.XForwardedHost, HostName, request.Authority);
         return true;
     }
 
@@ -85,8 +85,15 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
         }
 
         to.Write(request.IsSecure ? ";proto=https"u8 : ";proto=http"u8);
-        request.Fields.Set(KnownField.Forwarded, ForwardedName, exchange.Scratch.Trim(range, to.Length));
+        Put(exchange, KnownField.Forwarded, ForwardedName, exchange.Scratch.Trim(range, to.Length));
         return true;
+    }
+
+    // What an untrusted peer said was dropped already; only a trusted one's lines are replaced.
+    private static void Put(Exchange exchange, KnownField known, ByteRange name, ByteRange value)
+    {
+        if (exchange.IsFromTrustedProxy) exchange.Request.Fields.Set(known, name, value);
+        else exchange.Request.Fields.Add(known, name, value);
     }
 
     // Begins a value with what the received lines said, where they are trusted.
@@ -94,7 +101,8 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
     {
         var fields = exchange.Request.Fields;
         var size = own;
-        for (var i = 0; i < fields.Index.Count; i++)
+        var continues = exchange.IsFromTrustedProxy && fields.Index.Has(field);
+        for (var i = 0; continues && i < fields.Index.Count; i++)
         {
             if (fields.Index[i].Known == field && !fields.IsDropped(i)) size += fields.Value(i).Length + 2;
         }
@@ -102,6 +110,7 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
         to = default;
         if (!exchange.Scratch.TryTake(size, out var room, out range)) return false;
         to = new SpanWriter(room);
+        if (!continues) return true;
         for (var i = 0; i < fields.Index.Count; i++)
         {
             if (fields.Index[i].Known != field || fields.IsDropped(i)) continue;
