@@ -1,4 +1,4 @@
-// The four proxies: how each is found, configured from its committed template, and started. A setup is what a row asks
+// The proxies: how each is found, configured from its committed template, and started. A setup is what a row asks
 // for: one route or ten thousand, access log or none.
 
 using System.Diagnostics;
@@ -43,7 +43,7 @@ internal abstract partial class Peer(string name, Settings settings)
     public abstract IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin);
 
     public static IReadOnlyList<Peer> All(Settings settings) =>
-        [new WeirPeer(settings), new NginxPeer(settings), new HaproxyPeer(settings), new YarpPeer(settings)];
+        [new WeirPeer(settings), new NginxPeer(settings, "nginx", ""), new NginxPeer(settings, "nginx-large", "proxy_buffer_size 32k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"), new HaproxyPeer(settings), new YarpPeer(settings)];
 
     protected string Fill(string template, string folder, params ReadOnlySpan<(string Place, string Text)> places)
     {
@@ -82,7 +82,7 @@ internal sealed class WeirPeer(Settings settings) : Peer("weir", settings)
     }
 }
 
-internal sealed class NginxPeer(Settings settings) : Peer("nginx", settings)
+internal sealed class NginxPeer(Settings settings, string name, string buffers) : Peer(name, settings)
 {
     private const string Format =
         """log_format records escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","host":"$host","uri":"$request_uri","status":$status,"bytes":$body_bytes_sent,"time_total":$request_time,"upstream":"$upstream_addr","time_upstream":"$upstream_response_time"}'; access_log @folder@/access.log records buffer=64k flush=1s;""";
@@ -101,7 +101,7 @@ internal sealed class NginxPeer(Settings settings) : Peer("nginx", settings)
             sites.Append(" }\n    ");
         }
 
-        var config = Fill("nginx.conf", folder, ("origin", $"{origin}"), ("log", setup.HasLog ? Format : "access_log off;"), ("sites", sites.ToString()));
+        var config = Fill("nginx.conf", folder, ("origin", $"{origin}"), ("buffers", buffers), ("log", setup.HasLog ? Format : "access_log off;"), ("sites", sites.ToString()));
         return ["nginx", "-e", $"{folder}/error.log", "-c", config];
     }
 }
@@ -127,7 +127,7 @@ internal sealed class HaproxyPeer(Settings settings) : Peer("haproxy", settings)
 internal sealed class YarpPeer(Settings settings) : Peer("yarp", settings)
 {
     // Compiled as it runs, and compiled again where it is hot.
-    public override int WarmUpSeconds => 8;
+    public override int WarmUpSeconds => 10;
 
     private string Program => Path.Combine(Settings.Tools, "yarp", "yarp");
 
@@ -139,6 +139,5 @@ internal sealed class YarpPeer(Settings settings) : Peer("yarp", settings)
     [
         "env", "DOTNET_gcServer=0", Program, $"{port}", $"{origin}",
         .. setup.Sites > 0 ? ["--sites", $"{setup.Sites}", "--routes", $"{setup.RoutesPerSite}"] : Array.Empty<string>(),
-        .. setup.HasLog ? ["--log", folder] : Array.Empty<string>(),
     ];
 }

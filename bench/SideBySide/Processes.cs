@@ -49,6 +49,14 @@ internal static class Processes
         return new Cpu(user, kernel);
     }
 
+    /// <summary>How long a processor has been busy, with whatever, in microseconds.</summary>
+    public static double BusyTime(int cpu)
+    {
+        var line = Read("/proc/stat").Split('\n').First(l => l.StartsWith($"cpu{cpu} ", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        // user nice system idle iowait irq softirq steal
+        return ((int[])[1, 2, 3, 6, 7, 8]).Sum(i => double.Parse(line[i], CultureInfo.InvariantCulture)) * TickMicroseconds;
+    }
+
     public static Memory MemoryOf(int pid)
     {
         long resident = 0, own = 0;

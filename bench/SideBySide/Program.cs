@@ -37,6 +37,11 @@ try
         {
             row.Measure(run);
         }
+        catch (Exception e) when (stage.IsEnded)
+        {
+            Run.Say($"ended while measuring {row.Name}: {e.Message}");
+            return 130;
+        }
         catch (InvalidOperationException e)
         {
             Run.Say($"{row.Name}: {e.Message}");

@@ -12,6 +12,9 @@ internal sealed record LoadSample(string Row, string Case, string Peer, int Roun
     /// <summary>What the processor time is counted by: requests, or 100 MiB moved.</summary>
     public double Units { get; init; } = 1;
 
+    /// <summary>How much of the proxy's processor other processes used meanwhile.</summary>
+    public double OthersShare { get; init; }
+
     [JsonIgnore]
     public double User => UserMicroseconds / Units;
 

@@ -7,7 +7,7 @@ namespace Weir.Bench.SideBySide;
 internal sealed record Settings
 {
     public const string Usage =
-        "bench/compare [--quick] [--rows small,64k,download,upload,connect,idle,routes,log,p99,start,memory,alloc] [--peers weir,nginx,haproxy,yarp]\n" +
+        "bench/compare [--quick] [--rows small,64k,download,upload,connect,idle,routes,log,p99,start,memory,alloc] [--peers weir,nginx,haproxy,yarp,nginx-large]\n" +
         "              [--rounds N] [--seconds S] [--cpus PROXY,LOAD[,ORIGIN]] [--weir PATH] [--markdown]";
 
     /// <summary>The repository.</summary>
@@ -59,6 +59,7 @@ internal sealed record Settings
             };
         }
 
+        if (settings.Peers.FirstOrDefault(p => p is not ("weir" or "nginx" or "nginx-large" or "haproxy" or "yarp")) is { } stranger) throw new FormatException($"unknown peer {stranger}\n{Usage}");
         return settings with
         {
             Rounds = settings.Rounds > 0 ? settings.Rounds : settings.Quick ? 2 : 5,

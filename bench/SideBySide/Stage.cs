@@ -31,6 +31,15 @@ internal sealed class Stage : IDisposable
 
     public int OriginCpu { get; }
 
+    /// <summary>Whether the run is being ended from outside.</summary>
+    public bool IsEnded
+    {
+        get
+        {
+            lock (guard) return ended;
+        }
+    }
+
     private string LoadTool { get; }
 
     public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(folder, $"{folders++}-{name}")).FullName;
@@ -99,7 +108,14 @@ internal sealed class Stage : IDisposable
         }
 
         foreach (var process in rest) End(process);
-        Directory.Delete(folder, recursive: true);
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (IOException e)
+        {
+            Console.Error.WriteLine($"bench: {folder} stays behind: {e.Message}");
+        }
     }
 
     private string[] Pinned(int cpu) => ["taskset", "-c", $"{cpu}", "setpriv", "--pdeathsig", "TERM"];

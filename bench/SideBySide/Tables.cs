@@ -23,6 +23,7 @@ internal sealed class Tables(Run run)
         }
 
         Deltas(text);
+        text.Append("\nothers %: how busy other processes kept the proxy's processor meanwhile. Above a few per cent a figure is not worth much.\n");
         return text.ToString();
     }
 
@@ -38,7 +39,7 @@ internal sealed class Tables(Run run)
                 LoadSample[] samples = [.. group];
                 var title = group.Key.Length > 0 ? $"{row.Title}: {group.Key}" : row.Title;
                 if (row.Name == "p99") MarkdownLine(text, $"{title}: p99, µs", p => Median.Of(Of(samples, p).Select(s => s.Load.P99)), p => Ratio(samples, p, s => s.Load.P99));
-                else MarkdownLine(text, $"{title}: CPU µs per {UnitOf(row)}", p => Median.Of(Of(samples, p).Select(s => s.Total)), p => Ratio(samples, p, s => s.Total));
+                else MarkdownLine(text, $"{title}: CPU {UnitOf(row)}", p => Median.Of(Of(samples, p).Select(s => s.Total)) / ScaleOf(row), p => Ratio(samples, p, s => s.Total));
             }
 
             foreach (var group in run.Figures.Where(f => f.Row == row.Name).GroupBy(f => f.Case))
@@ -54,17 +55,17 @@ internal sealed class Tables(Run run)
     private void Table(StringBuilder text, Row row, string @case, LoadSample[] samples)
     {
         text.Append(CultureInfo.InvariantCulture, $"\n{row.Name}: {row.Title}{(@case.Length > 0 ? $": {@case}" : "")}\n");
-        text.Append(CultureInfo.InvariantCulture, $"  {"",-8} {"CPU µs per " + UnitOf(row),36} {"",10}{string.Concat(Peers.Select(p => $"{"÷ " + p,10}"))}{"p50 µs",10}{"p99 µs",10}{"p99.9 µs",10}{"RSS MiB",9}{"private",9}{"errors",8}\n");
-        var perSecond = UnitOf(row) == "request" ? 1 : 100;
+        text.Append(CultureInfo.InvariantCulture, $"  {"",-8} {"CPU " + UnitOf(row),36} {"",10}{string.Concat(Peers.Select(p => $"{"÷ " + p,10}"))}{"p50 µs",10}{"p99 µs",10}{"p99.9 µs",10}{"RSS MiB",9}{"private",9}{"others %",10}{"errors",8}\n");
+        var (scale, perSecond) = (ScaleOf(row), ScaleOf(row) == 1 ? 1 : 100);
         text.Append(CultureInfo.InvariantCulture, $"  {"",-8} {"user",12}{"kernel",12}{"total",12} {(perSecond == 1 ? "req/s" : "MiB/s"),10}\n");
         foreach (var peer in Peers)
         {
             LoadSample[] own = [.. Of(samples, peer)];
             if (own.Length == 0) continue;
             double M(Func<LoadSample, double> value) => Median.Of(own.Select(value));
-            text.Append(CultureInfo.InvariantCulture, $"  {peer,-8} {M(s => s.User),12:F2}{M(s => s.Kernel),12:F2}{M(s => s.Total),12:F2} {M(s => s.UnitsPerSecond) * perSecond,10:F0}");
+            text.Append(CultureInfo.InvariantCulture, $"  {peer,-8} {M(s => s.User) / scale,12:F2}{M(s => s.Kernel) / scale,12:F2}{M(s => s.Total) / scale,12:F2} {M(s => s.UnitsPerSecond) * perSecond,10:F0}");
             foreach (var other in Peers) text.Append(CultureInfo.InvariantCulture, $"{Ratio(samples, peer, other, s => s.Total),10:F2}");
-            text.Append(CultureInfo.InvariantCulture, $"{M(s => s.Load.P50),10:F0}{M(s => s.Load.P99),10:F0}{M(s => s.Load.P999),10:F0}{M(s => s.Resident) / 1048576,9:F1}{M(s => s.Private) / 1048576,9:F1}{own.Sum(s => s.Load.Errors),8}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{M(s => s.Load.P50),10:F0}{M(s => s.Load.P99),10:F0}{M(s => s.Load.P999),10:F0}{M(s => s.Resident) / 1048576,9:F1}{M(s => s.Private) / 1048576,9:F1}{M(s => s.OthersShare) * 100,10:F0}{own.Sum(s => s.Load.Errors),8}\n");
         }
     }
 
@@ -87,7 +88,7 @@ internal sealed class Tables(Run run)
             {
                 LoadSample[] own = [.. Of(samples, peer)];
                 (double Less, double More)[] pairs = [.. own.Where(s => s.Case == without).Join(own.Where(s => s.Case == with), a => a.Round, b => b.Round, (a, b) => (a.Total, b.Total))];
-                text.Append(CultureInfo.InvariantCulture, $" {peer} {Median.Of(pairs.Select(p => p.More - p.Less)):+0.00;-0.00} µs ({(Median.Of(pairs.Select(p => p.More / p.Less)) - 1) * 100:+0;-0} %)  ");
+                if (pairs.Length > 0) text.Append(CultureInfo.InvariantCulture, $" {peer} {Median.Of(pairs.Select(p => p.More - p.Less)):+0.00;-0.00} µs ({(Median.Of(pairs.Select(p => p.More / p.Less)) - 1) * 100:+0;-0} %)  ");
             }
 
             text.Append('\n');
@@ -105,7 +106,9 @@ internal sealed class Tables(Run run)
 
     private bool Has(string peer) => Peers.Contains(peer);
 
-    private static string UnitOf(Row row) => row is LoadRow load ? load.Unit : "request";
+    private static string UnitOf(Row row) => ScaleOf(row) == 1 ? "µs per request" : "ms per 100 MiB";
+
+    private static double ScaleOf(Row row) => row is LoadRow { Unit: not "request" } ? 1000 : 1;
 
     private static IEnumerable<LoadSample> Of(IEnumerable<LoadSample> samples, string peer) => samples.Where(s => s.Peer == peer);
 

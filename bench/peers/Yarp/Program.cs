@@ -1,6 +1,6 @@
 // YARP as its template makes it, told by arguments:
-//   yarp PORT ORIGIN [--sites N --routes M] [--log FOLDER]
-// Kestrel's own access log is W3C lines in files; JSON lines it has none of.
+//   yarp PORT ORIGIN [--sites N --routes M]
+// It has no access log of JSON lines to files; that row goes without it.
 
 using System.Globalization;
 using Yarp.ReverseProxy.Configuration;
@@ -8,7 +8,6 @@ using Yarp.ReverseProxy.Configuration;
 var (port, origin) = (args[0], args[1]);
 var sites = Number("--sites");
 var routes = Number("--routes");
-var folder = Array.IndexOf(args, "--log") is >= 0 and var at ? args[at + 1] : null;
 
 var builder = WebApplication.CreateBuilder();
 builder.Logging.ClearProviders();
@@ -19,20 +18,10 @@ builder.WebHost.ConfigureKestrel(static kestrel =>
     kestrel.Limits.MinRequestBodyDataRate = null;
     kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
 });
-if (folder is not null)
-{
-    builder.Services.AddW3CLogging(options =>
-    {
-        options.LogDirectory = folder;
-        options.FileSizeLimit = null;
-    });
-}
-
 builder.Services.AddReverseProxy().LoadFromMemory(
     sites == 0 ? [new RouteConfig { RouteId = "all", ClusterId = "origin", Match = new RouteMatch { Path = "{**rest}" } }] : Routes().ToArray(),
     [new ClusterConfig { ClusterId = "origin", Destinations = new Dictionary<string, DestinationConfig> { ["one"] = new() { Address = $"http://127.0.0.1:{origin}" } } }]);
 var app = builder.Build();
-if (folder is not null) app.UseW3CLogging();
 app.MapReverseProxy();
 app.Run();
 
