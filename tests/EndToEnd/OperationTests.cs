@@ -156,6 +156,20 @@ public class OperationTests
         Directory.Delete(folder, recursive: true);
     }
 
+    [Fact]
+    public void The_library_serves_in_a_program_of_ones_own()
+    {
+        var program = Path.Combine(Repository.Root, "artifacts", "embed", "embed");
+        Assert.SkipUnless(File.Exists(program), "examples/embed is not published: ./test does it");
+        using var embed = Process.Start(new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        var port = int.Parse(embed.StandardOutput.ReadLine()!, System.Globalization.CultureInfo.InvariantCulture);
+        using var client = new TcpClient("127.0.0.1", port);
+        client.GetStream().Write("GET /hello/you HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"u8);
+        Assert.EndsWith("hello, you\n", WeirProcess.ReadToEnd(client.GetStream()), StringComparison.Ordinal);
+        embed.StandardInput.Close();
+        Assert.True(embed.WaitForExit(TimeSpan.FromSeconds(10)));
+    }
+
     private static void ConnectUntilRefused(WeirProcess weir)
     {
         var patience = Stopwatch.StartNew();

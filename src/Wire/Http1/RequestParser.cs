@@ -29,7 +29,7 @@ public static class RequestParser
         while (true)
         {
             var status = scan.NextLine(bytes, out var end, out fault);
-            var seen = status == ParseStatus.Done ? end + 2 : bytes.Length;
+            var seen = status == ParseStatus.NeedMore ? bytes.Length : end + 2;
             if (!scan.StartLineDone && seen - scan.LineStart > limits.TargetBytes + LongestMethod + 16) fault = HeadFault.TargetTooLong;
             else if (seen > limits.HeadBytes) fault = HeadFault.HeadTooLarge;
             if (fault != HeadFault.None) return ParseStatus.Bad;

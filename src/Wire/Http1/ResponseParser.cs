@@ -19,7 +19,7 @@ public static class ResponseParser
         while (true)
         {
             var status = scan.NextLine(bytes, out var end, out fault);
-            if ((status == ParseStatus.Done ? end + 2 : bytes.Length) > limits.HeadBytes) fault = HeadFault.HeadTooLarge;
+            if ((status == ParseStatus.NeedMore ? bytes.Length : end + 2) > limits.HeadBytes) fault = HeadFault.HeadTooLarge;
             if (fault != HeadFault.None) return ParseStatus.Bad;
             if (status == ParseStatus.NeedMore) return status;
             if (!scan.StartLineDone)

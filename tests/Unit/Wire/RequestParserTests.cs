@@ -178,6 +178,14 @@ public class RequestParserTests
         Assert.Equal((status, fault), Heads.Request(bytes, new RequestHead(), new HeadLimits(100_000, 500, 10)));
     }
 
+    [Fact]
+    public void What_follows_a_mistake_does_not_change_what_it_is_called()
+    {
+        var bytes = Heads.Bytes("GET /\rx" + new string('a', 2000));
+        var limits = new HeadLimits(100_000, 500, 10);
+        Assert.Equal(Heads.RequestBytewise(bytes, new RequestHead(), limits), Heads.Request(bytes, new RequestHead(), limits));
+    }
+
     [Theory]
     [InlineData(10, ParseStatus.Done, HeadFault.None)]
     [InlineData(11, ParseStatus.Bad, HeadFault.TooManyFields)]
