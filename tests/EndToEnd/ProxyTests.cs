@@ -40,6 +40,17 @@ public class ProxyTests
     }
 
     [Fact]
+    public void Http2_is_not_tunnelled_past_the_routes()
+    {
+        using var origin = new RawOrigin();
+        using var weir = WeirProcess.Start($"listen: \"127.0.0.1:0\"\nsites: [{{ proxy: \"{origin.Url}\" }}]\n");
+        Assert.StartsWith("HTTP/1.1 200 ", weir.Exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: H2C\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"), StringComparison.Ordinal);
+        Assert.DoesNotContain("pgrade", Assert.Single(origin.Received), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200 ", weir.Exchange("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n"), StringComparison.Ordinal);
+        Assert.DoesNotContain("Expect", origin.Received[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Limits_answer_414_431_and_413()
     {
         using var origin = new RawOrigin();

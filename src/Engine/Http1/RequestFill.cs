@@ -1,6 +1,7 @@
 // From a parsed HTTP/1.1 head to the neutral request.
 
 using Weir.Engine.Exchanges;
+using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 using Weir.Wire.Http1;
 using Weir.Wire.Targets;
@@ -48,10 +49,25 @@ public static class RequestFill
         {
             ref readonly var upgrade = ref head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
             request.UpgradeProtocol = Range(new Slice(upgrade.ValueStart, upgrade.ValueLength));
+            // HTTP/2 inside a tunnel would carry requests past every route and policy; it is not upgraded to (RFC 9113 §3.1).
+            request.WantsUpgrade = head.Fields.CountOf(KnownField.Upgrade) == 1 && !Names(request.UpgradeProtocol.Span, "h2c"u8);
         }
+
+        // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored, and so not passed on in our 1.1.
+        if (head.MinorVersion == 0) request.Fields.Drop(KnownField.Expect);
 
         request.Host = Range(head.Host);
         if (exchange.Scratch.TryTake(head.Host.Length, out var room, out var host)) request.Host = host.Slice(0, HostName.Normalize(Range(head.Host).Span, room));
         HeadFormat.DropHopByHop(request.Fields);
+    }
+
+    private static bool Names(ReadOnlySpan<byte> list, ReadOnlySpan<byte> protocol)
+    {
+        foreach (var element in new ListElements(list))
+        {
+            if (Ascii.EqualsIgnoreCase(element, protocol)) return true;
+        }
+
+        return false;
     }
 }
