@@ -9,7 +9,7 @@ namespace Weir.Engine.Forwarding;
 /// <summary>A tunnel between the two streams of an exchange. No state of its own.</summary>
 public static class Tunnel
 {
-    private const long BytesPerTurn = 1 << 20;
+    private const long BytesPerTurn = 1 << 18;
 
     /// <summary>Runs until both directions have ended.</summary>
     public static async LoopTask<Fault> RunAsync(Exchange exchange)
