@@ -158,13 +158,12 @@ public sealed class RunningProxy : IDisposable
     {
         var plan = compiler.Compile(next, diagnostics, descriptors);
         if (plan is null) return false;
-        if (!Engine.TryExecute(plan, out var trouble))
+        if (!Engine.TryExecute(plan, out var trouble, compiler.Apply))
         {
             foreach (var line in trouble) diagnostics.Error(next.At, line);
             return false;
         }
 
-        compiler.Adopted();
         writer.Use([.. compiler.Logs]);
         return true;
     }

@@ -43,7 +43,8 @@ public sealed class ProxyEngine
     /// <summary>Makes a plan the one in force: whole, or not at all.</summary>
     /// <param name="next">The plan.</param>
     /// <param name="trouble">What could not be bound.</param>
-    public bool TryExecute(Plan next, out List<string> trouble)
+    /// <param name="whenBound">Called once nothing can be refused any more, before any loop sees the plan.</param>
+    public bool TryExecute(Plan next, out List<string> trouble, Action? whenBound = null)
     {
         trouble = [];
         var fresh = new Dictionary<string, ListenSocket[]>();
@@ -65,7 +66,9 @@ public sealed class ProxyEngine
         Occupancy.Most = next.MostConnections;
         Occupancy.MostPerClient = next.MostConnectionsPerClient;
         budget.Limit = next.MemoryLimit;
-        var left = plan is null ? [] : Endpoints(plan).Except(Endpoints(next)).ToArray();
+        var before = plan is null ? [] : Endpoints(plan).ToArray();
+        whenBound?.Invoke();
+        var left = before.Except(Endpoints(next)).ToArray();
         plan = next;
         var now = new Dictionary<string, ListenSocket[]>(sockets);
         foreach (var worker in workers)

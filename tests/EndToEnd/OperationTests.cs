@@ -55,6 +55,19 @@ public class OperationTests
     }
 
     [Fact]
+    public void A_reload_that_cannot_bind_changes_nothing()
+    {
+        using var origin = new RawOrigin();
+        using var taken = new RawOrigin();
+        using var weir = WeirProcess.Start($"listen: \"127.0.0.1:0\"\nupstreams: {{ u: \"{origin.Url}\" }}\nsites: [{{ proxy: u }}]\n");
+        File.WriteAllText(weir.ConfigPath, $"control: {weir.ControlPath}\nloops: 2\nlisten: [\"127.0.0.1:0\", \"127.0.0.1:{taken.Port}\"]\nupstreams: {{ u: \"{taken.Url}\" }}\nsites: [{{ proxy: u }}]\n");
+        Assert.Equal(1, weir.Ask("reload").Code);
+        Assert.EndsWith("hello", weir.Exchange(Get), StringComparison.Ordinal);
+        Assert.Single(origin.Received);
+        Assert.Empty(taken.Received);
+    }
+
+    [Fact]
     public void Terminating_drains_what_is_under_way()
     {
         using var asked = new ManualResetEventSlim();

@@ -18,6 +18,7 @@ namespace Weir.Control.Compilation;
 public sealed class PlanCompiler(LiveThings live, string instance)
 {
     private readonly HashSet<object> named = [];
+    private readonly List<Action> changes = [];
     private readonly List<AccessLog> logs = [];
     private readonly List<Upstream> upstreams = [];
     private Diagnostics diagnostics = new();
@@ -32,6 +33,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
     {
         (config, diagnostics) = (from, into);
         named.Clear();
+        changes.Clear();
         logs.Clear();
         upstreams.Clear();
         hops = new Hops(config.Via ?? instance);
@@ -69,8 +71,15 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         };
     }
 
-    /// <summary>The plan is in force: what it does not name is forgotten.</summary>
-    public void Adopted() => live.Keep(named);
+    /// <summary>
+    /// Changes the live things as the last plan wants them: addresses, weights, pools. Called when nothing can be refused any
+    /// more, just before the plan is in force; a plan that is refused leaves them alone.
+    /// </summary>
+    public void Apply()
+    {
+        foreach (var change in changes) change();
+        live.Keep(named);
+    }
 
     private ServerSettings Settings() => new()
     {
@@ -162,23 +171,19 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             named.Add(endpoint);
             var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
             // A name that cannot be resolved now keeps the addresses it had.
-            if (addresses.Length > 0) endpoint.Addresses = addresses;
+            if (addresses.Length > 0) changes.Add(() => endpoint.Addresses = addresses);
             else if (endpoint.Addresses.Length == 0) diagnostics.Error(written.At, trouble);
             else diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
-            endpoint.Weight = (int)written.Weight;
-            endpoint.PathPrefix = EndpointUrl.Prefix(written.Url);
+            changes.Add(() => (endpoint.Weight, endpoint.PathPrefix) = ((int)written.Weight, EndpointUrl.Prefix(written.Url)));
             endpoints.Add(endpoint);
         }
 
-        if (!diagnostics.HasErrors)
+        changes.Add(() => upstream.SetEndpoints([.. endpoints], new UpstreamSettings
         {
-            upstream.SetEndpoints([.. endpoints], new UpstreamSettings
-            {
-                IdleConnections = (int)(from.IdleConnections ?? 256),
-                KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
-                ConnectionAge = from.ConnectionAge ?? 3_600_000,
-            });
-        }
+            IdleConnections = (int)(from.IdleConnections ?? 256),
+            KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
+            ConnectionAge = from.ConnectionAge ?? 3_600_000,
+        }));
 
         var host = route.Host ?? from.Host ?? "keep";
         return new ForwardPlan

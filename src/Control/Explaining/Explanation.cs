@@ -14,8 +14,10 @@ public static class Explanation
     /// <summary>The explanation as text; null, with diagnostics, where the request cannot be made.</summary>
     public static string? Of(ProxyConfig config, string method, string url, string[] fields, string client, Diagnostics diagnostics)
     {
-        var plan = new PlanCompiler(new LiveThings(1), "weir-explain").Compile(config, diagnostics, 1024);
+        var compiler = new PlanCompiler(new LiveThings(1), "weir-explain");
+        var plan = compiler.Compile(config, diagnostics, 1024);
         if (plan is null) return null;
+        compiler.Apply();
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
         {
             diagnostics.Error(new Position("url", 0, 0), $"expected a URL such as http://example.com/a, found '{url}'");
