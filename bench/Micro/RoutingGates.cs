@@ -1,6 +1,9 @@
-// From a host to a site, among a thousand.
+// From a host to a site, among a thousand; from a path to a route, alone and as the last of ten thousand; from an upstream
+// to one of its endpoints.
 
 using System.Text;
+using Weir.Engine.Balancing;
+using Weir.Engine.Exchanges;
 using Weir.Engine.Routing;
 
 namespace Weir.Bench.Micro;
@@ -13,10 +16,33 @@ internal static class RoutingGates
         for (var i = 0; i < 1000; i++) table.TryAdd($"s{i}.test", $"site {i}");
         table.TryAdd("*.wild.test", "wild");
         var (exact, below) = (Encoding.ASCII.GetBytes("s999.test"), Encoding.ASCII.GetBytes("a.b.wild.test"));
+        IBalanced[] endpoints = [new Weighted(1), new Weighted(2), new Weighted(5)];
+        var (balancer, exchange) = (new RoundRobin(), Worlds.Exchange());
         return
         [
             new Gate("site by name, of 1,000", 0, () => table.Find(exact)!.Length),
             new Gate("site by wildcard, of 1,000", 0, () => table.Find(below)!.Length),
+            new Gate("route, of 1", 0, LastRoute(1)),
+            new Gate("route, the last of 10,000", 0, LastRoute(10_000)),
+            new Gate("round robin, 3 weighted endpoints", 0, () => balancer.Choose(endpoints, 0, exchange) is >= 0 and var choice ? choice : throw new InvalidOperationException("nobody was chosen")),
         ];
+    }
+
+    private static Func<int> LastRoute(int count)
+    {
+        var table = new RouteTable<string>();
+        for (var i = 1; i <= count; i++) table.Add($"/section{i % 100}/page{i}/**", $"route {i}", []);
+        var (last, exchange) = ($"route {count}", Worlds.Exchange());
+        exchange.Request.MatchedPath = ByteRange.Of(Encoding.ASCII.GetBytes($"/section{count % 100}/page{count}/comments/5"));
+        return () => table.Find(exchange) == last ? 1 : throw new InvalidOperationException("the wrong route was found");
+    }
+
+    private sealed class Weighted(int weight) : IBalanced
+    {
+        public int Weight => weight;
+
+        public int Active => 0;
+
+        public bool IsAvailable => true;
     }
 }

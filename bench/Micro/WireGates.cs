@@ -10,7 +10,8 @@ internal static class WireGates
 {
     private static readonly byte[] SmallRequest = "GET / HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: weir-bench\r\nAccept: */*\r\n\r\n"u8.ToArray();
 
-    private static readonly byte[] BrowserRequest =
+    /// <summary>A head as browsers send it.</summary>
+    public static readonly byte[] BrowserRequest = System.Text.Encoding.ASCII.GetBytes(
         """
         GET /products/list?page=2&sort=price HTTP/1.1
         Host: www.example.com
@@ -27,7 +28,7 @@ internal static class WireGates
         Connection: keep-alive
 
 
-        """u8.ToArray();
+        """.ReplaceLineEndings("\r\n"));
 
     private static readonly byte[] Response =
         "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nCache-Control: max-age=60\r\n\r\n"u8.ToArray();
@@ -37,16 +38,17 @@ internal static class WireGates
     public static IEnumerable<Gate> All()
     {
         var limits = HeadLimits.Default;
-        var browser = System.Text.Encoding.ASCII.GetBytes(System.Text.Encoding.ASCII.GetString(BrowserRequest).ReplaceLineEndings("\r\n"));
         var request = new RequestHead();
         var response = new ResponseHead();
         var decoder = new ChunkedDecoder();
         var room = new byte[256];
+        var now = new DateTime(1994, 11, 6, 8, 49, 37, DateTimeKind.Utc);
         return
         [
             new Gate("request head, 3 fields", 0, () => Parse(SmallRequest, limits, request)),
-            new Gate("request head, a browser's", 0, () => Parse(browser, limits, request)),
-            new Gate("request head, a browser's, in two pieces", 0, () => ParseInTwo(browser, limits, request)),
+            new Gate("request head, a browser's", 0, () => Parse(BrowserRequest, limits, request)),
+            new Gate("request head, a browser's, in two pieces", 0, () => ParseInTwo(BrowserRequest, limits, request)),
+            new Gate("request head, a browser's, byte by byte", 0, () => ParseByteByByte(BrowserRequest, limits, request)),
             new Gate("response head, 5 fields", 0, () =>
             {
                 response.Clear();
@@ -57,6 +59,17 @@ internal static class WireGates
             new Gate("path, nothing to resolve", 0, () => Normalize("/products/list/of/things"u8, room)),
             new Gate("path, escapes and dot segments", 0, () => Normalize("/a/%7Eb/../c/./d%20e"u8, room)),
             new Gate("host and port", 0, () => HostName.TrySplit("www.example.com:8443"u8, out var length, out _) ? length : throw new InvalidOperationException()),
+            new Gate("date, written", 0, () =>
+            {
+                HttpDate.Write(now, room);
+                return room[0];
+            }),
+            new Gate("list of four elements", 0, () =>
+            {
+                var elements = 0;
+                foreach (var element in new ListElements("gzip, deflate, br, zstd"u8)) elements += element.IsEmpty ? 0 : 1;
+                return elements == 4 ? elements : throw new InvalidOperationException("four elements are not four");
+            }),
         ];
     }
 
@@ -70,6 +83,17 @@ internal static class WireGates
     {
         head.Clear();
         if (RequestParser.Parse(bytes.AsSpan(0, bytes.Length / 2), limits, head, out _) != ParseStatus.NeedMore) throw new InvalidOperationException("half a head is none");
+        return Done(RequestParser.Parse(bytes, limits, head, out _), head.Fields);
+    }
+
+    private static int ParseByteByByte(byte[] bytes, in HeadLimits limits, RequestHead head)
+    {
+        head.Clear();
+        for (var n = 1; n < bytes.Length; n++)
+        {
+            if (RequestParser.Parse(bytes.AsSpan(0, n), limits, head, out _) != ParseStatus.NeedMore) throw new InvalidOperationException("a part of a head is none");
+        }
+
         return Done(RequestParser.Parse(bytes, limits, head, out _), head.Fields);
     }
 
