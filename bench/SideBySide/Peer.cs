@@ -31,8 +31,8 @@ internal abstract partial class Peer(string name, Settings settings)
 {
     public string Name => name;
 
-    /// <summary>How long a fresh process is loaded before anything counts.</summary>
-    public virtual int WarmUpSeconds => 1;
+    /// <summary>Whether it is compiled while it runs, and again where it is hot.</summary>
+    public virtual bool IsCompiledAsItRuns => false;
 
     protected Settings Settings => settings;
 
@@ -126,8 +126,7 @@ internal sealed class HaproxyPeer(Settings settings) : Peer("haproxy", settings)
 
 internal sealed class YarpPeer(Settings settings) : Peer("yarp", settings)
 {
-    // Compiled as it runs, and compiled again where it is hot.
-    public override int WarmUpSeconds => 10;
+    public override bool IsCompiledAsItRuns => true;
 
     private string Program => Path.Combine(Settings.Tools, "yarp", "yarp");
 

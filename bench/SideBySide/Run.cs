@@ -9,6 +9,10 @@ internal sealed class Run
 {
     private static readonly JsonSerializerOptions Names = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
+    private const int LeastWarmUps = 10;
+    private const int MostWarmUps = 24;
+    private const int PlateauWarmUps = 4;
+
     private readonly Dictionary<(string Peer, string Setup), Proxy> proxies = [];
 
     public Run(Settings settings, Stage stage)
@@ -111,15 +115,18 @@ internal sealed class Run
         };
     }
 
-    // What is compiled as it runs gets faster for a long while: until two looks in a row find nothing better.
+    // What is compiled as it runs gets faster for a long while, by steps with plateaus between them, and only where it has
+    // the processor to itself for a moment: short loads with pauses, until several in a row find nothing better.
     private void WarmUp(Proxy proxy)
     {
-        string[] load = ["--host", proxy.Setup.LastHost, "--path", proxy.Setup.LastPath, "--seconds"];
-        Load(proxy.Port, TimeSpan.FromSeconds(60), [.. load, $"{proxy.Peer.WarmUpSeconds}"]);
+        string[] load = ["--host", proxy.Setup.LastHost, "--path", proxy.Setup.LastPath, "--seconds", "1"];
+        Load(proxy.Port, TimeSpan.FromSeconds(60), load);
+        if (!proxy.Peer.IsCompiledAsItRuns) return;
         var (best, worse) = (double.MaxValue, 0);
-        for (var i = 0; i < 12 && worse < 2 && proxy.Peer.WarmUpSeconds > 1; i++)
+        for (var i = 0; i < MostWarmUps && (i < LeastWarmUps || worse < PlateauWarmUps); i++)
         {
-            var cost = Sample("", "", proxy, 0, 0, [.. load, "2"]).Total;
+            Thread.Sleep(1000);
+            var cost = Sample("", "", proxy, 0, 0, load).Total;
             worse = cost < 0.95 * best ? 0 : worse + 1;
             best = Math.Min(best, cost);
         }
