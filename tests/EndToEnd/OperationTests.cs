@@ -134,10 +134,11 @@ public class OperationTests
         using var weir = WeirProcess.Start($"listen: \"127.0.0.1:0\"\naccess_log: {log}\nsites: [{{ respond: 204 }}]\n");
         weir.Exchange("GET /a\"b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         weir.Exchange("GET /one HTTP/1.1\r\nHost: a\r\nUser-Agent: x\"y\\z\u00e9\r\nConnection: close\r\n\r\n");
-        var lines = WaitForLines(log, 2);
-        Assert.Equal("CH", lines[0].GetProperty("ending").GetString());
-        Assert.Equal(400, lines[0].GetProperty("status").GetInt32());
-        Assert.Equal("x\"y\\z\u00e9", lines[1].GetProperty("user_agent").GetString());
+        var lines = WaitForLines(log, 2); // two connections may live on two loops, whose records are drained one loop after the other
+        var refused = Assert.Single(lines, static line => line.GetProperty("status").GetInt32() == 400);
+        Assert.Equal("CH", refused.GetProperty("ending").GetString());
+        var served = Assert.Single(lines, static line => line.GetProperty("status").GetInt32() == 204);
+        Assert.Equal("x\"y\\z\u00e9", served.GetProperty("user_agent").GetString());
         File.Move(log, log + ".1");
         weir.Signal("USR1");
         WaitFor(() =>
