@@ -58,6 +58,7 @@ internal sealed class MessageReader(BufferPool buffers, int firstHeadBuffer) : B
     public IoStatus FillHead(out bool exhausted)
     {
         exhausted = false;
+        if (!transport.Readable.IsSet) return IoStatus.WouldBlock; // Nothing has come: no buffer and no system call to find that out.
         if (head is null || head.Free.IsEmpty)
         {
             var larger = buffers.TryLease(head is null ? HeadBuffer : head.Capacity * 4);
@@ -214,6 +215,7 @@ internal sealed class MessageReader(BufferPool buffers, int firstHeadBuffer) : B
 
     private IoStatus Fill()
     {
+        if (!transport.Readable.IsSet) return IoStatus.WouldBlock;
         if (body is not null && body.Capacity < bodyBuffer) ReturnBody();
         if (body is null)
         {
