@@ -12,6 +12,9 @@ internal static class HeadFormat
     // Lines written here besides the kept and added ones: status, Connection, Upgrade, TE, Content-Length and the like.
     private const int OwnLines = 512;
 
+    private static readonly ulong HopByHop = FieldIndex.SetOf(
+        KnownField.Connection, KnownField.KeepAlive, KnownField.ProxyConnection, KnownField.TE, KnownField.TransferEncoding, KnownField.Upgrade, KnownField.Http2Settings);
+
     /// <summary>Bytes that a head with these fields may take, at most.</summary>
     public static int Bound(FieldBlock fields, int startLine)
     {
@@ -80,6 +83,7 @@ internal static class HeadFormat
     public static void DropHopByHop(FieldBlock fields)
     {
         var index = fields.Index;
+        if (!index.HasAny(HopByHop)) return;
         if (index.Has(KnownField.Connection))
         {
             for (var i = 0; i < index.Count; i++)

@@ -46,6 +46,9 @@ internal sealed class MessageReader(BufferPool buffers, int firstHeadBuffer) : B
     /// <summary>The block the head lies in, and where.</summary>
     public (byte[] Block, int Start) HeadBlock => (head!.Bytes, head.Start);
 
+    /// <summary>The block the head lies in, and where its unfilled part begins: nothing is read into it before <see cref="EndMessage"/>.</summary>
+    public (byte[] Block, int End) HeadRoom => (head!.Bytes, head.End);
+
     /// <summary>Whether bytes are here that no message has used yet.</summary>
     public bool HasBytes => head is { IsEmpty: false } || body is { IsEmpty: false };
 

@@ -35,6 +35,9 @@ public sealed record ServerSettings
 /// <summary>One client connection. One loop.</summary>
 public sealed class ServerConnection
 {
+    // Pipelined requests served before others on the loop have their turn.
+    private const int RequestsPerTurn = 16;
+
     private readonly ServerHost host;
     private readonly Waiter idle;
     private readonly long openedAt;
@@ -87,8 +90,9 @@ public sealed class ServerConnection
         var next = Next.Close;
         try
         {
-            while (true)
+            do
             {
+                // Idle: nothing is held but this.
                 if (!Transport.Readable.IsSet)
                 {
                     if (host.IsDraining && requests > 0) break;
@@ -97,11 +101,27 @@ public sealed class ServerConnection
                 }
 
                 serving = host.Lease();
-                next = await serving.ServeAsync(this, host.Handler);
+                serving.Attach(this);
+                for (var served = 1; ; served++)
+                {
+                    var head = serving.Begin();
+                    if (head == HeadProgress.Wait) head = await serving.AwaitHeadAsync();
+                    next = head == HeadProgress.Idle ? Next.Idle : Next.Close;
+                    if (head is HeadProgress.Idle or HeadProgress.Left) break;
+
+                    await host.Handler.HandleAsync(serving.Exchange);
+                    next = serving.Conclude();
+                    if (next == Next.Drain) next = await serving.DrainAsync();
+                    var hasMore = serving.End();
+                    if (next != Next.Idle || !hasMore) break;
+                    if (served % RequestsPerTurn == 0) await serving.Exchange.Flow.Yield();
+                }
+
+                serving.Detach();
                 host.Return(serving);
                 serving = null;
-                if (next != Next.Idle) break;
             }
+            while (next == Next.Idle);
 
             if (next == Next.Linger) await LingerAsync();
         }
@@ -109,6 +129,7 @@ public sealed class ServerConnection
         catch (Exception bug)
 #pragma warning restore CA1031
         {
+            serving?.Abandon();
             host.Report(bug);
         }
         finally

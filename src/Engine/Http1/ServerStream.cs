@@ -48,9 +48,6 @@ internal enum HeadProgress : byte
 /// <summary>Serves the exchanges of one connection, one after the other. Leased; reused; one loop.</summary>
 internal sealed class ServerStream : ClientStream
 {
-    // Pipelined requests served before others on the loop have their turn.
-    private const int RequestsPerTurn = 16;
-
     private const int FirstHeadBuffer = 4096;
 
     // Of a request's body that nobody wanted, this much is read so that the connection can go on.
@@ -68,6 +65,7 @@ internal sealed class ServerStream : ClientStream
     private bool tunnelled;
     private bool sentContinue;
     private bool headWaited;
+    private bool refused;
     private long headDeadline;
 
     public ServerStream(Loop loop, BufferPool buffers)
@@ -91,40 +89,96 @@ internal sealed class ServerStream : ClientStream
 
     internal Exchange Exchange => exchange;
 
-    /// <summary>Serves what has arrived.</summary>
-    public async LoopTask<Next> ServeAsync(ServerConnection on, IExchangeHandler handler)
+    /// <summary>Takes its place at a connection that has something to do.</summary>
+    public void Attach(ServerConnection on)
     {
-        Attach(on);
-        try
-        {
-            for (var served = 1; ; served++)
-            {
-                Begin();
-                var head = TryReadHead(out var fault);
-                while (head == HeadProgress.Wait)
-                {
-                    var wake = await exchange.Flow.FirstOf(transport.Readable, headDeadline);
-                    head = wake == Wake.First ? TryReadHead(out fault) : HeadProgress.Refused;
-                    if (wake != Wake.First) fault = wake == Wake.Deadline ? new Fault(FaultCause.Timeout, Side.Client, Stage.Head) : new Fault(FaultCause.Stopping, Side.Proxy, Stage.Head);
-                }
+        connection = on;
+        transport = on.Transport;
+        reader.Attach(transport);
+        writer.Attach(transport);
+    }
 
-                if (head == HeadProgress.Idle) return Next.Idle;
-                if (head == HeadProgress.Left) return Next.Close;
-                Fill(fault);
-                await handler.HandleAsync(exchange);
-                var next = Conclude(fault);
-                if (next == Next.Drain) next = await DrainAsync();
-                exchange.End();
-                reader.EndMessage();
-                if (next != Next.Idle || !reader.HasBytes) return next;
-                if (served % RequestsPerTurn == 0) await exchange.Flow.Yield();
-            }
-        }
-        finally
+    /// <summary>Reads a request's head as far as it has come, and begins its exchange when it is done or refused.</summary>
+    public HeadProgress Begin()
+    {
+        started = endAfterThis = aborted = tunnelled = sentContinue = headWaited = false;
+        head.Clear();
+        headDeadline = 0;
+        return GoOn();
+    }
+
+    /// <summary>Waits for the rest of a head.</summary>
+    public async LoopTask<HeadProgress> AwaitHeadAsync()
+    {
+        while (true)
         {
-            reader.Reset();
-            writer.Reset();
+            var wake = await exchange.Flow.FirstOf(transport.Readable, headDeadline);
+            if (wake != Wake.First)
+            {
+                Fill(wake == Wake.Deadline ? new Fault(FaultCause.Timeout, Side.Client, Stage.Head) : new Fault(FaultCause.Stopping, Side.Proxy, Stage.Head));
+                return HeadProgress.Refused;
+            }
+
+            var progress = GoOn();
+            if (progress != HeadProgress.Wait) return progress;
         }
+    }
+
+    /// <summary>The exchange was handled: whether another one can follow on this connection.</summary>
+    public Next Conclude()
+    {
+        if (aborted || writer.IsBroken || !writer.IsFinished) return writer.EndsByClose && started ? Next.Reset : Next.Close;
+        if (tunnelled) return Next.Close;
+        if (refused) return Next.Linger;
+        if (endAfterThis) return reader.IsAtEnd && !reader.HasBytes ? Next.Close : Next.Linger;
+        return reader.IsAtEnd ? Next.Idle : Next.Drain;
+    }
+
+    /// <summary>Reads a short rest of an unwanted body, so that the connection lives on.</summary>
+    public async LoopTask<Next> DrainAsync()
+    {
+        var deadline = Timeouts.After(exchange.Loop.Now, 5_000);
+        for (var drained = 0L; drained <= MostDrained;)
+        {
+            var status = reader.TryRead(out var piece);
+            if (status == BodyStatus.End) return Next.Idle;
+            if (status == BodyStatus.Broken) return Next.Close;
+            if (status == BodyStatus.Piece)
+            {
+                drained += piece.Length;
+                reader.Advance(piece.Length);
+                continue;
+            }
+
+            if (await exchange.Flow.FirstOf(reader.Ready, deadline) != Wake.First) return Next.Linger;
+        }
+
+        return Next.Linger;
+    }
+
+    /// <summary>Lets go of the exchange.</summary>
+    /// <returns>Whether bytes of a further request are here already.</returns>
+    public bool End()
+    {
+        exchange.End();
+        reader.EndMessage();
+        return reader.HasBytes;
+    }
+
+    /// <summary>Lets go of the connection and of everything held for it.</summary>
+    public void Detach()
+    {
+        reader.Reset();
+        writer.Reset();
+    }
+
+    /// <summary>A bug ended the exchange in the midst: nothing that it held is kept, and this is not used again.</summary>
+    public void Abandon()
+    {
+        if (exchange.HasUpload) exchange.UploadFlow.Cancel();
+        exchange.Origin?.Abort();
+        exchange.End();
+        Detach();
     }
 
     public override bool SendInterim(Response response)
@@ -201,19 +255,11 @@ internal sealed class ServerStream : ClientStream
 
     public override void Abort() => aborted = true;
 
-    private void Attach(ServerConnection on)
+    private HeadProgress GoOn()
     {
-        connection = on;
-        transport = on.Transport;
-        reader.Attach(transport);
-        writer.Attach(transport);
-    }
-
-    private void Begin()
-    {
-        started = endAfterThis = aborted = tunnelled = sentContinue = headWaited = false;
-        head.Clear();
-        headDeadline = 0;
+        var progress = TryReadHead(out var fault);
+        if (progress is HeadProgress.Done or HeadProgress.Refused) Fill(fault);
+        return progress;
     }
 
     // Parses and reads until the head is whole, refused, or more must be waited for.
@@ -269,46 +315,21 @@ internal sealed class ServerStream : ClientStream
         exchange.Moments.HeadRead = headWaited ? exchange.Loop.Microseconds() : exchange.Moments.Begun;
         exchange.Ends = connection.Ends;
         FillRequest(fault.IsNone);
-        if (fault.IsNone) return;
+        refused = !fault.IsNone;
+        if (!refused) return;
         exchange.Fault = fault;
         endAfterThis = true;
-    }
-
-    // The exchange is over: whether another one can follow on this connection.
-    private Next Conclude(Fault fault)
-    {
-        if (aborted || writer.IsBroken || !writer.IsFinished) return writer.EndsByClose && started ? Next.Reset : Next.Close;
-        if (tunnelled) return Next.Close;
-        if (!fault.IsNone) return Next.Linger;
-        if (endAfterThis) return reader.IsAtEnd && !reader.HasBytes ? Next.Close : Next.Linger;
-        return reader.IsAtEnd ? Next.Idle : Next.Drain;
-    }
-
-    // A short rest of an unwanted body is read, so that the connection lives on.
-    private async LoopTask<Next> DrainAsync()
-    {
-        var deadline = Timeouts.After(exchange.Loop.Now, 5_000);
-        for (var drained = 0L; drained <= MostDrained;)
-        {
-            var status = reader.TryRead(out var piece);
-            if (status == BodyStatus.End) return Next.Idle;
-            if (status == BodyStatus.Broken) return Next.Close;
-            if (status == BodyStatus.Piece)
-            {
-                drained += piece.Length;
-                reader.Advance(piece.Length);
-                continue;
-            }
-
-            if (await exchange.Flow.FirstOf(reader.Ready, deadline) != Wake.First) return Next.Linger;
-        }
-
-        return Next.Linger;
     }
 
     private void FillRequest(bool whole)
     {
         var (block, start) = reader.HasBytes ? reader.HeadBlock : ([], 0);
+        if (reader.HasBytes)
+        {
+            var (room, from) = reader.HeadRoom;
+            exchange.Scratch.Borrow(room, from);
+        }
+
         exchange.Request.IsSecure = connection.IsSecure;
         RequestFill.From(exchange, head, block, start, whole);
         if (whole) reader.BeginBody(head.Length, head.Framing, head.ContentLength);

@@ -23,6 +23,11 @@ internal static unsafe partial class SocketCalls
     public const int Peek = 2;
     public const int ShutWrite = 1;
 
+    // libc's own recv and send are points where a thread may be cancelled, and pay for that with two atomic exchanges a call.
+    private static nint ReceiveFrom => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 45 : 207;
+
+    private static nint SendTo => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 44 : 206;
+
     [LibraryImport("libc")]
     public static partial int socket(int family, int type, int protocol);
 
@@ -39,17 +44,19 @@ internal static unsafe partial class SocketCalls
     [LibraryImport("libc")]
     public static partial int connect(int descriptor, byte* address, int length);
 
+    /// <summary>Reads at most <paramref name="count"/> bytes.</summary>
+    public static nint recv(int descriptor, byte* into, nuint count, int flags) => syscall(ReceiveFrom, descriptor, into, count, flags, null, 0);
+
     [LibraryImport("libc")]
     [SuppressGCTransition]
-    public static partial nint recv(int descriptor, byte* into, nuint count, int flags);
+    private static partial nint syscall(nint number, nint descriptor, byte* bytes, nuint count, nint flags, void* address, nint addressLength);
 
     /// <summary>For reads too long to hold up a collection.</summary>
     [LibraryImport("libc", EntryPoint = "recv")]
     public static partial nint recv_long(int descriptor, byte* into, nuint count, int flags);
 
-    [LibraryImport("libc")]
-    [SuppressGCTransition]
-    public static partial nint send(int descriptor, byte* bytes, nuint count, int flags);
+    /// <summary>Writes at most <paramref name="count"/> bytes.</summary>
+    public static nint send(int descriptor, byte* bytes, nuint count, int flags) => syscall(SendTo, descriptor, bytes, count, flags, null, 0);
 
     [LibraryImport("libc", EntryPoint = "send")]
     public static partial nint send_long(int descriptor, byte* bytes, nuint count, int flags);

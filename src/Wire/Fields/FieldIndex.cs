@@ -32,6 +32,22 @@ public sealed class FieldIndex
     /// <summary>Whether a known field is there; one test.</summary>
     public bool Has(KnownField field) => (((int)field < 64 ? present0 >> (int)field : present1 >> ((int)field - 64)) & 1) != 0;
 
+    /// <summary>Whether any field of a set is there; one test. Sets hold the known fields below 64.</summary>
+    public bool HasAny(ulong set) => (present0 & set) != 0;
+
+    /// <summary>A set for <see cref="HasAny"/>.</summary>
+    public static ulong SetOf(params ReadOnlySpan<KnownField> fields)
+    {
+        var set = 0UL;
+        foreach (var field in fields)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((int)field, 64);
+            set |= 1UL << (int)field;
+        }
+
+        return set;
+    }
+
     public void Clear()
     {
         Count = 0;
