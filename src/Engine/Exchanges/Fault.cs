@@ -153,7 +153,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
     /// or the client has used up its time.
     /// </summary>
     public bool ClosesClient => Side == Side.Client
-        ? Cause is not (FaultCause.Misdirected or FaultCause.NoRoute or FaultCause.UnsafePath)
+        ? Cause is not (FaultCause.Misdirected or FaultCause.NoRoute)
         : Cause is FaultCause.Stopping or FaultCause.Internal;
 
     /// <summary>Whether another endpoint may be asked, when nothing of the request has been used up.</summary>

@@ -231,7 +231,8 @@ public sealed class Forwarder(Connector connector)
             {
                 HostMode.Endpoint => ByteRange.Of(Endpoint.Authority),
                 HostMode.Fixed => ByteRange.Of(plan.FixedHost),
-                _ => request.Authority,
+                // A client of HTTP/1.0 need not name a host; an origin refuses a request without one.
+                _ => request.Authority.IsEmpty ? ByteRange.Of(Endpoint.Authority) : request.Authority,
             };
             return true;
         }

@@ -133,7 +133,7 @@ public sealed class ClientConnection : OriginStream
             if (parsed == ParseStatus.Done)
             {
                 FillResponse(request, into);
-                return HeadStatus.Done;
+                return into.Status == 101 && !into.IsTunnel ? HeadStatus.Malformed : HeadStatus.Done;
             }
 
             var got = reader.FillHead(out var exhausted);
@@ -209,6 +209,19 @@ public sealed class ClientConnection : OriginStream
         to.Write(request.ForwardedQuery.Span);
     }
 
+    // RFC 9110 §7.8: a server must not switch to a protocol that the client did not name.
+    private static bool WasOffered(ReadOnlySpan<byte> offered, ReadOnlySpan<byte> chosen)
+    {
+        foreach (var protocol in new ListElements(chosen))
+        {
+            var found = false;
+            foreach (var candidate in new ListElements(offered)) found |= Ascii.EqualsIgnoreCase(candidate, protocol);
+            if (!found) return false;
+        }
+
+        return true;
+    }
+
     private void FillResponse(Request request, Response into)
     {
         var (block, start) = reader.HeadBlock;
@@ -222,9 +235,9 @@ public sealed class ClientConnection : OriginStream
         into.AnnouncedLength = head.Framing == BodyFraming.None && head.Status is not (204 or (>= 100 and < 200)) ? head.AnnouncedLength : -1;
         if (head.Status == 101 && head.HasUpgrade && request.WantsUpgrade)
         {
-            into.IsTunnel = true;
             var upgrade = head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
             into.UpgradeProtocol = new ByteRange(block, start + upgrade.ValueStart, upgrade.ValueLength);
+            into.IsTunnel = head.Fields.CountOf(KnownField.Upgrade) == 1 && WasOffered(request.UpgradeProtocol.Span, into.UpgradeProtocol.Span);
         }
         else if (request.KnownMethod == KnownMethod.Connect && head.Status is >= 200 and < 300)
         {
