@@ -130,11 +130,9 @@ public sealed partial class WeirProcess : IDisposable
 
     private static (int, string, string) Run(string folder, params string[] arguments)
     {
-        using var process = Launch(folder, arguments);
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(Patience)) process.Kill();
-        return (process.ExitCode, output.Result, error.Result);
+        var (file, before) = Repository.Program;
+        var (code, output, error) = Command.Run(file, before.Concat(arguments), folder, Patience, ("XDG_STATE_HOME", folder));
+        return (code, output, error);
     }
 
     private static Process Launch(string folder, params string[] arguments)

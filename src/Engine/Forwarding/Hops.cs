@@ -47,11 +47,8 @@ public sealed class Hops
         return false;
     }
 
-    /// <summary>Adds this hop to the request that is sent on.</summary>
+    /// <summary>Adds this hop to the request that is sent on. A gateway's responses need not say it (RFC 9110 §7.6.3).</summary>
     public void Mark(Request request) => request.Fields.Add(KnownField.Via, ViaName, For(request.Version));
-
-    /// <summary>Adds this hop to the response that is sent on.</summary>
-    public void Mark(Response response) => response.Fields.Add(KnownField.Via, ViaName, For(response.Version));
 
     /// <summary>Counts Max-Forwards down for TRACE and OPTIONS.</summary>
     /// <returns>False where the request ends here: its count was 0.</returns>

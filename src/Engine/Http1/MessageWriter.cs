@@ -18,8 +18,10 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
     // Pieces up to this size are copied behind what is pending: cheaper than a second vector.
     private const int SmallPiece = 2048;
 
-    // Room for a chunk's size line, the line end before it, and a last chunk.
+    // Room for a chunk's size line, its end, and a last chunk.
     private const int ChunkRoom = 64;
+
+    private static ReadOnlySpan<byte> ChunkEnd => "\r\n"u8;
 
     private Transport transport = null!;
     private Chunk? pending;
@@ -28,7 +30,6 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
 
     // Of the chunk whose size line has been written: bytes not yet taken from the caller.
     private int chunkLeft;
-    private bool chunkOpen;
     private bool finishing;
     private bool finished = true;
     private bool broken;
@@ -81,7 +82,7 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
         framing = bodyFraming;
         remaining = contentLength;
         chunkLeft = 0;
-        chunkOpen = finishing = finished = false;
+        finishing = finished = false;
         HasSent = false;
     }
 
@@ -93,7 +94,6 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
     {
         if (pending is not null) ReturnPending();
         chunkLeft = 0;
-        chunkOpen = false;
     }
 
     /// <summary>Gives all buffers back.</summary>
@@ -122,23 +122,27 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
             _ => piece,
         };
 
+        // A chunk's end goes with its last bytes: a peer that waits for it does not wait for the next chunk.
+        var end = framing == BodyFraming.Chunked && offered.Length == chunkLeft ? ChunkEnd : default;
         if (offered.Length <= SmallPiece && pending is not null && pending.Free.Length >= offered.Length + ChunkRoom)
         {
             offered.CopyTo(pending.Free);
-            pending.End += offered.Length;
+            end.CopyTo(pending.Free[offered.Length..]);
+            pending.End += offered.Length + end.Length;
             taken = offered.Length;
-        }
-        else if (pending is null)
-        {
-            taken = Count(transport.TryWrite(offered));
         }
         else
         {
-            var sent = Count(transport.TryWrite(pending.Filled, offered));
-            var ofPending = Math.Min(sent, pending.Length);
-            pending.Start += ofPending;
-            if (pending.IsEmpty) ReturnPending();
-            taken = sent - ofPending;
+            var before = pending?.Length ?? 0;
+            var sent = Count(pending is null ? transport.TryWrite(default, offered, end) : transport.TryWrite(pending.Filled, offered, end));
+            if (pending is not null)
+            {
+                pending.Start += Math.Min(sent, before);
+                if (pending.IsEmpty) ReturnPending();
+            }
+
+            taken = Math.Clamp(sent - before, 0, offered.Length);
+            if (taken == offered.Length) KeepForLater(end[(sent - before - taken)..]);
         }
 
         if (framing == BodyFraming.Chunked) chunkLeft -= taken;
@@ -198,19 +202,23 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
             if (broken) return false;
         }
 
-        CloseChunk(room!);
         room!.End += ChunkedEncoder.WriteSize(room.Free, size);
         chunkLeft = size;
-        chunkOpen = true;
         return true;
     }
 
-    private void CloseChunk(Chunk room)
+    // What is left of a chunk's end, when the kernel took all of the chunk but that.
+    private void KeepForLater(ReadOnlySpan<byte> rest)
     {
-        if (!chunkOpen) return;
-        "\r\n"u8.CopyTo(room.Free);
-        room.End += 2;
-        chunkOpen = false;
+        if (rest.IsEmpty) return;
+        if (BeginHead(rest.Length) is not { } room)
+        {
+            broken = true;
+            return;
+        }
+
+        rest.CopyTo(room.Free);
+        room.End += rest.Length;
     }
 
     private bool WriteLastChunk(FieldBlock? trailers)
@@ -231,7 +239,6 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
             return false;
         }
 
-        CloseChunk(room);
         var to = new SpanWriter(room.Free);
         to.Write("0\r\n"u8);
         if (trailers is not null)

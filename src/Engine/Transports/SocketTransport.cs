@@ -111,19 +111,21 @@ public sealed unsafe class SocketTransport : Transport, IPolled
         }
     }
 
-    public override IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    public override IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third = default)
     {
-        if (second.IsEmpty) return TryWrite(first);
-        if (first.IsEmpty) return TryWrite(second);
+        if (third.IsEmpty && second.IsEmpty) return TryWrite(first);
+        if (third.IsEmpty && first.IsEmpty) return TryWrite(second);
         if (IsClosed) return IoResult.Reset;
         fixed (byte* a = first)
         fixed (byte* b = second)
+        fixed (byte* c = third)
         {
-            var vectors = stackalloc SocketCalls.Vector[2];
+            var vectors = stackalloc SocketCalls.Vector[3];
             vectors[0] = new SocketCalls.Vector { Start = a, Length = (nuint)first.Length };
             vectors[1] = new SocketCalls.Vector { Start = b, Length = (nuint)second.Length };
-            var message = new SocketCalls.MessageHeader { Vectors = vectors, VectorCount = 2 };
-            return Sent(SocketCalls.sendmsg(descriptor, &message, SocketCalls.NoSignal), first.Length + second.Length);
+            vectors[2] = new SocketCalls.Vector { Start = c, Length = (nuint)third.Length };
+            var message = new SocketCalls.MessageHeader { Vectors = vectors, VectorCount = 3 };
+            return Sent(SocketCalls.sendmsg(descriptor, &message, SocketCalls.NoSignal), first.Length + second.Length + third.Length);
         }
     }
 

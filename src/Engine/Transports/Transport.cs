@@ -78,8 +78,8 @@ public abstract class Transport(Loop loop)
     /// <summary>Writes what fits now. Bytes not taken are offered again, unchanged and from the same position.</summary>
     public abstract IoResult TryWrite(ReadOnlySpan<byte> bytes);
 
-    /// <summary>Writes two pieces in one call; the count runs over both.</summary>
-    public abstract IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second);
+    /// <summary>Writes two or three pieces in one call; the count runs over both.</summary>
+    public abstract IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third = default);
 
     /// <summary>The outcome of a connection under way, once <see cref="Writable"/> is set: 0, or an <see cref="Errno"/>.</summary>
     public abstract int ConnectError();

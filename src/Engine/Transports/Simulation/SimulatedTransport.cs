@@ -75,12 +75,13 @@ public sealed class SimulatedTransport : Transport
         return IoResult.Some(count);
     }
 
-    public override IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    public override IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third = default)
     {
-        var one = TryWrite(first);
-        if (one.Status != IoStatus.Some || one.Count < first.Length || second.IsEmpty) return one;
-        var two = TryWrite(second);
-        return two.Status == IoStatus.Some ? IoResult.Some(one.Count + two.Count) : one;
+        var all = new byte[first.Length + second.Length + third.Length];
+        first.CopyTo(all);
+        second.CopyTo(all.AsSpan(first.Length));
+        third.CopyTo(all.AsSpan(first.Length + second.Length));
+        return TryWrite(all);
     }
 
     public override int ConnectError() => connectError;
