@@ -10,7 +10,7 @@ namespace Weir.Engine.Disk;
 /// <summary>A file's bytes. One exchange's own; let go of with <see cref="Dispose"/>.</summary>
 public sealed class FileSource(Loop loop, BufferPool buffers, SafeFileHandle file, long start, long count) : BodySource, IDisposable
 {
-    private const int Piece = 262144;
+    private const int Piece = 73728;
 
     private long offset = start;
     private long left = count;

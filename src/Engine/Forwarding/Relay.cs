@@ -11,7 +11,7 @@ namespace Weir.Engine.Forwarding;
 public static class Relay
 {
     // Bytes moved before the others on the loop have their turn.
-    private const long BytesPerTurn = 1 << 18;
+    private const long BytesPerTurn = 1 << 17;
 
     /// <summary>Passes the response's body on to the client, and ends it.</summary>
     public static async LoopTask<Fault> SendResponseAsync(Exchange exchange, BodySource from, BodySink to)

@@ -19,7 +19,7 @@ public sealed class ClientConnection : OriginStream
 
     private const int FirstHeadBuffer = 16384;
     private const int LargeResponse = 16384;
-    private const int LargeHeadBuffer = 262144;
+    private const int LargeHeadBuffer = 73728;
 
     private readonly Transport transport;
     private readonly MessageReader reader;

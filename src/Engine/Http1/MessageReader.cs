@@ -15,7 +15,7 @@ internal sealed class MessageReader(BufferPool buffers, int firstHeadBuffer) : B
 {
     private const int SmallestBuffer = 4096;
     private const int FirstBodyBuffer = 16384;
-    private const int LargestBodyBuffer = 262144;
+    private const int LargestBodyBuffer = 65536;
 
     private Transport transport = null!;
     private Chunk? head;
@@ -235,7 +235,7 @@ internal sealed class MessageReader(BufferPool buffers, int firstHeadBuffer) : B
         var got = transport.TryRead(body.Free);
         body.End = got.Count;
         if (got.Status != IoStatus.Some) ReturnBody();
-        else if (got.Count == body.Capacity && bodyBuffer < LargestBodyBuffer) bodyBuffer *= 4;
+        else if (got.Count == body.Capacity && bodyBuffer < LargestBodyBuffer) bodyBuffer *= 4; // 16 KiB, then 64.
         return got.Status;
     }
 

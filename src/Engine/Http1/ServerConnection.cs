@@ -163,5 +163,5 @@ public sealed class ServerConnection
         }
     }
 
-    private ConnectionEnds ReadEnds() => new(Transport.Remote.Ip, Transport.Remote.Port, Transport.Local.Port);
+    private ConnectionEnds ReadEnds() => new(Transport.Remote.Ip, Transport.Remote.Port, Transport.LocalPort);
 }

@@ -57,8 +57,8 @@ public sealed class Chunk
 /// <summary>The buffers of one loop. Not shared between threads.</summary>
 public sealed class BufferPool(MemoryBudget budget)
 {
-    /// <summary>Sizes of the classes, smallest first.</summary>
-    public static ReadOnlySpan<int> Sizes => [4096, 16384, 65536, 262144];
+    /// <summary>Sizes of the classes, smallest first; the third holds 64 KiB and a head.</summary>
+    public static ReadOnlySpan<int> Sizes => [4096, 16384, 73728, 262144];
 
     // Bytes kept per class when nobody needs them.
     private const int MostKept = 16 << 20;
@@ -112,7 +112,7 @@ public sealed class BufferPool(MemoryBudget budget)
         free[sizeClass] = chunk;
     }
 
-    private static int ClassOf(int size) => size <= 4096 ? 0 : size <= 16384 ? 1 : size <= 65536 ? 2 : 3;
+    private static int ClassOf(int size) => size <= 4096 ? 0 : size <= 16384 ? 1 : size <= 73728 ? 2 : 3;
 
     [Conditional("DEBUG")]
     private static void Poison(Chunk chunk) => chunk.Bytes.AsSpan().Fill(0xDB);

@@ -56,7 +56,12 @@ public sealed unsafe class KernelListenSocket : ListenSocket
     }
 
     /// <summary>Takes over a socket that listens already: handed down by the service manager or an older program.</summary>
-    public static KernelListenSocket Adopt(int descriptor) => new(descriptor, ReadAddress(descriptor), shared: true);
+    public static KernelListenSocket Adopt(int descriptor)
+    {
+        var socket = new KernelListenSocket(descriptor, ReadAddress(descriptor), shared: true);
+        if (!socket.Address.IsUnix) SetForConnections(descriptor);
+        return socket;
+    }
 
     public override void Close() => _ = SocketCalls.close(Descriptor);
 
@@ -86,7 +91,12 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         var descriptor = SocketCalls.socket(address.Family, SocketCalls.Stream | SocketCalls.NonBlocking | SocketCalls.CloseOnExec, 0);
         if (descriptor >= 0)
         {
-            if (!address.IsUnix) _ = SocketCalls.SetInt(descriptor, SocketCalls.SolSocket, SocketCalls.SoReuseAddress, 1);
+            if (!address.IsUnix)
+            {
+                _ = SocketCalls.SetInt(descriptor, SocketCalls.SolSocket, SocketCalls.SoReuseAddress, 1);
+                SetForConnections(descriptor);
+            }
+
             if (reusePort) _ = SocketCalls.SetInt(descriptor, SocketCalls.SolSocket, SocketCalls.SoReusePort, 1);
             // "[::]" listens for both families, as operators expect of ":8080".
             if (address.Ip is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 }) _ = SocketCalls.SetInt(descriptor, SocketCalls.IpV6, SocketCalls.IpV6Only, 0);
@@ -100,6 +110,10 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         if (descriptor >= 0) _ = SocketCalls.close(descriptor);
         return -1;
     }
+
+    // What a connection inherits from the socket it was accepted on: no system call for each of them. TCP_NOTSENT_LOWAT
+    // is left alone: it would bound what the kernel takes for a client that does not read, at a fifth more for every download.
+    private static void SetForConnections(int descriptor) => _ = SocketCalls.SetInt(descriptor, SocketCalls.IpTcp, SocketCalls.TcpNoDelay, 1);
 
     private static NetworkAddress ReadAddress(int descriptor)
     {

@@ -73,8 +73,7 @@ internal sealed unsafe class KernelAcceptor : Acceptor, IPolled
         }
 
         var remote = NetworkAddress.FromNative(new ReadOnlySpan<byte>(bytes, Math.Min(length, AddressBytes)));
-        if (!socket.Address.IsUnix) _ = SocketCalls.SetInt(descriptor, SocketCalls.IpTcp, SocketCalls.TcpNoDelay, 1);
-        var transport = new SocketTransport(loop, poller, descriptor, remote, connecting: false);
+        var transport = new SocketTransport(loop, poller, descriptor, remote, connecting: false, socket.Address.Port);
         if (transport.IsWatched) return transport;
         error = Errno.Last;
         transport.Close();

@@ -15,6 +15,7 @@ public sealed unsafe class SocketTransport : Transport, IPolled
     private readonly EpollPoller poller;
     private readonly int descriptor;
     private readonly int slot;
+    private readonly int listenerPort;
     private NetworkAddress? remote;
     private NetworkAddress? local;
 
@@ -22,9 +23,10 @@ public sealed unsafe class SocketTransport : Transport, IPolled
     private bool endAnnounced;
     private bool connecting;
 
-    internal SocketTransport(Loop loop, EpollPoller poller, int descriptor, NetworkAddress? remote, bool connecting)
+    internal SocketTransport(Loop loop, EpollPoller poller, int descriptor, NetworkAddress? remote, bool connecting, int listenerPort = 0)
         : base(loop)
     {
+        this.listenerPort = listenerPort;
         this.poller = poller;
         this.descriptor = descriptor;
         this.remote = remote;
@@ -37,6 +39,8 @@ public sealed unsafe class SocketTransport : Transport, IPolled
     internal bool IsWatched => slot >= 0;
 
     public override NetworkAddress Remote => remote ?? NetworkAddress.None;
+
+    public override int LocalPort => listenerPort != 0 ? listenerPort : Local.Port;
 
     public override NetworkAddress Local => local ??= IsClosed ? NetworkAddress.None : ReadLocal();
 

@@ -72,6 +72,9 @@ public abstract class Transport(Loop loop)
     /// <summary>The address on this side.</summary>
     public abstract NetworkAddress Local { get; }
 
+    /// <summary>The port of <see cref="Local"/>; for an accepted connection its listener's, known without asking the kernel.</summary>
+    public virtual int LocalPort => Local.Port;
+
     /// <summary>Reads what is there, up to the span's length, which must not be 0.</summary>
     public abstract IoResult TryRead(Span<byte> into);
 
