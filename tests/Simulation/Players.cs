@@ -33,6 +33,19 @@ internal sealed class Findings
     }
 }
 
+/// <summary>How origins behave in a run.</summary>
+internal enum Manners
+{
+    /// <summary>Everything is answered whole.</summary>
+    Kind,
+
+    /// <summary>Everything is answered whole, but connections end while they are idle, and bytes come that nobody asked for.</summary>
+    Careless,
+
+    /// <summary>Anything may happen, clients that leave too.</summary>
+    Any,
+}
+
 /// <summary>An origin: what it does with a request is said in the request's path, "/id/how/size".</summary>
 internal sealed class Origin(EngineWorld world, Findings findings)
 {
@@ -85,6 +98,10 @@ internal sealed class Origin(EngineWorld world, Findings findings)
                 return;
             }
 
+            // Answered before the body has come, which is read all the same: the connection lives on.
+            var answered = how == "earlykeep";
+            if (answered && !await RespondAsync(stream, id, how, size, isHead)) return;
+
             if (how == "die")
             {
                 stream.Transport.Close(reset: true);
@@ -99,8 +116,17 @@ internal sealed class Origin(EngineWorld world, Findings findings)
                 return;
             }
 
+            // An idle connection that ends without a word, sooner or later.
+            if (how == "leave")
+            {
+                await RespondAsync(stream, id, how, size, isHead);
+                await stream.PauseAsync(world.World.Random.Next(50, 300)); // A break destroys what is still on its way: the answer is there by now.
+                stream.Transport.Close(reset: world.World.Random.Next(2) == 0);
+                return;
+            }
+
             if (!body.AsSpan().SequenceEqual(Findings.Pattern(id, body.Length))) findings.Broken.Add($"request {id}: its body arrived changed");
-            if (!await RespondAsync(stream, id, how, size, isHead) || how is "close" or "cut" or "cutchunked" or "lastword")
+            if (!answered && (!await RespondAsync(stream, id, how, size, isHead) || how is "close" or "cut" or "cutchunked" or "lastword"))
             {
                 stream.Transport.Close(reset: how == "cut" && world.World.Random.Next(2) == 0);
                 return;
@@ -124,6 +150,7 @@ internal sealed class Origin(EngineWorld world, Findings findings)
         if (!await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nX-Id: {id}\r\n{framing}\r\n"))) return false;
         if (isHead) return how != "close";
         if (how == "cutchunked") return await stream.SendAsync(Encoding.ASCII.GetBytes("5\r\n01234\r\n"));
+        if (how == "extra") return await stream.SendAsync([.. pattern, .. "HTTP/1.1 200 OK\r\nX-Id: nobody\r\nContent-Length: 0\r\n\r\n"u8]);
         if (how == "cut") return size < 2 || await stream.SendAsync(pattern[..random.Next(0, size - 1)]);
         for (var sent = 0; sent < size;)
         {
@@ -140,9 +167,13 @@ internal sealed class Origin(EngineWorld world, Findings findings)
 }
 
 /// <summary>A client: some requests on one connection, and a look at every answer.</summary>
-internal sealed class Client(EngineWorld world, Findings findings, int firstId, int requests, bool calm)
+internal sealed class Client(EngineWorld world, Findings findings, int firstId, int requests, Manners manners)
 {
-    private static readonly string[] Hows = ["length", "chunked", "close", "hints", "slow", "lastword", "early", "cut", "cutchunked", "die"];
+    private static readonly string[] Kind = ["length", "chunked", "close", "hints", "slow", "lastword", "earlykeep"];
+    private static readonly string[] Careless = ["length", "chunked", "extra", "leave"];
+    private static readonly string[] Any = [.. Kind, "leave", "early", "cut", "cutchunked", "die"];
+
+    private readonly bool calm = manners != Manners.Any;
 
     public async LoopTask RunAsync()
     {
@@ -163,6 +194,15 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
         var leaveAt = !calm && random.Next(6) == 0 ? random.Next(requests) : -1;
         for (var i = 0; i < plans.Length; i++)
         {
+            // Gaps in which idle connections to origins grow old.
+            if (!pipelined && random.Next(3) == 0) await stream.PauseAsync(random.Next(0, 400));
+            if (i == leaveAt && !pipelined && random.Next(2) == 0)
+            {
+                await stream.SendAsync(plans[i].Bytes[..random.Next(1, plans[i].Bytes.Length)]);
+                await stream.PauseAsync(random.Next(0, 50));
+                break;
+            }
+
             if (!pipelined && !await SendAsync(stream, plans[i])) break;
             if (i == leaveAt)
             {
@@ -179,8 +219,11 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
 
     private Planned Plan(Random random, int id)
     {
-        var how = Hows[random.Next(calm ? 6 : Hows.Length)];
-        var size = random.Next(3) switch { 0 => random.Next(0, 20), 1 => random.Next(0, 3000), _ => random.Next(0, 60_000) };
+        var hows = manners switch { Manners.Kind => Kind, Manners.Careless => Careless, _ => Any };
+        var how = hows[random.Next(hows.Length)];
+        var size = random.Next(30) switch { < 10 => random.Next(0, 20), < 20 => random.Next(0, 3000), < 29 => random.Next(0, 60_000), _ => random.Next(0, world.World.Weather.MostDelivered < 100 ? 60_000 : 400_000) };
+        // Who answers before it has read, and who reads no answer before it has sent all, can wait for each other for ever where the window is small.
+        if (how == "earlykeep" && (size > 20_000 || world.World.Weather.Window < 65_536)) how = "length";
         var method = random.Next(5) switch { 0 => "POST", 1 => "PUT", 2 => "HEAD", _ => "GET" };
         var body = method is "POST" or "PUT" ? Findings.Pattern(id, random.Next(2) == 0 ? random.Next(0, 30) : random.Next(0, 30_000)) : [];
         var head = new StringBuilder($"{method} /{id}/{how}/{size} HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Hop\r\nx-hop: 1\r\n");
@@ -211,7 +254,7 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
         }
 
         head.Append("\r\n");
-        return new Planned(id, method, how, size, [.. Encoding.ASCII.GetBytes(head.ToString()), .. wire.ToArray()]);
+        return new Planned(id, method, how, size, wire.Length > 0, [.. Encoding.ASCII.GetBytes(head.ToString()), .. wire.ToArray()]);
     }
 
     private static async LoopTask SendAllAsync(Stream stream, Planned[] plans)
@@ -271,7 +314,7 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
             }
 
             if (status == 200) CheckBody(plan, from, body);
-            else if (calm) findings.Broken.Add($"request {plan.Id} ({plan.Method} {plan.How}): {status} in calm weather");
+            else if (calm && !(manners == Manners.Careless && status == 502 && (plan.HasBody || plan.Method == "POST"))) findings.Broken.Add($"request {plan.Id} ({plan.Method} {plan.How}): {status} in calm weather");
             else findings.Refused++;
             return keepAlive && framing != BodyFraming.UntilClose;
         }
@@ -286,5 +329,5 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
         else if (!body.AsSpan().SequenceEqual(Findings.Pattern(plan.Id, body.Length))) findings.Broken.Add($"request {plan.Id}: the body came changed");
     }
 
-    private sealed record Planned(int Id, string Method, string How, int Size, byte[] Bytes);
+    private sealed record Planned(int Id, string Method, string How, int Size, bool HasBody, byte[] Bytes);
 }

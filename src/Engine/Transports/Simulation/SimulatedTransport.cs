@@ -56,7 +56,7 @@ public sealed class SimulatedTransport : Transport
         if (IsClosed || IsBroken || sendingEnded) return IoResult.Reset;
         var room = world.Weather.Window - outbox.Count - (peer?.inbox.Count ?? 0);
         var count = Math.Clamp(room, 0, bytes.Length);
-        if (count > 1) count = world.Random.Next(1, count + 1);
+        if (count > 1 && world.Weather.SplitsWrites) count = world.Random.Next(1, count + 1);
         if (count == 0)
         {
             Writable.Clear();

@@ -20,6 +20,9 @@ public sealed record Weather
     /// <summary>Bytes under way or unread on one direction before writes are refused.</summary>
     public int Window { get; init; } = 16384;
 
+    /// <summary>Whether a write is taken in part even where there is room for all of it.</summary>
+    public bool SplitsWrites { get; init; } = true;
+
     /// <summary>A delivery after which the connection is reset.</summary>
     public double Reset { get; init; }
 
