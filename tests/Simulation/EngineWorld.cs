@@ -16,6 +16,9 @@ namespace Weir.Tests.Simulation;
 
 internal sealed class EngineWorld
 {
+    /// <summary>Milliseconds after the last answer at which nothing is under way any more.</summary>
+    public const int IdleLookAfter = 4_000;
+
     public static readonly NetworkAddress Front = NetworkAddress.FromIp(IPAddress.Loopback, 8080);
 
     private readonly StringTarget said = new();
@@ -71,6 +74,15 @@ internal sealed class EngineWorld
     public Endpoint[] Endpoints { get; }
 
     public List<SimulatedListenSocket> OriginSockets { get; } = [];
+
+    /// <summary>What must hold while connections are idle: they hold no buffer.</summary>
+    public IEnumerable<string> HeldWhileIdle()
+    {
+        foreach (var worker in Engine.Workers)
+        {
+            if (worker.Records.Active == 0 && worker.Buffers.Leased != 0) yield return $"loop {worker.Loop.Index}: {worker.Buffers.Leased} buffers held by {worker.Connections} idle connections";
+        }
+    }
 
     /// <summary>What must hold when everything has come to rest.</summary>
     public IEnumerable<string> Leftovers()

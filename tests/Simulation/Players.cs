@@ -192,7 +192,8 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
         var pipelined = random.Next(4) == 0;
         if (pipelined) SendAllAsync(stream, plans).Detach();
         var leaveAt = !calm && random.Next(6) == 0 ? random.Next(requests) : -1;
-        for (var i = 0; i < plans.Length; i++)
+        var answered = 0;
+        for (var i = 0; i < plans.Length; i++, answered++)
         {
             // Gaps in which idle connections to origins grow old.
             if (!pipelined && random.Next(3) == 0) await stream.PauseAsync(random.Next(0, 400));
@@ -213,8 +214,10 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
             if (!await ReceiveAsync(stream, plans[i])) break;
         }
 
-        stream.Transport.Close(reset: random.Next(4) == 0);
+        // Some stay a while when they have all they asked for: their connections are idle then.
         findings.ClientsDone++;
+        if (answered == plans.Length && random.Next(3) == 0) await stream.PauseAsync(EngineWorld.IdleLookAfter * 2);
+        stream.Transport.Close(reset: random.Next(4) == 0);
     }
 
     private Planned Plan(Random random, int id)
