@@ -56,7 +56,7 @@ public class EngineTests
     {
         var world = new EngineWorld(seed, weather);
         findings = new Findings();
-        new Origin(world, findings).Serve();
+        new Origin(world, findings, manners).Serve();
         const int Clients = 8;
         for (var i = 0; i < Clients; i++) new Client(world, findings, i * 100, seed % 10 == 7 && seed % 3 != 0 ? 40 : 1 + (seed % 5), manners).RunAsync().Detach();
         var sound = true;

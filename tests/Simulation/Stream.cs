@@ -10,6 +10,7 @@ internal sealed class Stream(Transport transport)
 {
     private readonly Waiter reading = new(transport.Loop);
     private readonly Waiter writing = new(transport.Loop);
+    private readonly Waiter pausing = new(transport.Loop);
     private byte[] buffer = new byte[4096];
     private int start;
     private int end;
@@ -58,7 +59,7 @@ internal sealed class Stream(Transport transport)
         return true;
     }
 
-    public async LoopTask PauseAsync(long milliseconds) => await writing.Until(transport.Loop.Now + milliseconds);
+    public async LoopTask PauseAsync(long milliseconds) => await pausing.Until(transport.Loop.Now + milliseconds);
 
     /// <summary>Reads a body whole; null where it broke off.</summary>
     public async LoopTask<byte[]?> BodyAsync(BodyFraming framing, long length)
