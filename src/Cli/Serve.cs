@@ -1,6 +1,7 @@
 // Serving until told to stop, and all that belongs to the process: signals, descriptors, the user, the service manager.
 //   TERM, INT  drain, then stop; a second one stops now        HUP   reload        USR1  reopen the logs
 
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Weir.Control;
 using Weir.Control.Configuration;
@@ -47,7 +48,7 @@ internal static class Serve
         void OnReload(PosixSignalContext context)
         {
             context.Cancel = true;
-            ServiceManager.Notify($"RELOADING=1\nMONOTONIC_USEC={Environment.TickCount64 * 1000}");
+            ServiceManager.Notify($"RELOADING=1\nMONOTONIC_USEC={Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000)}");
             proxy.Reload();
             ServiceManager.Notify("READY=1");
         }

@@ -19,23 +19,26 @@ public sealed class Worker
     private const int ProbeEvery = 100;
 
     private readonly Network network;
+    private readonly MemoryBudget budget;
     private readonly Occupancy occupancy;
     private readonly ErrorLog errors;
     private readonly Forwarder forwarder;
     private readonly Dictionary<string, Served> listeners = [];
     private readonly List<ServerHost> leaving = [];
     private Upstream[] upstreams = [];
+    private long refusalsSaid;
     private bool stopped;
 
     public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors)
     {
         Loop = loop;
         this.network = network;
+        this.budget = budget;
         this.occupancy = occupancy;
         this.errors = errors;
         Buffers = new BufferPool(budget);
         Records = new LoopRecords(loop.Index);
-        forwarder = new Forwarder(new Connector(loop, network, Buffers));
+        forwarder = new Forwarder(new Connector(loop, network, Buffers, errors));
     }
 
     public Loop Loop { get; }
@@ -136,7 +139,17 @@ public sealed class Worker
             await waiter.Until(Loop.Now + SweepEvery);
             foreach (var upstream in upstreams) SweepPools(upstream);
             leaving.RemoveAll(static host => host.Count == 0);
+            if (Loop.Index == 0) SayRefusals();
         }
+    }
+
+    // A request without a buffer is answered 503; who runs this must hear why.
+    private void SayRefusals()
+    {
+        var refusals = budget.Refusals;
+        if (refusals == refusalsSaid) return;
+        refusalsSaid = refusals;
+        errors.Warn("memory", $"no buffer could be had: limits.memory allows {budget.Limit >> 20} MiB");
     }
 
     private void SweepPools(Upstream upstream)

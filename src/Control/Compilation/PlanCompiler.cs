@@ -65,11 +65,15 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             Upstreams = [.. upstreams],
             Hops = hops,
             TrustedProxies = [.. config.TrustedProxies],
-            MostConnections = (int)(config.Limits.Connections ?? Math.Max(64, (descriptors - 64) / 2)),
+            MostConnections = (int)(config.Limits.Connections ?? DefaultConnections(descriptors)),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
         };
     }
+
+    // Most connections are idle most of the time: a quarter of the descriptors is kept for origins, files and ourselves. Where
+    // that is not enough, a request gets 503, the error log says so, and accepting waits.
+    private static long DefaultConnections(long descriptors) => Math.Max(32, descriptors - Math.Max(64, descriptors / 4));
 
     /// <summary>
     /// Changes the live things as the last plan wants them: addresses, weights, pools. Called when nothing can be refused any

@@ -143,24 +143,20 @@ public sealed class ServerConnection
     // Closing with unread bytes would reset the connection and could destroy the answer on its way (RFC 9112 §9.6).
     private async LoopTask LingerAsync()
     {
-        const int MostBytes = 1 << 20;
         Transport.ShutdownWrite();
         var deadline = Transport.Loop.Now + 2_000;
-        var chunk = host.Buffers.TryLease(16384);
-        if (chunk is null) return;
-        try
+        for (var left = 1 << 20; left > 0;)
         {
-            for (var read = 0; read < MostBytes;)
-            {
-                var got = Transport.TryRead(chunk.Bytes);
-                if (got.Status == IoStatus.Some) read += got.Count;
-                else if (got.Status != IoStatus.WouldBlock || await idle.FirstOf(Transport.Readable, deadline) != Wake.First) return;
-            }
+            var got = ReadAway();
+            if (got.Status == IoStatus.Some) left -= got.Count;
+            else if (got.Status != IoStatus.WouldBlock || await idle.FirstOf(Transport.Readable, deadline) != Wake.First) return;
         }
-        finally
-        {
-            host.Buffers.Return(chunk);
-        }
+    }
+
+    private IoResult ReadAway()
+    {
+        Span<byte> nowhere = stackalloc byte[8192];
+        return Transport.TryRead(nowhere);
     }
 
     private ConnectionEnds ReadEnds() => new(Transport.Remote.Ip, Transport.Remote.Port, Transport.LocalPort);

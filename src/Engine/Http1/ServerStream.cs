@@ -160,6 +160,7 @@ internal sealed class ServerStream : ClientStream
     /// <returns>Whether bytes of a further request are here already.</returns>
     public bool End()
     {
+        if (exchange.IsUploading) throw new InvalidOperationException("the flow that sends a request's body outlives its exchange");
         exchange.End();
         reader.EndMessage();
         return reader.HasBytes;

@@ -122,6 +122,7 @@ public sealed class BufferPool(MemoryBudget budget)
 public sealed class MemoryBudget(long limit)
 {
     private long used;
+    private long refusals;
 
     /// <summary>The most, in bytes.</summary>
     public long Limit { get; set; } = limit;
@@ -129,13 +130,13 @@ public sealed class MemoryBudget(long limit)
     public long Used => Volatile.Read(ref used);
 
     /// <summary>How often a buffer was refused since the start.</summary>
-    public long Refusals { get; private set; }
+    public long Refusals => Volatile.Read(ref refusals);
 
     internal bool TryTake(int bytes)
     {
         if (Interlocked.Add(ref used, bytes) <= Limit) return true;
         Interlocked.Add(ref used, -bytes);
-        Refusals++;
+        Interlocked.Increment(ref refusals);
         return false;
     }
 

@@ -5,6 +5,7 @@ using Weir.Engine.Exchanges;
 using Weir.Engine.Http1;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
+using Weir.Engine.Observe;
 using Weir.Engine.Transports;
 
 namespace Weir.Engine.Upstreams;
@@ -13,7 +14,7 @@ namespace Weir.Engine.Upstreams;
 public readonly record struct Lent(OriginStream? Stream, FaultCause Cause);
 
 /// <summary>Lends connections on one loop.</summary>
-public sealed class Connector(Loop loop, Network network, BufferPool buffers)
+public sealed class Connector(Loop loop, Network network, BufferPool buffers, ErrorLog errors)
 {
     /// <summary>Takes an idle connection, without waiting.</summary>
     public OriginStream? TryTakeIdle(Endpoint endpoint) => endpoint.Pool(loop.Index).TryTake(loop.Now);
@@ -28,7 +29,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers)
             var transport = network.Connect(address, out var error);
             if (transport is null)
             {
-                cause = CauseOf(error);
+                cause = Say(endpoint, address, error);
                 continue;
             }
 
@@ -38,6 +39,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers)
             if (wake != Wake.First)
             {
                 transport.Close(reset: true);
+                if (wake == Wake.Deadline) Say(endpoint, address, Errno.TimedOut);
                 return new Lent(null, wake switch
                 {
                     Wake.Deadline => FaultCause.ConnectTimeout,
@@ -56,12 +58,24 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers)
             }
 
             transport.Close();
-            cause = CauseOf(error);
+            cause = Say(endpoint, address, error);
         }
 
         endpoint.ConnectFailed();
         return new Lent(null, cause);
     }
+
+    private FaultCause Say(Endpoint endpoint, NetworkAddress address, int error)
+    {
+        errors.Warn("upstream", $"{endpoint.Name}: cannot connect to {address}: {Explain(error)}");
+        return CauseOf(error);
+    }
+
+    private static string Explain(int error) => error switch
+    {
+        Errno.AddressNotAvailable or Errno.Again => "no local port is left for this address",
+        _ => Errno.Describe(error),
+    };
 
     private static FaultCause CauseOf(int error) => error switch
     {
