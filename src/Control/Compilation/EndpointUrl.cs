@@ -10,8 +10,8 @@ namespace Weir.Control.Compilation;
 /// <summary>Endpoint URLs.</summary>
 public static class EndpointUrl
 {
-    /// <summary>Scheme and authority: what adopts the endpoint over reloads.</summary>
-    public static string Identity(Uri url) => url.Scheme == "unix" ? $"http://unix:{url.AbsolutePath}" : $"http://{Authority(url)}";
+    /// <summary>Scheme, authority and path: what adopts the endpoint over reloads.</summary>
+    public static string Identity(Uri url) => url.Scheme == "unix" ? $"http://unix:{url.AbsolutePath}" : $"http://{Authority(url)}{url.AbsolutePath.TrimEnd('/')}";
 
     /// <summary>Host and port, for people and for `host: endpoint`.</summary>
     public static string Authority(Uri url) => url.Scheme == "unix" ? "localhost" : url.IsDefaultPort ? url.Host : $"{url.Host}:{url.Port}";

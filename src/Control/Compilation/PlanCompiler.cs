@@ -21,6 +21,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
     private readonly List<Action> changes = [];
     private readonly List<AccessLog> logs = [];
     private readonly List<Upstream> upstreams = [];
+    private readonly Dictionary<string, string> inlineWeights = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
     private Hops hops = new("weir");
@@ -36,6 +37,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         changes.Clear();
         logs.Clear();
         upstreams.Clear();
+        inlineWeights.Clear();
         hops = new Hops(config.Via ?? instance);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
         var listeners = config.Listen.Select(l => new ListenerPlan
@@ -163,8 +165,10 @@ public sealed class PlanCompiler(LiveThings live, string instance)
     {
         var isNamed = route.Proxy!.Name is not null;
         var urls = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
-        var identity = isNamed ? $"name {route.Proxy.Name}" : $"inline {string.Join(' ', urls)} {from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive}";
+        var identity = isNamed ? $"name {route.Proxy.Name}" : InlineIdentity(from, urls);
         var label = isNamed ? route.Proxy.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
+        var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
+        if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
         var upstream = live.Upstream(identity, label, static () => new Engine.Balancing.RoundRobin());
         named.Add(upstream);
         if (!upstreams.Contains(upstream)) upstreams.Add(upstream);
@@ -200,6 +204,16 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,
         };
+    }
+
+    // Its endpoints' URLs and its settings. Weights tell it apart only where another list of this configuration differs in nothing
+    // else, so that changing them leaves health, load and connections alone.
+    private string InlineIdentity(UpstreamConfig from, string[] urls)
+    {
+        var identity = $"inline {string.Join(' ', urls)} {from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive}";
+        var weights = string.Join(' ', from.Endpoints.Select(e => e.Weight));
+        if (!inlineWeights.TryAdd(identity, weights) && inlineWeights[identity] != weights) identity += $" weights {weights}";
+        return identity;
     }
 
     private AccessLog? Log(AccessLogConfig? log)
