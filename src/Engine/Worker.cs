@@ -17,6 +17,7 @@ public sealed class Worker
 {
     private const int SweepEvery = 1_000;
     private const int ProbeEvery = 100;
+    private const int TrimEvery = 10_000;
 
     private readonly Network network;
     private readonly MemoryBudget budget;
@@ -89,7 +90,7 @@ public sealed class Worker
     /// <summary>Closes connections to endpoints that have left the plan. On the loop.</summary>
     public void Forget(IEnumerable<Endpoint> endpoints)
     {
-        foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Sweep(Loop.Now, all: true);
+        foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
     }
 
     /// <summary>Stops accepting; idle connections close, the others after their response. On the loop.</summary>
@@ -134,9 +135,16 @@ public sealed class Worker
     private async LoopTask SweepAsync()
     {
         var waiter = new Waiter(Loop);
+        var trim = Loop.Now + TrimEvery;
         while (!stopped)
         {
             await waiter.Until(Loop.Now + SweepEvery);
+            if (Loop.Now >= trim)
+            {
+                trim = Loop.Now + TrimEvery;
+                Buffers.Trim();
+            }
+
             foreach (var upstream in upstreams) SweepPools(upstream);
             leaving.RemoveAll(static host => host.Count == 0);
             if (Loop.Index == 0) SayRefusals();

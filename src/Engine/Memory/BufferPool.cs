@@ -65,6 +65,7 @@ public sealed class BufferPool(MemoryBudget budget)
 
     private readonly Chunk?[] free = new Chunk?[4];
     private readonly int[] kept = new int[4];
+    private readonly int[] unused = new int[4]; // The fewest kept since the last trim: so many were not needed.
 
     /// <summary>Chunks out at this moment: 0 when the loop is idle, or one leaked.</summary>
     public int Leased { get; private set; }
@@ -78,7 +79,7 @@ public sealed class BufferPool(MemoryBudget budget)
         {
             free[sizeClass] = chunk.Next;
             chunk.Next = null;
-            kept[sizeClass]--;
+            unused[sizeClass] = Math.Min(unused[sizeClass], --kept[sizeClass]);
         }
         else
         {
@@ -110,6 +111,26 @@ public sealed class BufferPool(MemoryBudget budget)
         kept[sizeClass]++;
         chunk.Next = free[sizeClass];
         free[sizeClass] = chunk;
+    }
+
+    /// <summary>
+    /// Lets go of half of what has not been needed since the last call, so that the buffers of a busy hour do not stay in one
+    /// loop's hands while another is refused.
+    /// </summary>
+    public void Trim()
+    {
+        for (var sizeClass = 0; sizeClass < free.Length; sizeClass++)
+        {
+            for (var n = (unused[sizeClass] + 1) / 2; n > 0 && free[sizeClass] is { } chunk; n--)
+            {
+                free[sizeClass] = chunk.Next;
+                chunk.Next = null;
+                kept[sizeClass]--;
+                budget.GiveBack(Sizes[sizeClass]);
+            }
+
+            unused[sizeClass] = kept[sizeClass];
+        }
     }
 
     private static int ClassOf(int size) => size <= 4096 ? 0 : size <= 16384 ? 1 : size <= 73728 ? 2 : 3;

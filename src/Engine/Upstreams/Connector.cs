@@ -19,13 +19,15 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
     /// <summary>Takes an idle connection, without waiting.</summary>
     public OriginStream? TryTakeIdle(Endpoint endpoint) => endpoint.Pool(loop.Index).TryTake(loop.Now);
 
-    /// <summary>Makes a new connection. A client that leaves meanwhile ends the attempt.</summary>
+    /// <summary>
+    /// Makes a new connection; each address of the endpoint has the whole time. A client that leaves meanwhile ends the attempt.
+    /// </summary>
     public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
     {
         var cause = FaultCause.NoEndpoint;
-        var deadline = exchange.Deadline(timeout);
         foreach (var address in endpoint.Addresses)
         {
+            var deadline = exchange.Deadline(timeout);
             var transport = network.Connect(address, out var error);
             if (transport is null)
             {
@@ -39,13 +41,10 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
             if (wake != Wake.First)
             {
                 transport.Close(reset: true);
-                if (wake == Wake.Deadline) Say(endpoint, address, Errno.TimedOut);
-                return new Lent(null, wake switch
-                {
-                    Wake.Deadline => FaultCause.ConnectTimeout,
-                    Wake.Cancelled => FaultCause.Stopping,
-                    _ => FaultCause.Closed,
-                });
+                if (wake != Wake.Deadline) return new Lent(null, wake == Wake.Cancelled ? FaultCause.Stopping : FaultCause.Closed);
+                cause = Say(endpoint, address, Errno.TimedOut);
+                if (exchange.Loop.Now >= exchange.TotalDeadline) break;
+                continue;
             }
 
             error = transport.ConnectError();
@@ -73,13 +72,14 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
 
     private static string Explain(int error) => error switch
     {
-        Errno.AddressNotAvailable or Errno.Again => "no local port is left for this address",
+        Errno.AddressNotAvailable => "no local port is left for this address",
+        Errno.Again => "its backlog is full",
         _ => Errno.Describe(error),
     };
 
     private static FaultCause CauseOf(int error) => error switch
     {
-        Errno.TooManyFiles or Errno.TableFull or Errno.NoMemory or Errno.NoBuffers or Errno.AddressNotAvailable or Errno.Again => FaultCause.Exhausted,
+        Errno.TooManyFiles or Errno.TableFull or Errno.NoMemory or Errno.NoBuffers or Errno.AddressNotAvailable => FaultCause.Exhausted,
         Errno.TimedOut => FaultCause.ConnectTimeout,
         _ => FaultCause.Refused,
     };

@@ -12,6 +12,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
 {
     private ClientConnection?[] stack = new ClientConnection?[4];
     private int count;
+    private bool left;
 
     /// <summary>Idle connections now. Readable from any thread.</summary>
     public int Count => Volatile.Read(ref count);
@@ -49,7 +50,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
     {
         endpoint.EndExchange();
         var connection = (ClientConnection)slot;
-        if (!reusable || count >= endpoint.Settings.IdleConnections)
+        if (!reusable || left || count >= endpoint.Settings.IdleConnections)
         {
             connection.Close();
             return;
@@ -62,7 +63,14 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
 
     public void ConnectionClosed() => endpoint.ConnectionClosed();
 
-    /// <summary>Closes what is dead or too old; all, where the endpoint has left the plan.</summary>
+    /// <summary>The endpoint has left the plan: idle connections close now, the others when their exchange ends.</summary>
+    public void Leave(long now)
+    {
+        left = true;
+        Sweep(now, all: true);
+    }
+
+    /// <summary>Closes what is dead or too old, or all.</summary>
     public void Sweep(long now, bool all = false)
     {
         var kept = 0;
