@@ -13,7 +13,9 @@ public sealed class RedirectAnswer(int status, Template location) : Answer
 
     public override LoopTask<Fault> PrepareAsync(Exchange exchange)
     {
-        if (!location.TryRender(exchange, out var to)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+        if (!location.TryRender(exchange, out var to, TemplateUse.Path)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+        // A client of HTTP/1.0 need not name a host; a URI without one points nowhere (RFC 9110 §4.2.1).
+        if (to.Span.IndexOf(":///"u8) >= 0) return new LoopTask<Fault>(new Fault(FaultCause.Malformed, Side.Client, Stage.Policy));
         OwnResponse.Begin(exchange, status, default, default);
         exchange.Response.Fields.Add(KnownField.Location, LocationName, to);
         return new LoopTask<Fault>(Fault.None);

@@ -14,6 +14,9 @@ public sealed class Captures
 
     public int Count => count;
 
+    /// <summary>Whether the groups are of the path as it is sent on, still encoded, and not of the decoded one.</summary>
+    public bool AreEncoded { get; set; }
+
     public ByteRange this[int group] => group < count ? groups[group] : default;
 
     public void Set(int group, ByteRange value)
@@ -23,5 +26,9 @@ public sealed class Captures
         groups[group] = value;
     }
 
-    public void Clear() => count = 0;
+    public void Clear()
+    {
+        count = 0;
+        AreEncoded = false;
+    }
 }

@@ -41,6 +41,19 @@ public enum Placeholder : byte
     Status,
 }
 
+/// <summary>Where rendered text will stand, and so what of a value must be percent-encoded there (RFC 3986 §2).</summary>
+public enum TemplateUse : byte
+{
+    /// <summary>A field's value, or a body: as it is.</summary>
+    Text,
+
+    /// <summary>A path or a whole URI: a group of the expression stays a path, a field's value becomes one segment.</summary>
+    Path,
+
+    /// <summary>A query: a group or a field's value becomes part of one parameter.</summary>
+    Query,
+}
+
 /// <summary>A compiled template. Immutable; any loop.</summary>
 public sealed class Template
 {
@@ -60,10 +73,8 @@ public sealed class Template
     /// <summary>A template without placeholders.</summary>
     public static Template Literal(string text) => new(new Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text)));
 
-    public bool IsConstant => constant is not null;
-
     /// <summary>Renders; false where the scratch is full.</summary>
-    public bool TryRender(Exchange exchange, out ByteRange text)
+    public bool TryRender(Exchange exchange, out ByteRange text, TemplateUse use = TemplateUse.Text)
     {
         if (constant is not null)
         {
@@ -72,7 +83,7 @@ public sealed class Template
         }
 
         var size = 0;
-        foreach (ref readonly var part in parts.AsSpan()) size += Measure(part, exchange);
+        foreach (ref readonly var part in parts.AsSpan()) size += Measure(part, exchange) * (IsEncoded(part, use, exchange) ? 3 : 1);
         if (!exchange.Scratch.TryTake(size, out var room, out var range))
         {
             text = default;
@@ -80,10 +91,19 @@ public sealed class Template
         }
 
         var to = new SpanWriter(room);
-        foreach (ref readonly var part in parts.AsSpan()) Write(part, exchange, ref to);
+        foreach (ref readonly var part in parts.AsSpan())
+        {
+            if (IsEncoded(part, use, exchange)) PercentEncoding.Write(ref to, Simple(part, exchange), keepSlash: use == TemplateUse.Path && part.Kind == Placeholder.Capture);
+            else Write(part, exchange, ref to);
+        }
+
         text = exchange.Scratch.Trim(range, to.Length);
         return true;
     }
+
+    // Path, query and uri are encoded already, as are groups of an expression that saw the encoded path.
+    private static bool IsEncoded(in Part part, TemplateUse use, Exchange exchange) =>
+        use != TemplateUse.Text && (part.Kind is Placeholder.Header or Placeholder.Method || (part.Kind == Placeholder.Capture && (use == TemplateUse.Query || !exchange.Captures.AreEncoded)));
 
     private static int Measure(in Part part, Exchange exchange)
     {

@@ -18,6 +18,9 @@ public static class RequestParser
     private static readonly SearchValues<byte> TargetBytes = SearchValues.Create(
         "!$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~|^`{}\\"u8);
 
+    /// <summary>Whether all bytes may stand in a target.</summary>
+    public static bool IsTarget(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept(TargetBytes) < 0;
+
     /// <summary>Parses what has been received of a head so far.</summary>
     /// <param name="bytes">All bytes from the head's first on; what follows the head is left alone.</param>
     /// <param name="limits">Limits on the head.</param>

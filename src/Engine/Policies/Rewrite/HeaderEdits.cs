@@ -20,9 +20,12 @@ public sealed class HeaderEdits(byte[][] remove, FieldEdit[] set, FieldEdit[] ad
 {
     private readonly (KnownField Known, byte[] Name)[] remove = [.. remove.Select(name => (KnownFields.Lookup(name), name))];
 
+    private readonly byte[][] names = [.. remove, .. set.Select(edit => edit.Name.Span.ToArray())];
+
     /// <summary>Applies the edits; false where there is no room for a value.</summary>
     public bool Apply(Exchange exchange, FieldBlock fields)
     {
+        fields.Withhold(names);
         foreach (var (known, name) in remove) fields.Drop(known, name);
         foreach (var edit in set)
         {

@@ -1,5 +1,5 @@
 // The servers behind are not told of: what names their software is dropped, and where a response points at an endpoint by
-// its own authority (Location, Content-Location, Refresh, a cookie's Domain), it is made to point here.
+// its own authority (Location, Content-Location, Refresh, a cookie's Domain and Path), it is made to point here.
 
 using Weir.Engine.Exchanges;
 using Weir.Engine.Upstreams;
@@ -46,10 +46,12 @@ public sealed class HideOrigin : IResponsePolicy
         if (length < 0) length = value.Length - authority;
         if (!IsEndpoint(value.Slice(authority, length), endpoint)) return;
         var rest = value[(authority + length)..];
-        if (endpoint.PathPrefix.Length > 0 && rest.StartsWith(endpoint.PathPrefix)) rest = rest[endpoint.PathPrefix.Length..];
+        if (IsBelow(rest, endpoint.PathPrefix)) rest = rest[endpoint.PathPrefix.Length..];
 
+        // A client of HTTP/1.0 need not name a host: it is told the path alone (RFC 9110 §4.2.1: no URI without a host).
         var request = exchange.Request;
-        var scheme = request.IsSecure ? "https://"u8 : "http://"u8;
+        var scheme = request.Authority.IsEmpty ? default : request.IsSecure ? "https://"u8 : "http://"u8;
+        if (scheme.IsEmpty && (rest.IsEmpty || rest[0] != '/')) rest = "/"u8;
         if (!exchange.Scratch.TryTake(start + scheme.Length + request.Authority.Length + rest.Length, out var room, out var range)) return;
         var to = new SpanWriter(room);
         to.Write(value[..start]);
@@ -59,42 +61,69 @@ public sealed class HideOrigin : IResponsePolicy
         fields.Set(field, NameOf(fields, index), range);
     }
 
-    // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out.
+    // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out, and the endpoint's
+    // path prefix off its Path. From the first changed line on all are written anew, so that their order stays (RFC 9110 §5.3).
     private static void Cookies(Exchange exchange, FieldBlock fields, Endpoint endpoint)
     {
+        var changed = false;
         for (var i = 0; i < fields.Index.Count; i++)
         {
-            if (fields.Index[i].Known != KnownField.SetCookie) continue;
+            if (fields.Index[i].Known != KnownField.SetCookie || fields.IsDropped(i)) continue;
             var value = fields.Value(i);
-            if (!FindDomain(value, endpoint, out var from, out var to)) continue;
+            if (!changed && !NamesEndpoint(value, endpoint)) continue;
+            changed = true;
             if (!exchange.Scratch.TryTake(value.Length, out var room, out var range)) return;
             var writer = new SpanWriter(room);
-            writer.Write(value[..from]);
-            writer.Write(value[to..]);
+            WriteCookie(ref writer, value, endpoint);
             fields.Drop(i);
             fields.Add(KnownField.SetCookie, NameOf(fields, i), exchange.Scratch.Trim(range, writer.Length));
         }
     }
 
-    private static bool FindDomain(ReadOnlySpan<byte> cookie, Endpoint endpoint, out int from, out int to)
+    private static bool NamesEndpoint(ReadOnlySpan<byte> cookie, Endpoint endpoint)
     {
-        to = 0;
-        for (from = cookie.IndexOf((byte)';'); from >= 0;)
+        foreach (var part in cookie.Split((byte)';'))
         {
-            var end = cookie[(from + 1)..].IndexOf((byte)';');
-            to = end < 0 ? cookie.Length : from + 1 + end;
-            var attribute = Ascii.TrimWhiteSpace(cookie[(from + 1)..to]);
-            if (attribute.Length > 7 && Ascii.EqualsIgnoreCase(attribute[..7], "domain="u8))
-            {
-                var domain = Ascii.TrimWhiteSpace(attribute[7..]).TrimStart((byte)'.');
-                if (HostOf(endpoint.Authority).EndsWith(domain) && !domain.IsEmpty) return true;
-            }
-
-            from = end < 0 ? -1 : to;
+            if (part.Start.Value > 0 && PlaceOf(cookie[part], endpoint, out _) != Place.Elsewhere) return true;
         }
 
         return false;
     }
+
+    private static void WriteCookie(ref SpanWriter to, ReadOnlySpan<byte> cookie, Endpoint endpoint)
+    {
+        foreach (var part in cookie.Split((byte)';'))
+        {
+            var attribute = cookie[part];
+            var place = part.Start.Value == 0 ? Place.Elsewhere : PlaceOf(attribute, endpoint, out attribute);
+            if (place == Place.Domain) continue;
+            if (part.Start.Value > 0) to.Write((byte)';');
+            if (place == Place.Path) to.Write(" Path="u8);
+            to.Write(place == Place.Path && attribute.IsEmpty ? "/"u8 : attribute);
+        }
+    }
+
+    // Whether a cookie's attribute names the endpoint's host, or its path prefix; of the path, what is behind the prefix.
+    private static Place PlaceOf(ReadOnlySpan<byte> attribute, Endpoint endpoint, out ReadOnlySpan<byte> rest)
+    {
+        rest = attribute;
+        var trimmed = Ascii.TrimWhiteSpace(attribute);
+        var equals = trimmed.IndexOf((byte)'=');
+        if (equals < 0) return Place.Elsewhere;
+        var name = Ascii.TrimWhiteSpace(trimmed[..equals]);
+        var value = Ascii.TrimWhiteSpace(trimmed[(equals + 1)..]);
+        if (Ascii.EqualsIgnoreCase(name, "domain"u8)) return IsDomainOf(value.TrimStart((byte)'.'), HostOf(endpoint.Authority)) ? Place.Domain : Place.Elsewhere;
+        if (!Ascii.EqualsIgnoreCase(name, "path"u8) || !IsBelow(value, endpoint.PathPrefix)) return Place.Elsewhere;
+        rest = value[endpoint.PathPrefix.Length..];
+        return Place.Path;
+    }
+
+    private static bool IsDomainOf(ReadOnlySpan<byte> domain, ReadOnlySpan<byte> host) =>
+        !domain.IsEmpty && domain.Length <= host.Length && Ascii.EqualsIgnoreCase(host[^domain.Length..], domain) && (domain.Length == host.Length || host[^(domain.Length + 1)] == '.');
+
+    // Whether a path is the prefix or lies below it: "/v1" is not above "/v10".
+    private static bool IsBelow(ReadOnlySpan<byte> path, ReadOnlySpan<byte> prefix) =>
+        !prefix.IsEmpty && path.StartsWith(prefix) && (path.Length == prefix.Length || path[prefix.Length] is (byte)'/' or (byte)'?' or (byte)'#');
 
     private static bool IsEndpoint(ReadOnlySpan<byte> authority, Endpoint endpoint) =>
         Ascii.EqualsIgnoreCase(authority, endpoint.Authority) || (endpoint.Authority.AsSpan().EndsWith(":80"u8) && Ascii.EqualsIgnoreCase(authority, HostOf(endpoint.Authority)));
@@ -103,6 +132,13 @@ public sealed class HideOrigin : IResponsePolicy
     {
         var colon = authority.LastIndexOf((byte)':');
         return colon < 0 || authority[^1] == ']' ? authority : authority[..colon];
+    }
+
+    private enum Place
+    {
+        Elsewhere,
+        Domain,
+        Path,
     }
 
     private static ByteRange NameOf(FieldBlock fields, int index)

@@ -4,6 +4,8 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Weir.Engine.Exchanges;
+using Weir.Wire.Bytes;
+using Weir.Wire.Http1;
 using Weir.Wire.Targets;
 
 namespace Weir.Engine.Policies.Rewrite;
@@ -33,13 +35,13 @@ public sealed class PathRewrite : IRequestPolicy
         if (Pattern is not null && !Replace(exchange)) return Exhausted();
         if (Path is not null)
         {
-            if (!Path.TryRender(exchange, out var path)) return Exhausted();
+            if (!Path.TryRender(exchange, out var path, TemplateUse.Path)) return Exhausted();
             request.ForwardedPath = path;
         }
 
         if (Query is not null)
         {
-            if (!Query.TryRender(exchange, out var query)) return Exhausted();
+            if (!Query.TryRender(exchange, out var query, TemplateUse.Query)) return Exhausted();
             request.ForwardedQuery = query;
             request.HasForwardedQuery = !query.IsEmpty;
         }
@@ -91,7 +93,8 @@ public sealed class PathRewrite : IRequestPolicy
             exchange.Captures.Set(i, group.Success ? whole.Slice(group.Index, group.Length) : default);
         }
 
-        if (!Replacement!.TryRender(exchange, out var replacement)) return false;
+        exchange.Captures.AreEncoded = true;
+        if (!Replacement!.TryRender(exchange, out var replacement, TemplateUse.Path)) return false;
         var after = match.Index + match.Length;
         if (!exchange.Scratch.TryTake(match.Index + replacement.Length + whole.Length - after, out var room, out var range)) return false;
         whole.Span[..match.Index].CopyTo(room);
@@ -121,41 +124,31 @@ public sealed class PathRewrite : IRequestPolicy
             path = request.ForwardedPath.Span;
         }
 
-        // What templates put in may need encoding: a space, a '#', a '?', bytes beyond ASCII.
-        if (path.IndexOfAnyInRange((byte)0x80, (byte)0xFF) >= 0 || path.IndexOfAny(" #?\""u8) >= 0 || path.IndexOfAny((byte)'<', (byte)'>') >= 0)
-        {
-            if (!Encode(exchange)) return Exhausted();
-            path = request.ForwardedPath.Span;
-        }
-
+        // Values were encoded when they were put in; what the template itself says may need it too.
+        if (!TryEncode(exchange, request.ForwardedPath, keepQuestion: false, out var encoded)) return Exhausted();
+        request.ForwardedPath = encoded;
+        if (!TryEncode(exchange, request.ForwardedQuery, keepQuestion: true, out encoded)) return Exhausted();
+        request.ForwardedQuery = encoded;
+        path = request.ForwardedPath.Span;
         if (!exchange.Scratch.TryTake(path.Length + 1, out var room, out var range)) return Exhausted();
         var verdict = TargetPath.Normalize(path, room, out _);
-        if (verdict == PathVerdict.Unsafe) return new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy);
-        if (verdict == PathVerdict.HasDotSegments) request.ForwardedPath = range.Slice(0, TargetPath.Resolve(path, room));
-        var query = request.ForwardedQuery.Span;
-        return query.IndexOfAny(" #\""u8) >= 0 || query.IndexOfAnyInRange((byte)0x80, (byte)0xFF) >= 0 ? new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy) : Verdict.Continue;
+        exchange.Scratch.Trim(range, 0);
+        return verdict == PathVerdict.Plain ? Verdict.Continue : new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy);
     }
 
-    private static bool Encode(Exchange exchange)
+    private static bool TryEncode(Exchange exchange, ByteRange text, bool keepQuestion, out ByteRange encoded)
     {
-        var request = exchange.Request;
-        var path = request.ForwardedPath.Span;
-        if (!exchange.Scratch.TryTake(path.Length * 3, out var room, out var range)) return false;
-        var length = 0;
-        foreach (var b in path)
+        encoded = text;
+        if (RequestParser.IsTarget(text.Span) && (keepQuestion || !text.Span.Contains((byte)'?'))) return true;
+        if (!exchange.Scratch.TryTake(text.Length * 3, out var room, out var range)) return false;
+        var to = new SpanWriter(room);
+        foreach (var b in text.Span)
         {
-            if (b is > 0x20 and < 0x7F and not ((byte)'#' or (byte)'?' or (byte)'"' or (byte)'<' or (byte)'>'))
-            {
-                room[length++] = b;
-                continue;
-            }
-
-            room[length++] = (byte)'%';
-            room[length++] = "0123456789ABCDEF"u8[b >> 4];
-            room[length++] = "0123456789ABCDEF"u8[b & 15];
+            if (RequestParser.IsTarget([b]) && (keepQuestion || b != '?')) to.Write(b);
+            else PercentEncoding.Write(ref to, b);
         }
 
-        request.ForwardedPath = exchange.Scratch.Trim(range, length);
+        encoded = exchange.Scratch.Trim(range, to.Length);
         return true;
     }
 }
