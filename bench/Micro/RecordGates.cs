@@ -76,9 +76,9 @@ internal static class RecordGates
 
         public override bool HasStarted => true;
 
-        public override bool SendInterim(Response response) => throw new InvalidOperationException();
+        public override FaultCause SendInterim(Response response) => throw new InvalidOperationException();
 
-        public override bool StartResponse(Response response, Request request) => throw new InvalidOperationException();
+        public override FaultCause StartResponse(Response response, Request request) => throw new InvalidOperationException();
 
         public override void BecomeTunnel() => throw new InvalidOperationException();
 

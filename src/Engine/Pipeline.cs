@@ -55,10 +55,11 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         ClientIdentity.Find(exchange, plan.TrustedProxies);
         var request = exchange.Request;
         var site = listener.Hosts.Find(request.Host.Span);
-        if (site is null) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy));
+        if (site is null || (request.IsHttpsTarget && !request.IsSecure && !exchange.IsFromTrustedProxy)) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy)); // RFC 9110 §7.4
         exchange.Place.Site = site.Name;
         exchange.Place.SiteState = site.Record;
-        if (!request.Path.IsEmpty && !MatchPath(exchange)) return (site, null, new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy));
+        var path = request.Path.IsEmpty ? Fault.None : MatchPath(exchange);
+        if (!path.IsNone) return (site, null, path);
         if (plan.Hops.HasBeenHere(request)) return (site, null, new Fault(FaultCause.Loop, Side.Client, Stage.Policy));
         var route = site.Routes.Find(exchange);
         if (request.KnownMethod == KnownMethod.Connect && route?.Forward is not { AllowsConnect: true }) return (site, null, new Fault(FaultCause.UnknownMethod, Side.Client, Stage.Policy));
@@ -101,7 +102,8 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
     {
         foreach (var policy in exchange.ResponsePolicies) policy.Apply(exchange);
         var client = exchange.Client;
-        if (!client.StartResponse(exchange.Response, exchange.Request)) return new LoopTask<Fault>(new Fault(FaultCause.HeadTooLarge, Side.Origin, Stage.Relay));
+        var refused = client.StartResponse(exchange.Response, exchange.Request);
+        if (refused != FaultCause.None) return new LoopTask<Fault>(Fault.Of(refused, Side.Origin, Stage.Relay));
         if (!exchange.Response.IsTunnel) return Relay.SendResponseAsync(exchange, exchange.ResponseSource!, client.ResponseBody);
         client.BecomeTunnel();
         exchange.Origin!.BecomeTunnel();
@@ -120,7 +122,7 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
 
         if (fault.ClosesClient) client.EndAfterThis();
         (route?.ErrorPages ?? site?.ErrorPages ?? ErrorPages.None).Answer(exchange, fault.Status);
-        if (!client.StartResponse(exchange.Response, exchange.Request)
+        if (client.StartResponse(exchange.Response, exchange.Request) != FaultCause.None
             || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, client.ResponseBody)).IsNone)
         {
             client.Abort();
@@ -133,17 +135,17 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         records.End(exchange, site is null ? Listener.AccessLog : site.AccessLog);
     }
 
-    private static bool MatchPath(Exchange exchange)
+    private static Fault MatchPath(Exchange exchange)
     {
         var request = exchange.Request;
         var raw = request.Path.Span;
-        if (!exchange.Scratch.TryTake(raw.Length + 1, out var room, out var range)) return false;
+        if (!exchange.Scratch.TryTake(raw.Length + 1, out var room, out var range)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         var verdict = TargetPath.Normalize(raw, room, out var length);
-        if (verdict == PathVerdict.Unsafe) return false;
+        if (verdict == PathVerdict.Unsafe) return new Fault(FaultCause.UnsafePath, Side.Client, Stage.Policy);
         request.MatchedPath = exchange.Scratch.Trim(range, length);
-        if (verdict == PathVerdict.Plain) return true;
-        if (!exchange.Scratch.TryTake(raw.Length + 1, out room, out range)) return false;
+        if (verdict == PathVerdict.Plain) return Fault.None;
+        if (!exchange.Scratch.TryTake(raw.Length + 1, out room, out range)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         request.ForwardedPath = exchange.Scratch.Trim(range, TargetPath.Resolve(raw, room));
-        return true;
+        return Fault.None;
     }
 }

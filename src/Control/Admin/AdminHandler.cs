@@ -41,7 +41,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
             await AnswerAsync(exchange);
         }
 
-        if (!exchange.Client.StartResponse(exchange.Response, exchange.Request)
+        if (exchange.Client.StartResponse(exchange.Response, exchange.Request) != FaultCause.None
             || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, exchange.Client.ResponseBody)).IsNone) exchange.Client.Abort();
     }
 

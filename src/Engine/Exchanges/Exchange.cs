@@ -111,11 +111,24 @@ public sealed class Exchange
     /// <summary>Whether the request's body is still on its way.</summary>
     public bool IsUploading { get; set; }
 
+    /// <summary>When the request was sent whole, in ms; while its body is under way, when that began.</summary>
+    public long SentAt { get; set; }
+
+    /// <summary>Whether the client may hold its body back until a 100 is passed on to it.</summary>
+    public bool AwaitsContinue { get; set; }
+
     /// <summary>Ends the exchange from outside its main flow, which sees it at its next wait, or at once where it waits.</summary>
     public void Interrupt(Fault fault)
     {
         if (Interruption.IsNone) Interruption = fault;
         Flow.Cancel();
+    }
+
+    /// <summary>Ends the exchange from outside both of its flows.</summary>
+    public void InterruptAll(Fault fault)
+    {
+        Interrupt(fault);
+        UploadFlow.Cancel();
     }
 
     /// <summary>The moment (ms) at which the whole exchange must have ended.</summary>
@@ -164,7 +177,7 @@ public sealed class Exchange
         BytesIn = BytesOut = 0;
         Retries = 0;
         Upload = default;
-        IsUploading = HasUpload = false;
+        IsUploading = HasUpload = AwaitsContinue = false;
         Place = default;
         ClientAddress = null;
         IsFromTrustedProxy = false;

@@ -107,6 +107,9 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
 {
     public static Fault None => default;
 
+    /// <summary>A fault of a side; running out of something is nobody's but ours.</summary>
+    public static Fault Of(FaultCause cause, Side side, Stage stage) => new(cause, cause is FaultCause.Exhausted or FaultCause.Internal ? Side.Proxy : side, stage);
+
     public bool IsNone => Cause == FaultCause.None;
 
     /// <summary>
@@ -157,5 +160,5 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         : Cause is FaultCause.Stopping or FaultCause.Internal;
 
     /// <summary>Whether another endpoint may be asked, when nothing of the request has been used up.</summary>
-    public bool MayRetry => Side == Side.Origin && Cause is FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.StaleConnection;
+    public bool MayRetry => Cause is FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.StaleConnection || this is { Cause: FaultCause.Exhausted, Stage: Stage.Connect };
 }

@@ -16,6 +16,8 @@ public sealed class FieldBlock
     private ulong[] dropped = new ulong[2];
     private AddedField[] added = new AddedField[8];
     private int addedCount;
+    private byte[][][] withheld = new byte[2][][];
+    private int withheldCount;
 
     /// <summary>The bytes the index points into.</summary>
     public byte[] Bytes { get; private set; } = [];
@@ -35,7 +37,7 @@ public sealed class FieldBlock
         Bytes = bytes;
         Origin = origin;
         Index = index;
-        addedCount = 0;
+        addedCount = withheldCount = 0;
         var words = (index.Count + 63) >> 6;
         if (words > dropped.Length) dropped = new ulong[BitOperations.RoundUpToPowerOf2((uint)words)];
         else dropped.AsSpan().Clear();
@@ -61,7 +63,7 @@ public sealed class FieldBlock
         if (!Index.Has(known)) return default;
         for (var i = 0; i < Index.Count; i++)
         {
-            if (Index[i].Known == known) return Value(i);
+            if (Index[i].Known == known && !IsDropped(i)) return Value(i);
         }
 
         return default;
@@ -91,7 +93,7 @@ public sealed class FieldBlock
         }
     }
 
-    /// <summary>Does not pass on a field by name, received or added.</summary>
+    /// <summary>Does not pass on a field by name, received or added; '_' and '-' are the same here, as they are to many servers.</summary>
     public void Drop(KnownField known, ReadOnlySpan<byte> name)
     {
         if (known != KnownField.Other)
@@ -102,12 +104,12 @@ public sealed class FieldBlock
 
         for (var i = 0; i < Index.Count; i++)
         {
-            if (Index[i].Known == KnownField.Other && Ascii.EqualsIgnoreCase(Name(i), name)) Drop(i);
+            if (Index[i].Known == KnownField.Other && Ascii.EqualsAsVariable(Name(i), name)) Drop(i);
         }
 
         for (var i = addedCount - 1; i >= 0; i--)
         {
-            if (added[i].Known == KnownField.Other && Ascii.EqualsIgnoreCase(added[i].Name.Span, name)) RemoveAdded(i);
+            if (added[i].Known == KnownField.Other && Ascii.EqualsAsVariable(added[i].Name.Span, name)) RemoveAdded(i);
         }
     }
 
@@ -123,6 +125,27 @@ public sealed class FieldBlock
     {
         Drop(known, name.Span);
         Add(known, name, value);
+    }
+
+    /// <summary>Names that may not come in behind the body either. The array must not change.</summary>
+    public void Withhold(byte[][] names)
+    {
+        if (withheldCount == withheld.Length) Array.Resize(ref withheld, withheld.Length * 2);
+        withheld[withheldCount++] = names;
+    }
+
+    /// <summary>Whether a name was given to <see cref="Withhold"/>.</summary>
+    public bool Withholds(ReadOnlySpan<byte> name)
+    {
+        foreach (var names in withheld.AsSpan(0, withheldCount))
+        {
+            foreach (var one in names)
+            {
+                if (Ascii.EqualsAsVariable(one, name)) return true;
+            }
+        }
+
+        return false;
     }
 
     private void RemoveAdded(int i)

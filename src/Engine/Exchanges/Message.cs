@@ -51,6 +51,9 @@ public sealed class Request
     /// <summary>The port the client named; 0: none.</summary>
     public int Port { get; set; }
 
+    /// <summary>Whether the target was written out with the scheme "https".</summary>
+    public bool IsHttpsTarget { get; set; }
+
     /// <summary>Whether the client's connection is encrypted.</summary>
     public bool IsSecure { get; set; }
 

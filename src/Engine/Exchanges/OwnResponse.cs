@@ -9,7 +9,7 @@ namespace Weir.Engine.Exchanges;
 /// <summary>Responses that no origin sent.</summary>
 public static class OwnResponse
 {
-    private static readonly ByteRange DateName = ByteRange.Of("Date"u8.ToArray());
+    internal static readonly ByteRange DateName = ByteRange.Of("Date"u8.ToArray());
     private static readonly ByteRange TypeName = ByteRange.Of("Content-Type"u8.ToArray());
 
     /// <summary>Begins a response with a body in memory; a HEAD request gets its length only.</summary>

@@ -24,14 +24,14 @@ public abstract class ClientStream
     public abstract bool HasStarted { get; }
 
     /// <summary>Puts an interim response (1xx) on its way; does nothing where the client's protocol knows none.</summary>
-    /// <returns>False when it does not fit.</returns>
-    public abstract bool SendInterim(Response response);
+    /// <returns>Why it cannot be sent: it does not fit, or there is no buffer.</returns>
+    public abstract FaultCause SendInterim(Response response);
 
     /// <summary>Puts the final response's head on its way, ahead of the body.</summary>
     /// <param name="response">What to send; its body goes to <see cref="ResponseBody"/>.</param>
     /// <param name="request">What it answers.</param>
-    /// <returns>False when the head does not fit into the largest buffer, or there is none.</returns>
-    public abstract bool StartResponse(Response response, Request request);
+    /// <returns>Why it cannot be sent: the head does not fit into the largest buffer, or there is none.</returns>
+    public abstract FaultCause StartResponse(Response response, Request request);
 
     /// <summary>From now on bytes pass both ways as they are, until both directions have ended.</summary>
     public abstract void BecomeTunnel();
@@ -57,6 +57,9 @@ public enum HeadStatus : byte
 
     /// <summary>What came is no head.</summary>
     Malformed,
+
+    /// <summary>There is no buffer to receive it into.</summary>
+    Exhausted,
 }
 
 /// <summary>The origin's side of one exchange: a slot lent by an upstream.</summary>
@@ -81,8 +84,8 @@ public abstract class OriginStream
     public abstract Signal Readable { get; }
 
     /// <summary>Puts the request's head on its way, ahead of the body.</summary>
-    /// <returns>False when the head does not fit.</returns>
-    public abstract bool StartRequest(Request request);
+    /// <returns>Why it cannot be sent: the head does not fit into the largest buffer, or there is none.</returns>
+    public abstract FaultCause StartRequest(Request request);
 
     /// <summary>Receives the head of the next response, interim or final.</summary>
     public abstract HeadStatus TryReceiveHead(Request request, Response into);

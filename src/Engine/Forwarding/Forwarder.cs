@@ -4,8 +4,8 @@
 // When an attempt fails:
 //   no connection            → the next endpoint, any method, nothing was sent
 //   reused connection dead before a byte was written → replaced silently, any method
-//   reused connection dead after that, no byte of an answer → idempotent requests without a consumed body go again,
-//                              not counted as retries; others get 502 (RFC 9110 §9.2.2)
+//   reused connection dead after that, no byte of an answer → idempotent requests without a consumed body go again, once and
+//                              on a fresh connection, not counted as retries; others get 502 (RFC 9110 §9.2.2)
 //   anything later           → the fault is the answer
 
 using Weir.Engine.Exchanges;
@@ -24,7 +24,7 @@ public sealed class Forwarder(Connector connector)
         while (true)
         {
             // Choose, and take or make a connection.
-            if (!attempt.Choose(exchange, plan)) return exchange.Fault.IsNone ? new Fault(FaultCause.NoEndpoint, Side.Proxy, Stage.Connect) : exchange.Fault;
+            if (!attempt.Choose(exchange, plan)) return attempt.Refused.IsNone ? new Fault(FaultCause.NoEndpoint, Side.Proxy, Stage.Connect) : attempt.Refused;
             var origin = attempt.MayReuse(exchange, plan) ? connector.TryTakeIdle(attempt.Endpoint!) : null;
             if (origin is null)
             {
@@ -33,7 +33,7 @@ public sealed class Forwarder(Connector connector)
                 if (lent.Stream is null)
                 {
                     var refused = ConnectFault(exchange, lent.Cause);
-                    if (!refused.MayRetry || !attempt.NextEndpoint(exchange, plan, refused)) return refused;
+                    if (!refused.MayRetry || !attempt.NextEndpoint(plan, refused)) return refused;
                     continue;
                 }
 
@@ -41,11 +41,11 @@ public sealed class Forwarder(Connector connector)
             }
 
             // Send, and wait for the head of a final response.
-            exchange.Fault = Fault.None;
             exchange.Origin = origin;
             if (exchange.Moments.Connected == 0) exchange.Moments.Connected = exchange.Moments.HeadRead;
             var outcome = Send(exchange, origin, out var isSent);
             if (outcome.IsNone && !isSent) outcome = await FinishSendingAsync(exchange, origin);
+            if (!exchange.HasUpload) exchange.SentAt = exchange.Loop.Now;
             var watchClient = true;
             while (outcome.IsNone)
             {
@@ -65,14 +65,14 @@ public sealed class Forwarder(Connector connector)
                 }
                 else if (status == HeadStatus.Wait)
                 {
-                    var deadline = exchange.Deadline(exchange.Timeouts.FirstByte);
+                    var deadline = ResponseDeadline(exchange);
                     var wake = watchClient
                         ? await exchange.Flow.FirstOf(origin.Readable, exchange.Client.Gone, deadline)
                         : await exchange.Flow.FirstOf(origin.Readable, deadline);
                     if (wake == Wake.First) continue;
                     if (wake == Wake.Second && exchange.KeepsServing(exchange.Client)) watchClient = false;
                     else if (wake != Wake.Deadline) outcome = Left(exchange, Stage.Wait);
-                    else if (!exchange.IsUploading) outcome = new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait); // An origin may wait for the whole body.
+                    else if (exchange.Loop.Now >= ResponseDeadline(exchange)) outcome = new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait);
                 }
                 else
                 {
@@ -85,6 +85,7 @@ public sealed class Forwarder(Connector connector)
             exchange.Origin = null;
             origin.Abort();
             if (!MayGoAgain(exchange, outcome)) return outcome;
+            attempt.WasStale(outcome);
         }
     }
 
@@ -133,11 +134,14 @@ public sealed class Forwarder(Connector connector)
     {
         isSent = true;
         var request = exchange.Request;
-        if (origin.IsDead) return new Fault(FaultCause.StaleConnection, Side.Origin, Stage.Connect);
-        if (!origin.StartRequest(request)) return new Fault(FaultCause.HeadTooLarge, Side.Client, Stage.Send);
+        if (origin.IsReused && origin.IsDead) return new Fault(FaultCause.StaleConnection, Side.Origin, Stage.Connect);
+        var refused = origin.StartRequest(request);
+        if (refused != FaultCause.None) return Fault.Of(refused, Side.Client, Stage.Send);
+        exchange.SentAt = exchange.Loop.Now;
         if (request.HasBody)
         {
             exchange.HasUpload = true;
+            exchange.AwaitsContinue = request.ExpectsContinue;
             exchange.Upload = UploadAsync(exchange, origin);
             return Fault.None;
         }
@@ -151,11 +155,15 @@ public sealed class Forwarder(Connector connector)
     private static async LoopTask<Fault> FinishSendingAsync(Exchange exchange, OriginStream origin)
     {
         var deadline = exchange.Deadline(exchange.Timeouts.FirstByte);
+        var watchClient = true;
         while (origin.RequestBody.TryFinish(null) == SinkStatus.Wait)
         {
-            var wake = await exchange.Flow.FirstOf(origin.RequestBody.Ready, exchange.Client.Gone, deadline);
+            var wake = watchClient
+                ? await exchange.Flow.FirstOf(origin.RequestBody.Ready, exchange.Client.Gone, deadline)
+                : await exchange.Flow.FirstOf(origin.RequestBody.Ready, deadline);
             if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Send);
-            if (wake != Wake.First) return Left(exchange, Stage.Send);
+            if (wake == Wake.Second && exchange.KeepsServing(exchange.Client)) watchClient = false;
+            else if (wake != Wake.First) return Left(exchange, Stage.Send);
         }
 
         return Fault.None;
@@ -166,13 +174,17 @@ public sealed class Forwarder(Connector connector)
         exchange.IsUploading = true;
         var fault = await Relay.SendRequestBodyAsync(exchange, exchange.Client.RequestBody, origin.RequestBody);
         exchange.IsUploading = false;
+        exchange.SentAt = exchange.Loop.Now;
         if (!fault.IsNone) exchange.Interrupt(fault);
         return fault;
     }
 
     private static async LoopTask<Fault> PassInterimAsync(Exchange exchange)
     {
-        if (!exchange.Client.SendInterim(exchange.Response)) return new Fault(FaultCause.HeadTooLarge, Side.Origin, Stage.Wait);
+        if (exchange.Response.Status == 100) exchange.AwaitsContinue = false;
+        exchange.SentAt = exchange.Loop.Now; // An origin that says it is at work has its time anew.
+        var refused = exchange.Client.SendInterim(exchange.Response);
+        if (refused != FaultCause.None) return Fault.Of(refused, Side.Origin, Stage.Wait);
         while (exchange.Client.ResponseBody.TryFlush() is var sent && sent != SinkStatus.Done)
         {
             if (sent == SinkStatus.Broken) return new Fault(FaultCause.Closed, Side.Client, Stage.Wait);
@@ -197,8 +209,17 @@ public sealed class Forwarder(Connector connector)
     private static Fault ConnectFault(Exchange exchange, FaultCause cause) =>
         exchange.Interruption.IsNone ? new Fault(cause, SideOf(cause), Stage.Connect) : exchange.Interruption;
 
+    // When the head must have come: counted from the request's end, so that neither an upload nor a head that drips in uses up
+    // or stretches the origin's time. While a body is under way the origin may wait for all of it.
+    private static long ResponseDeadline(Exchange exchange)
+    {
+        var since = exchange.IsUploading && !exchange.AwaitsContinue ? exchange.Loop.Now + 1 : exchange.SentAt;
+        return Math.Min(Exchanges.Timeouts.After(since, exchange.Timeouts.FirstByte), exchange.TotalDeadline);
+    }
+
     private static Fault HeadFault(OriginStream origin, HeadStatus status) => status switch
     {
+        HeadStatus.Exhausted => new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Wait),
         HeadStatus.Malformed => new Fault(FaultCause.Malformed, Side.Origin, Stage.Wait),
         HeadStatus.ClosedBefore when origin.IsReused => new Fault(FaultCause.StaleConnection, Side.Origin, Stage.Wait),
         _ => new Fault(FaultCause.Closed, Side.Origin, Stage.Wait),
@@ -215,14 +236,19 @@ public sealed class Forwarder(Connector connector)
     {
         private ulong tried;
         private int connects;
+        private bool onFresh;
 
         public Endpoint? Endpoint { get; private set; }
+
+        /// <summary>Why the last endpoint could not be connected to: the answer where nobody is left to ask.</summary>
+        public Fault Refused { get; private set; }
 
         // A stale connection's endpoint is asked again; a refused one's successor is.
         public bool Choose(Exchange exchange, ForwardPlan plan)
         {
             Endpoint ??= plan.Upstream.Choose(ref tried, exchange);
             if (Endpoint is null) return false;
+            exchange.Retries = connects;
             exchange.Place.Endpoint = Endpoint.Name;
             exchange.Place.EndpointState = Endpoint;
             var request = exchange.Request;
@@ -237,15 +263,17 @@ public sealed class Forwarder(Connector connector)
             return true;
         }
 
-        public bool NextEndpoint(Exchange exchange, ForwardPlan plan, Fault refused)
+        public bool NextEndpoint(ForwardPlan plan, Fault refused)
         {
             if (connects++ >= plan.ConnectRetries) return false;
-            exchange.Fault = refused; // Remembered in case nobody is left to ask.
-            exchange.Retries++;
+            Refused = refused;
             Endpoint = null;
             return true;
         }
 
-        public readonly bool MayReuse(Exchange exchange, ForwardPlan plan) => !plan.SafeReuse || exchange.Request.IsIdempotent;
+        public readonly bool MayReuse(Exchange exchange, ForwardPlan plan) => !onFresh && (!plan.SafeReuse || exchange.Request.IsIdempotent);
+
+        // A request that was sent and lost goes again once: one that ends whoever reads it must not be told to everybody.
+        public void WasStale(Fault outcome) => onFresh |= outcome.Stage != Stage.Connect;
     }
 }

@@ -41,12 +41,12 @@ public static class Relay
             }
             else if (status == BodyStatus.End)
             {
-                sent = to.TryFinish(from.Trailers);
+                sent = to.TryFinish(Trailers.Filter(from.Trailers, exchange.Response.Fields));
                 if (sent == SinkStatus.Done) return Fault.None;
             }
             else if (status == BodyStatus.Broken)
             {
-                return new Fault(from.Failure, Side.Origin, Stage.Relay);
+                return Fault.Of(from.Failure, exchange.Origin is null ? Side.Proxy : Side.Origin, Stage.Relay);
             }
             else
             {
@@ -116,6 +116,7 @@ public static class Relay
             SinkStatus sent;
             if (status == BodyStatus.Piece)
             {
+                exchange.AwaitsContinue = false;
                 if (exchange.BytesIn + piece.Length > exchange.BodyLimit) return new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Send);
                 sent = to.TryWrite(piece, out var taken);
                 from.Advance(taken);
@@ -132,25 +133,25 @@ public static class Relay
             }
             else if (status == BodyStatus.End)
             {
-                sent = to.TryFinish(from.Trailers);
+                sent = to.TryFinish(Trailers.Filter(from.Trailers, exchange.Request.Fields));
                 if (sent == SinkStatus.Done) return Fault.None;
             }
             else if (status == BodyStatus.Broken)
             {
-                return new Fault(from.Failure, Side.Client, Stage.Send);
+                return Fault.Of(from.Failure, Side.Client, Stage.Send);
             }
             else
             {
                 sent = to.TryFlush();
                 if (sent == SinkStatus.Done)
                 {
-                    // The client owes its body; while it waits for our 100 it owes nothing yet.
-                    var slow = guard.BeginWait(exchange.Loop.Now);
-                    if (exchange.Request.ExpectsContinue && exchange.BytesIn == 0) slow = Exchanges.Timeouts.None;
+                    // The client owes its body; while it waits for a 100 it owes nothing yet, and the origin's time runs.
+                    var isOwed = !exchange.AwaitsContinue;
+                    var slow = isOwed ? guard.BeginWait(exchange.Loop.Now) : Exchanges.Timeouts.None;
                     var silent = exchange.Deadline(exchange.Timeouts.Body);
                     var wake = await exchange.UploadFlow.FirstOf(from.Ready, Math.Min(slow, silent));
-                    guard.EndWait(exchange.Loop.Now);
-                    if (wake == Wake.First) continue;
+                    if (isOwed) guard.EndWait(exchange.Loop.Now);
+                    if (wake == Wake.First || (wake == Wake.Deadline && !isOwed && exchange.Loop.Now < exchange.TotalDeadline)) continue;
                     if (wake == Wake.Cancelled) return Fault.None;
                     return new Fault(slow < silent ? FaultCause.TooSlow : FaultCause.Timeout, Side.Client, Stage.Send);
                 }

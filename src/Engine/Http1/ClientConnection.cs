@@ -17,6 +17,8 @@ public sealed class ClientConnection : OriginStream
     // An origin that never comes to the point is no origin.
     private const int MostInterims = 32;
 
+    private const int MostProtocols = 4;
+
     private const int FirstHeadBuffer = 16384;
     private const int LargeResponse = 16384;
     private const int LargeHeadBuffer = 73728;
@@ -75,12 +77,13 @@ public sealed class ClientConnection : OriginStream
         tunnelled = keepAlive = headStarted = false;
     }
 
-    public override bool StartRequest(Request request)
+    public override FaultCause StartRequest(Request request)
     {
         var fields = request.Fields;
         var target = request.PathPrefix.Length + request.ForwardedPath.Length + request.ForwardedQuery.Length + request.Target.Length + request.ForwardedHost.Length;
-        var room = writer.BeginHead(HeadFormat.Bound(fields, target + request.Method.Length + 64));
-        if (room is null) return false;
+        var size = HeadFormat.Bound(fields, target + request.Method.Length + 64);
+        var room = writer.BeginHead(size);
+        if (room is null) return writer.WhyNoRoom(size);
         var to = new SpanWriter(room.Free);
         to.Write(request.Method.Span);
         to.Write((byte)' ');
@@ -112,7 +115,7 @@ public sealed class ClientConnection : OriginStream
         head.Clear();
         headStarted = isInterim = false;
         interims = 0;
-        return true;
+        return FaultCause.None;
     }
 
     public override HeadStatus TryReceiveHead(Request request, Response into)
@@ -145,7 +148,7 @@ public sealed class ClientConnection : OriginStream
                 case IoStatus.WouldBlock when !exhausted:
                     return HeadStatus.Wait;
                 case IoStatus.WouldBlock:
-                    return HeadStatus.Malformed;
+                    return reader.HeadBytes.Length >= Limits.HeadBytes ? HeadStatus.Malformed : HeadStatus.Exhausted;
                 default:
                     return headStarted ? HeadStatus.ClosedWithin : HeadStatus.ClosedBefore;
             }
@@ -180,9 +183,10 @@ public sealed class ClientConnection : OriginStream
     public void Close()
     {
         if (transport.IsClosed) return;
+        var broken = tunnelled && !writer.IsFinished; // A tunnel cut short must not look as if its client had finished.
         reader.Reset();
         writer.Reset();
-        transport.Close();
+        transport.Close(reset: broken);
         owner.ConnectionClosed();
     }
 
@@ -209,17 +213,16 @@ public sealed class ClientConnection : OriginStream
         to.Write(request.ForwardedQuery.Span);
     }
 
-    // RFC 9110 §7.8: a server must not switch to a protocol that the client did not name.
+    // RFC 9110 §7.8: a server must not switch to a protocol that the client did not name. Few are chosen, if more than one.
     private static bool WasOffered(ReadOnlySpan<byte> offered, ReadOnlySpan<byte> chosen)
     {
+        var count = 0;
         foreach (var protocol in new ListElements(chosen))
         {
-            var found = false;
-            foreach (var candidate in new ListElements(offered)) found |= Ascii.EqualsIgnoreCase(candidate, protocol);
-            if (!found) return false;
+            if (++count > MostProtocols || !RequestFill.Names(offered, protocol)) return false;
         }
 
-        return true;
+        return count > 0;
     }
 
     private void FillResponse(Request request, Response into)
@@ -232,12 +235,17 @@ public sealed class ClientConnection : OriginStream
         into.Reason = new ByteRange(block, start + head.Reason.Start, head.Reason.Length);
         into.HasBody = head.Framing != BodyFraming.None;
         into.BodyLength = head.Framing == BodyFraming.Length ? head.ContentLength : head.Framing == BodyFraming.None ? 0 : -1;
-        into.AnnouncedLength = head.Framing == BodyFraming.None && head.Status is not (204 or (>= 100 and < 200)) ? head.AnnouncedLength : -1;
+        into.AnnouncedLength = head.Framing == BodyFraming.None ? head.AnnouncedLength : -1;
         if (head.Status == 101 && head.HasUpgrade && request.WantsUpgrade)
         {
             var upgrade = head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
             into.UpgradeProtocol = new ByteRange(block, start + upgrade.ValueStart, upgrade.ValueLength);
             into.IsTunnel = head.Fields.CountOf(KnownField.Upgrade) == 1 && WasOffered(request.UpgradeProtocol.Span, into.UpgradeProtocol.Span);
+        }
+        else if (head.Status == 426 && head.Fields.Has(KnownField.Upgrade))
+        {
+            var upgrade = head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
+            into.UpgradeProtocol = new ByteRange(block, start + upgrade.ValueStart, upgrade.ValueLength);
         }
         else if (request.KnownMethod == KnownMethod.Connect && head.Status is >= 200 and < 300)
         {
@@ -245,7 +253,13 @@ public sealed class ClientConnection : OriginStream
         }
 
         HeadFormat.DropHopByHop(into.Fields);
-        if (head.Status is 204 or (>= 100 and < 200)) into.Fields.Drop(KnownField.ContentLength);
+        if (head.Status is 204 or (>= 100 and < 200) || into.IsTunnel)
+        {
+            into.AnnouncedLength = -1;
+            into.Fields.Drop(KnownField.ContentLength);
+        }
+
+        if (head.Status >= 200 && !head.Fields.Has(KnownField.Date)) into.Fields.Add(KnownField.Date, OwnResponse.DateName, DateNow.Of(transport.Loop)); // RFC 9110 §6.6.1
         keepAlive = head.KeepAlive && head.Framing != BodyFraming.UntilClose;
         reader.HeadBuffer = head.Framing == BodyFraming.Length && head.ContentLength >= LargeResponse ? LargeHeadBuffer : FirstHeadBuffer;
         reader.BeginBody(head.Length, head.Framing, head.ContentLength);

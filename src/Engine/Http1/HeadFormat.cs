@@ -15,6 +15,13 @@ internal static class HeadFormat
     private static readonly ulong HopByHop = FieldIndex.SetOf(
         KnownField.Connection, KnownField.KeepAlive, KnownField.ProxyConnection, KnownField.TE, KnownField.TransferEncoding, KnownField.Upgrade, KnownField.Http2Settings);
 
+    // A client behind a proxy that passes Connection on could take its own traces away with these.
+    private static readonly KnownField[] NotNominated =
+    [
+        KnownField.Host, KnownField.ContentLength, KnownField.Connection, KnownField.Forwarded, KnownField.XForwardedFor, KnownField.XForwardedProto,
+        KnownField.XForwardedHost, KnownField.XForwardedPort, KnownField.XRealIp, KnownField.Via, KnownField.XRequestId,
+    ];
+
     /// <summary>Bytes that a head with these fields may take, at most.</summary>
     public static int Bound(FieldBlock fields, int startLine)
     {
@@ -78,7 +85,7 @@ internal static class HeadFormat
 
     /// <summary>
     /// Marks what must not travel further than one connection: the fields of RFC 9110 §7.6.1 and those that Connection
-    /// nominates. Nominating what frames or routes the message is ignored.
+    /// nominates. Nominating what frames or routes the message, or tells on whose behalf it is sent, is ignored.
     /// </summary>
     public static void DropHopByHop(FieldBlock fields)
     {
@@ -102,13 +109,24 @@ internal static class HeadFormat
         fields.Drop(KnownField.Http2Settings);
     }
 
+    /// <summary>
+    /// Marks fields that a gateway which takes '_' and '-' for the same would read as one of those with a meaning here:
+    /// X_Forwarded_For would pass where X-Forwarded-For is not believed.
+    /// </summary>
+    public static void DropTwins(FieldBlock fields)
+    {
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == KnownField.Other && KnownFields.IsTwin(fields.Name(i))) fields.Drop(i);
+        }
+    }
+
     private static void DropNominated(FieldBlock fields, ReadOnlySpan<byte> list)
     {
         foreach (var element in new ListElements(list))
         {
             var known = KnownFields.Lookup(element);
-            if (known is KnownField.Host or KnownField.ContentLength or KnownField.Connection) continue;
-            fields.Drop(known, element);
+            if (!NotNominated.Contains(known)) fields.Drop(known, element);
         }
     }
 }

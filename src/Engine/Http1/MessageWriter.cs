@@ -42,9 +42,6 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
     /// <summary>Whether any byte of this message has reached the transport.</summary>
     public bool HasSent { get; private set; }
 
-    /// <summary>Bytes the kernel took since the connection began.</summary>
-    public long Sent { get; private set; }
-
     public bool IsBroken => broken;
 
     /// <summary>Whether only the connection's end tells the body's: a plain close would make a short body look whole.</summary>
@@ -75,6 +72,9 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
         pending = larger;
         return pending;
     }
+
+    /// <summary>Why <see cref="BeginHead"/> had no room.</summary>
+    public FaultCause WhyNoRoom(int size) => (pending?.Length ?? 0) + size + ChunkRoom > LargestHead ? FaultCause.HeadTooLarge : FaultCause.Exhausted;
 
     /// <summary>The head is written: a body in this framing follows.</summary>
     public void BeginBody(BodyFraming bodyFraming, long contentLength)
@@ -263,7 +263,6 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
         if (result.Status == IoStatus.Some)
         {
             HasSent = true;
-            Sent += result.Count;
             return result.Count;
         }
 

@@ -11,6 +11,9 @@ namespace Weir.Engine.Http1;
 /// <summary>Fills an exchange's request.</summary>
 public static class RequestFill
 {
+    // Names of protocols; a longer list is not offered on.
+    private const int MostUpgradeBytes = 512;
+
     private static readonly byte[] Slash = "/"u8.ToArray();
 
     /// <summary>Fills it from a head whose bytes lie in a block.</summary>
@@ -19,7 +22,8 @@ public static class RequestFill
     /// <param name="block">The bytes.</param>
     /// <param name="start">Where the head begins in them.</param>
     /// <param name="whole">False for a head that was refused: only what was read of it is filled in.</param>
-    public static void From(Exchange exchange, RequestHead head, byte[] block, int start, bool whole = true)
+    /// <returns>False where there is no room for what must be kept.</returns>
+    public static bool From(Exchange exchange, RequestHead head, byte[] block, int start, bool whole = true)
     {
         var request = exchange.Request;
         ByteRange Range(Slice slice) => new(block, start + slice.Start, slice.Length);
@@ -32,7 +36,8 @@ public static class RequestFill
         request.Form = head.Form;
         request.Authority = Range(head.Authority);
         request.Port = head.Port;
-        if (!whole) return;
+        request.IsHttpsTarget = head.IsHttpsTarget;
+        if (!whole) return true;
 
         request.Path = head.Path.IsEmpty && head.Form == TargetForm.Absolute && head.KnownMethod != KnownMethod.Options ? ByteRange.Of(Slash) : Range(head.Path);
         request.Query = Range(head.Query);
@@ -50,18 +55,27 @@ public static class RequestFill
             ref readonly var upgrade = ref head.Fields[head.Fields.IndexOf(KnownField.Upgrade)];
             request.UpgradeProtocol = Range(new Slice(upgrade.ValueStart, upgrade.ValueLength));
             // HTTP/2 inside a tunnel would carry requests past every route and policy; it is not upgraded to (RFC 9113 §3.1).
-            request.WantsUpgrade = head.Fields.CountOf(KnownField.Upgrade) == 1 && !Names(request.UpgradeProtocol.Span, "h2c"u8);
+            request.WantsUpgrade = head.Fields.CountOf(KnownField.Upgrade) == 1 && request.UpgradeProtocol.Length <= MostUpgradeBytes && !Names(request.UpgradeProtocol.Span, "h2c"u8);
         }
 
-        // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored, and so not passed on in our 1.1.
-        if (head.MinorVersion == 0) request.Fields.Drop(KnownField.Expect);
+        // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored, and so not passed on in our 1.1; without content there is none.
+        if (head.MinorVersion == 0 || !request.HasBody)
+        {
+            request.Fields.Drop(KnownField.Expect);
+            request.ExpectsContinue = false;
+        }
+
+        if (block.AsSpan(start, head.Length).Contains((byte)'_')) HeadFormat.DropTwins(request.Fields);
 
         request.Host = Range(head.Host);
-        if (exchange.Scratch.TryTake(head.Host.Length, out var room, out var host)) request.Host = host.Slice(0, HostName.Normalize(Range(head.Host).Span, room));
         HeadFormat.DropHopByHop(request.Fields);
+        if (!exchange.Scratch.TryTake(head.Host.Length, out var room, out var host)) return false;
+        request.Host = host.Slice(0, HostName.Normalize(request.Host.Span, room));
+        return true;
     }
 
-    private static bool Names(ReadOnlySpan<byte> list, ReadOnlySpan<byte> protocol)
+    /// <summary>Whether a list of protocols names one.</summary>
+    internal static bool Names(ReadOnlySpan<byte> list, ReadOnlySpan<byte> protocol)
     {
         foreach (var element in new ListElements(list))
         {

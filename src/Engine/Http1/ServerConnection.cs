@@ -44,6 +44,7 @@ public sealed class ServerConnection
     private long requests;
     private ServerStream? serving;
     private ConnectionEnds ends;
+    private bool lingering;
 
     internal ServerConnection(Transport transport, ServerHost host)
     {
@@ -75,14 +76,17 @@ public sealed class ServerConnection
 
     internal void CountRequest() => requests++;
 
-    /// <summary>Lets go of an idle connection; one that serves ends after its response.</summary>
-    internal void Drain() => idle.Cancel();
+    /// <summary>Lets go of an idle connection; one that serves ends after its response, one that lingers by itself.</summary>
+    internal void Drain()
+    {
+        if (!lingering) idle.Cancel();
+    }
 
     /// <summary>Ends what is still being served: draining has taken too long.</summary>
     internal void Stop()
     {
         idle.Cancel();
-        serving?.Exchange.Interrupt(new Fault(FaultCause.Stopping, Side.Proxy, Stage.Relay));
+        serving?.Exchange.InterruptAll(new Fault(FaultCause.Stopping, Side.Proxy, Stage.Relay));
     }
 
     internal async LoopTask RunAsync()
@@ -143,6 +147,7 @@ public sealed class ServerConnection
     // Closing with unread bytes would reset the connection and could destroy the answer on its way (RFC 9112 §9.6).
     private async LoopTask LingerAsync()
     {
+        lingering = true;
         Transport.ShutdownWrite();
         var deadline = Transport.Loop.Now + 2_000;
         for (var left = 1 << 20; left > 0;)

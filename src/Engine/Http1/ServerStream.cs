@@ -182,32 +182,29 @@ internal sealed class ServerStream : ClientStream
         Detach();
     }
 
-    public override bool SendInterim(Response response)
+    public override FaultCause SendInterim(Response response)
     {
-        if (exchange.Request.Version == HttpVersion.Http10) return true; // RFC 9110 §15.2: not to a 1.0 client.
+        if (exchange.Request.Version == HttpVersion.Http10) return FaultCause.None; // RFC 9110 §15.2: not to a 1.0 client.
         sentContinue |= response.Status == 100;
         var size = HeadFormat.Bound(response.Fields, response.Reason.Length + 32);
         var room = writer.BeginHead(size);
-        if (room is null) return false;
+        if (room is null) return writer.WhyNoRoom(size);
         var to = new SpanWriter(room.Free);
         WriteStatusLine(ref to, response);
         HeadFormat.WriteFields(ref to, response.Fields, default, isRequest: false);
         to.Write("\r\n"u8);
         room.End += to.Length;
-        return true;
+        return FaultCause.None;
     }
 
-    public override bool StartResponse(Response response, Request request)
+    public override FaultCause StartResponse(Response response, Request request)
     {
         if (started) writer.Discard(); // An answer of which no byte has left gives way to a fault's.
         var size = HeadFormat.Bound(response.Fields, response.Reason.Length + 32);
         var room = writer.BeginHead(size);
-        if (room is null) return false;
+        if (room is null) return writer.WhyNoRoom(size);
         started = true;
-        if (!head.KeepAlive || connection.IsLast) endAfterThis = true;
-
-        // A body the client still means to send, and that nobody may read: it cannot be told from the next request.
-        if (!reader.IsAtEnd && request.ExpectsContinue && !sentContinue) endAfterThis = true;
+        if (!head.KeepAlive || connection.IsLast || LeavesBodyUnread(request)) endAfterThis = true;
 
         var framing = BodyFraming.None;
         if (response.HasBody)
@@ -230,6 +227,13 @@ internal sealed class ServerStream : ClientStream
             to.Write(response.UpgradeProtocol.Span);
             to.Write("\r\n"u8);
         }
+        else if (response.Status == 426 && !response.UpgradeProtocol.IsEmpty)
+        {
+            // RFC 9110 §15.5.22: it names what to change to.
+            to.Write(endAfterThis ? "Connection: close, upgrade\r\nUpgrade: "u8 : "Connection: upgrade\r\nUpgrade: "u8);
+            to.Write(response.UpgradeProtocol.Span);
+            to.Write("\r\n"u8);
+        }
         else if (endAfterThis && !response.IsTunnel)
         {
             to.Write("Connection: close\r\n"u8);
@@ -242,7 +246,7 @@ internal sealed class ServerStream : ClientStream
         to.Write("\r\n"u8);
         room.End += to.Length;
         writer.BeginBody(framing, response.BodyLength);
-        return true;
+        return FaultCause.None;
     }
 
     public override void BecomeTunnel()
@@ -256,10 +260,19 @@ internal sealed class ServerStream : ClientStream
 
     public override void Abort() => aborted = true;
 
+    // A body that nobody will read to its end ends the connection, and the client is told (RFC 9112 §9.6): one that may not
+    // come for want of a 100 cannot be told from the next request, a long one is not read away, an origin that stops takes no more.
+    private bool LeavesBodyUnread(Request request)
+    {
+        if (reader.IsAtEnd) return false;
+        if (request.ExpectsContinue && !sentContinue) return true;
+        return exchange.HasUpload ? exchange.Origin is { EndsAfterThis: true } : request.BodyLength - exchange.BytesIn > MostDrained;
+    }
+
     private HeadProgress GoOn()
     {
         var progress = TryReadHead(out var fault);
-        if (progress is HeadProgress.Done or HeadProgress.Refused) Fill(fault);
+        if (progress is HeadProgress.Done or HeadProgress.Refused) progress = Fill(fault);
         return progress;
     }
 
@@ -310,19 +323,20 @@ internal sealed class ServerStream : ClientStream
         connection.CountRequest();
     }
 
-    private void Fill(Fault fault)
+    private HeadProgress Fill(Fault fault)
     {
         // A head that came in one piece was read when it began.
         exchange.Moments.HeadRead = headWaited ? exchange.Loop.Microseconds() : exchange.Moments.Begun;
         exchange.Ends = connection.Ends;
-        FillRequest(fault.IsNone);
+        if (!FillRequest(fault.IsNone)) fault = new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Head);
         refused = !fault.IsNone;
-        if (!refused) return;
+        if (!refused) return HeadProgress.Done;
         exchange.Fault = fault;
         endAfterThis = true;
+        return HeadProgress.Refused;
     }
 
-    private void FillRequest(bool whole)
+    private bool FillRequest(bool whole)
     {
         var (block, start) = reader.HasBytes ? reader.HeadBlock : ([], 0);
         if (reader.HasBytes)
@@ -332,9 +346,10 @@ internal sealed class ServerStream : ClientStream
         }
 
         exchange.Request.IsSecure = connection.IsSecure;
-        RequestFill.From(exchange, head, block, start, whole);
+        var fits = RequestFill.From(exchange, head, block, start, whole);
         if (whole) reader.BeginBody(head.Length, head.Framing, head.ContentLength);
         else reader.BeginBody(0, BodyFraming.None, 0);
+        return fits;
     }
 
     private static void WriteStatusLine(ref SpanWriter to, Response response)

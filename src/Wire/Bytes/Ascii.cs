@@ -12,6 +12,19 @@ public static class Ascii
 
     public static bool EqualsIgnoreCase(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) => System.Text.Ascii.EqualsIgnoreCase(a, b);
 
+    /// <summary>Whether two names become the same where letters are raised and '-' is turned into '_', as CGI (RFC 3875 §4.1.18) does.</summary>
+    public static bool EqualsAsVariable(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        if (a.Length != b.Length) return false;
+        for (var i = 0; i < a.Length; i++)
+        {
+            if (a[i] != b[i] && Variable(a[i]) != Variable(b[i])) return false;
+        }
+
+        return true;
+        static byte Variable(byte b) => b == '-' ? (byte)'_' : ToLower(b);
+    }
+
     public static byte ToLower(byte b) => b is >= (byte)'A' and <= (byte)'Z' ? (byte)(b | 0x20) : b;
 
     /// <summary>Writes the lower-case form; both spans have one length or the second is longer.</summary>

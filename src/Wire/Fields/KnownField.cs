@@ -114,6 +114,15 @@ public static class KnownFields
         }
     }
 
+    /// <summary>Whether an unknown name is a known one to whoever takes '_' and '-' for the same (RFC 3875 §4.1.18).</summary>
+    public static bool IsTwin(ReadOnlySpan<byte> name)
+    {
+        Span<byte> spelled = stackalloc byte[32];
+        if (name.Length > spelled.Length || !name.Contains((byte)'_')) return false;
+        name.Replace(spelled, (byte)'_', (byte)'-');
+        return Lookup(spelled[..name.Length]) != KnownField.Other;
+    }
+
     private static int Hash(ReadOnlySpan<byte> name)
     {
         var first = name[0] | 0x20;

@@ -140,7 +140,7 @@ public sealed class RequestHead
     public bool IsHttpsTarget { get; internal set; }
 
     /// <summary>0 for HTTP/1.0, else 1.</summary>
-    public int MinorVersion { get; internal set; }
+    public int MinorVersion { get; internal set; } = 1;
 
     public BodyFraming Framing { get; internal set; }
 
@@ -165,6 +165,10 @@ public sealed class RequestHead
         Method = Target = Path = Query = Authority = Host = default;
         HasQuery = IsHttpsTarget = KeepAlive = HasUpgrade = ExpectsContinue = AcceptsTrailers = false;
         Framing = BodyFraming.None;
+        // What is refused before these are read is answered as nobody's request in particular.
+        KnownMethod = KnownMethod.Other;
+        Form = TargetForm.Origin;
+        MinorVersion = 1;
     }
 }
 

@@ -7,6 +7,9 @@ namespace Weir.Wire.Http1;
 
 internal static class MessageRules
 {
+    // Each of them is looked for among all fields; nobody nominates more than a few.
+    private const int MostConnectionOptions = 64;
+
     /// <summary>
     /// Content-Length and Transfer-Encoding. Refused: both together, a length that is not one plain number on one line,
     /// any coding but a single final "chunked", a coding in HTTP/1.0.
@@ -29,19 +32,20 @@ internal static class MessageRules
         return Ascii.TryDecimal(fields.Value(bytes, fields.IndexOf(KnownField.ContentLength)), out length) ? HeadFault.None : HeadFault.BadContentLength;
     }
 
-    /// <summary>Connection's elements; each must be a token.</summary>
+    /// <summary>Connection's elements; each must be a token, and there is a limit on them.</summary>
     public static HeadFault Connection(ReadOnlySpan<byte> bytes, FieldIndex fields, int minorVersion, out bool keepAlive, out bool upgrade)
     {
         keepAlive = minorVersion == 1;
         upgrade = false;
         if (!fields.Has(KnownField.Connection)) return HeadFault.None;
         var close = false;
+        var options = 0;
         for (var i = 0; i < fields.Count; i++)
         {
             if (fields[i].Known != KnownField.Connection) continue;
             foreach (var option in new ListElements(fields.Value(bytes, i)))
             {
-                if (!Ascii.IsToken(option)) return HeadFault.BadConnection;
+                if (!Ascii.IsToken(option) || ++options > MostConnectionOptions) return HeadFault.BadConnection;
                 if (Ascii.EqualsIgnoreCase(option, "close"u8)) close = true;
                 else if (Ascii.EqualsIgnoreCase(option, "keep-alive"u8)) keepAlive = true;
                 else if (Ascii.EqualsIgnoreCase(option, "upgrade"u8)) upgrade = fields.Has(KnownField.Upgrade);
