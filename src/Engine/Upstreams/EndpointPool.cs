@@ -12,6 +12,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
 {
     private ClientConnection?[] stack = new ClientConnection?[4];
     private int count;
+    private bool left;
 
     /// <summary>Idle connections now. Readable from any thread.</summary>
     public int Count => Volatile.Read(ref count);
@@ -49,7 +50,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
     {
         endpoint.EndExchange();
         var connection = (ClientConnection)slot;
-        if (!reusable || count >= endpoint.Settings.IdleConnections)
+        if (!reusable || left || count >= endpoint.Settings.IdleConnections)
         {
             connection.Close();
             return;
@@ -62,9 +63,10 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
 
     public void ConnectionClosed() => endpoint.ConnectionClosed();
 
-    /// <summary>Closes what is dead or too old; all, where the endpoint has left the plan.</summary>
+    /// <summary>Closes what is dead or too old; all, where the endpoint has left the plan: then what comes back later is closed too.</summary>
     public void Sweep(long now, bool all = false)
     {
+        left |= all;
         var kept = 0;
         for (var i = 0; i < count; i++)
         {
