@@ -1,5 +1,5 @@
 // The servers behind are not told of: what names their software is dropped, and where a response points at an endpoint by
-// its own authority (Location, Content-Location, Refresh, a cookie's Domain), it is made to point here.
+// its own authority (Location, Content-Location, Refresh, a cookie's Domain and Path), it is made to point here.
 
 using Weir.Engine.Exchanges;
 using Weir.Engine.Upstreams;
@@ -38,66 +38,106 @@ public sealed class HideOrigin : IResponsePolicy
     {
         var index = fields.Index.IndexOf(field);
         var value = fields.Value(index);
-        var start = value.IndexOf("http://"u8);
-        if (start < 0) start = value.IndexOf("https://"u8);
-        if (start < 0) return;
-        var authority = start + value[start..].IndexOf("//"u8) + 2;
-        var length = value[authority..].IndexOfAny(AuthorityEnd);
-        if (length < 0) length = value.Length - authority;
-        if (!IsEndpoint(value.Slice(authority, length), endpoint)) return;
-        var rest = value[(authority + length)..];
-        if (endpoint.PathPrefix.Length > 0 && rest.StartsWith(endpoint.PathPrefix)) rest = rest[endpoint.PathPrefix.Length..];
+        var start = field == KnownField.Refresh ? UrlOfRefresh(value) : 0;
+        var url = value[start..];
+        var authority = BeginsWith(url, "http://"u8) ? 7 : BeginsWith(url, "https://"u8) ? 8 : -1;
+        if (authority < 0) return;
+        var length = url[authority..].IndexOfAny(AuthorityEnd);
+        if (length < 0) length = url.Length - authority;
+        if (!Ascii.EqualsIgnoreCase(WithoutPort80(url.Slice(authority, length)), WithoutPort80(endpoint.Authority))) return;
+        var rest = WithoutPrefix(url[(authority + length)..], endpoint.PathPrefix);
 
+        // A client that named no host gets a path.
         var request = exchange.Request;
-        var scheme = request.IsSecure ? "https://"u8 : "http://"u8;
-        if (!exchange.Scratch.TryTake(start + scheme.Length + request.Authority.Length + rest.Length, out var room, out var range)) return;
+        var begin = request.Authority.IsEmpty ? (rest.IsEmpty || rest[0] != '/' ? "/"u8 : default) : request.IsSecure ? "https://"u8 : "http://"u8;
+        if (!exchange.Scratch.TryTake(start + begin.Length + request.Authority.Length + rest.Length, out var room, out var range)) return;
         var to = new SpanWriter(room);
         to.Write(value[..start]);
-        to.Write(scheme);
+        to.Write(begin);
         to.Write(request.Authority.Span);
         to.Write(rest);
         fields.Set(field, NameOf(fields, index), range);
     }
 
-    // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out.
+    // Where the URL of "5; url='http://…'" begins; the value's end where it has none.
+    private static int UrlOfRefresh(ReadOnlySpan<byte> value)
+    {
+        var url = value[(value.IndexOfAny((byte)';', (byte)',') + 1)..].TrimStart(" \t"u8);
+        if (!BeginsWith(url, "url"u8)) return value.Length;
+        url = url[3..].TrimStart(" \t"u8);
+        if (url.IsEmpty || url[0] != '=') return value.Length;
+        return value.Length - url[1..].TrimStart(" \t\"'"u8).Length;
+    }
+
     private static void Cookies(Exchange exchange, FieldBlock fields, Endpoint endpoint)
     {
         for (var i = 0; i < fields.Index.Count; i++)
         {
             if (fields.Index[i].Known != KnownField.SetCookie) continue;
             var value = fields.Value(i);
-            if (!FindDomain(value, endpoint, out var from, out var to)) continue;
             if (!exchange.Scratch.TryTake(value.Length, out var room, out var range)) return;
-            var writer = new SpanWriter(room);
-            writer.Write(value[..from]);
-            writer.Write(value[to..]);
+            var to = new SpanWriter(room);
+            var changed = Write(value, endpoint, exchange.Request.Host.Span, ref to);
+            range = exchange.Scratch.Trim(range, changed ? to.Length : 0);
+            if (!changed) continue;
             fields.Drop(i);
-            fields.Add(KnownField.SetCookie, NameOf(fields, i), exchange.Scratch.Trim(range, writer.Length));
+            fields.Add(KnownField.SetCookie, NameOf(fields, i), range);
         }
     }
 
-    private static bool FindDomain(ReadOnlySpan<byte> cookie, Endpoint endpoint, out int from, out int to)
+    // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out, and of its Path
+    // the endpoint's own. The result is never longer.
+    private static bool Write(ReadOnlySpan<byte> cookie, Endpoint endpoint, ReadOnlySpan<byte> asked, ref SpanWriter to)
     {
-        to = 0;
-        for (from = cookie.IndexOf((byte)';'); from >= 0;)
+        var changed = false;
+        for (var at = 0; at < cookie.Length;)
         {
-            var end = cookie[(from + 1)..].IndexOf((byte)';');
-            to = end < 0 ? cookie.Length : from + 1 + end;
-            var attribute = Ascii.TrimWhiteSpace(cookie[(from + 1)..to]);
-            if (attribute.Length > 7 && Ascii.EqualsIgnoreCase(attribute[..7], "domain="u8))
+            var end = cookie[(at + 1)..].IndexOf((byte)';');
+            var part = end < 0 ? cookie[at..] : cookie.Slice(at, end + 1);
+            var equals = at == 0 ? -1 : part.IndexOf((byte)'='); // The first part is the cookie's own name and value.
+            at += part.Length;
+            var name = equals < 0 ? default : Ascii.TrimWhiteSpace(part[1..equals]);
+            var value = Ascii.TrimWhiteSpace(part[(equals + 1)..]);
+            if (Ascii.EqualsIgnoreCase(name, "domain"u8) && Covers(value, HostOf(endpoint.Authority)) && !Covers(value, asked))
             {
-                var domain = Ascii.TrimWhiteSpace(attribute[7..]).TrimStart((byte)'.');
-                if (HostOf(endpoint.Authority).EndsWith(domain) && !domain.IsEmpty) return true;
+                changed = true;
+                continue;
             }
 
-            from = end < 0 ? -1 : to;
+            var path = Ascii.EqualsIgnoreCase(name, "path"u8) ? WithoutPrefix(value, endpoint.PathPrefix) : value;
+            if (path.Length == value.Length)
+            {
+                to.Write(part);
+                continue;
+            }
+
+            changed = true;
+            to.Write(part[..(equals + 1)]);
+            to.Write(path.IsEmpty ? "/"u8 : path);
         }
 
-        return false;
+        return changed;
     }
 
-    private static bool IsEndpoint(ReadOnlySpan<byte> authority, Endpoint endpoint) =>
-        Ascii.EqualsIgnoreCase(authority, endpoint.Authority) || (endpoint.Authority.AsSpan().EndsWith(":80"u8) && Ascii.EqualsIgnoreCase(authority, HostOf(endpoint.Authority)));
+    // Whether a cookie's Domain is a host or one above it.
+    private static bool Covers(ReadOnlySpan<byte> domain, ReadOnlySpan<byte> host)
+    {
+        domain = domain.TrimStart((byte)'.');
+        if (domain.IsEmpty || domain.Length > host.Length || !Ascii.EqualsIgnoreCase(host[^domain.Length..], domain)) return false;
+        return domain.Length == host.Length || host[^(domain.Length + 1)] == '.';
+    }
+
+    // Whole segments only: what is left must not run into the authority before it.
+    private static ReadOnlySpan<byte> WithoutPrefix(ReadOnlySpan<byte> path, ReadOnlySpan<byte> prefix)
+    {
+        if (prefix.IsEmpty || !path.StartsWith(prefix)) return path;
+        var rest = path[prefix.Length..];
+        return rest.IsEmpty || rest[0] is (byte)'/' or (byte)'?' or (byte)'#' || (rest.Length == 1 && rest[0] is (byte)'"' or (byte)'\'') ? rest : path;
+    }
+
+    private static bool BeginsWith(ReadOnlySpan<byte> value, ReadOnlySpan<byte> with) => value.Length >= with.Length && Ascii.EqualsIgnoreCase(value[..with.Length], with);
+
+    private static ReadOnlySpan<byte> WithoutPort80(ReadOnlySpan<byte> authority) => authority.EndsWith(":80"u8) ? authority[..^3] : authority;
 
     private static ReadOnlySpan<byte> HostOf(ReadOnlySpan<byte> authority)
     {
