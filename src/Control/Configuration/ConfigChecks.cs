@@ -151,6 +151,7 @@ public static class ConfigChecks
         {
             if (endpoint.Url is null) diagnostics.Error(endpoint.At, "an endpoint needs a url");
             else if (!seen.Add(endpoint.Url.ToString())) diagnostics.Error(endpoint.At, $"{endpoint.Url} stands twice; give it a weight instead");
+            else if (endpoint.Url.Scheme != "unix" && !seen.Add(endpoint.Url.Authority)) diagnostics.Error(endpoint.At, $"{endpoint.Url.Authority} stands twice: an upstream knows its endpoints by host and port, whatever their path");
         }
     }
 
