@@ -26,6 +26,9 @@ public sealed class PathRewrite : IRequestPolicy
 
     public Regex? Pattern { get; init; }
 
+    /// <summary>Where the pattern's groups stand among the captures: behind those of the route's path.</summary>
+    public int FirstGroup { get; init; }
+
     /// <summary>What the pattern's first match becomes.</summary>
     public Template? Replacement { get; init; }
 
@@ -95,7 +98,7 @@ public sealed class PathRewrite : IRequestPolicy
         for (var i = 0; i < match.Groups.Count; i++)
         {
             var group = match.Groups[i];
-            exchange.Captures.Set(i, group.Success ? whole.Slice(group.Index, group.Length) : default);
+            exchange.Captures.Set(FirstGroup + i, group.Success ? whole.Slice(group.Index, group.Length) : default);
         }
 
         if (!Replacement!.TryRender(exchange, out var replacement)) return false;
