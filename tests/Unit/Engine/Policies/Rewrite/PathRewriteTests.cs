@@ -71,6 +71,16 @@ public class PathRewriteTests
     }
 
     [Fact]
+    public void Its_groups_stand_behind_those_of_the_path()
+    {
+        var exchange = Find("/users/7");
+        exchange.Captures.Set(0, ByteRange.Of("whole"u8.ToArray()));
+        exchange.Captures.Set(1, ByteRange.Of("path's"u8.ToArray()));
+        var rewrite = new PathRewrite { Pattern = new Regex("(\\d)", RegexOptions.NonBacktracking), FirstGroup = 2, Replacement = new Template(Capture(1), Text("-"), Capture(3)) };
+        Assert.Equal("/users/path's-7", Apply(rewrite, exchange));
+    }
+
+    [Fact]
     public void What_a_template_puts_in_is_encoded()
     {
         Assert.Equal("/a%20b%23c%3Fd%22%3Ce%3E%C3%A9", Apply(new PathRewrite { Path = Template.Literal("/a b#c?d\"<e>é") }, Find("/")));
