@@ -110,7 +110,7 @@ public sealed class Worker
         foreach (var host in leaving) host.Stop();
         foreach (var upstream in upstreams)
         {
-            foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Sweep(Loop.Now, all: true);
+            foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
         }
 
         stopped = true;

@@ -13,7 +13,10 @@ public static class EndpointUrl
     /// <summary>Scheme, authority and path: what adopts the endpoint over reloads.</summary>
     public static string Identity(Uri url) => url.Scheme == "unix" ? $"http://unix:{url.AbsolutePath}" : $"http://{Authority(url)}{url.AbsolutePath.TrimEnd('/')}";
 
-    /// <summary>Host and port, for people and for `host: endpoint`.</summary>
+    /// <summary>What people call it: host and port, or the path of its socket.</summary>
+    public static string Name(Uri url) => url.Scheme == "unix" ? $"unix:{url.AbsolutePath}" : Authority(url);
+
+    /// <summary>Host and port, for `host: endpoint`.</summary>
     public static string Authority(Uri url) => url.Scheme == "unix" ? "localhost" : url.IsDefaultPort ? url.Host : $"{url.Host}:{url.Port}";
 
     /// <summary>The path put before what is forwarded; no trailing slash.</summary>

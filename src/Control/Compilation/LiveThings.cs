@@ -24,10 +24,13 @@ public sealed class LiveThings(int loops)
     }
 
     /// <param name="upstream">The upstream's identity: an endpoint belongs to one upstream.</param>
-    public Endpoint Endpoint(string upstream, string identity, string name)
+    /// <param name="identity">Scheme and authority.</param>
+    /// <param name="name">What people call it.</param>
+    /// <param name="authority">The Host that belongs to it.</param>
+    public Endpoint Endpoint(string upstream, string identity, string name, string authority)
     {
         var key = $"{upstream}\n{identity}";
-        if (!endpoints.TryGetValue(key, out var endpoint)) endpoints[key] = endpoint = new Endpoint(identity, name, Loops);
+        if (!endpoints.TryGetValue(key, out var endpoint)) endpoints[key] = endpoint = new Endpoint(identity, name, Loops, authority);
         return endpoint;
     }
 

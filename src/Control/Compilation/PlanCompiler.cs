@@ -175,7 +175,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         var endpoints = new List<Endpoint>();
         foreach (var written in from.Endpoints)
         {
-            var endpoint = live.Endpoint(identity, EndpointUrl.Identity(written.Url), EndpointUrl.Authority(written.Url));
+            var endpoint = live.Endpoint(identity, EndpointUrl.Identity(written.Url), EndpointUrl.Name(written.Url), EndpointUrl.Authority(written.Url));
             named.Add(endpoint);
             var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
             // A name that cannot be resolved now keeps the addresses it had.

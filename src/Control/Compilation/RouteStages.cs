@@ -1,6 +1,7 @@
 // What stands in the stages of a route, compiled from what is written there.
 
 using System.Text;
+using System.Text.RegularExpressions;
 using Weir.Control.Configuration;
 using Weir.Engine.Answers;
 using Weir.Engine.Exchanges;
@@ -13,6 +14,8 @@ namespace Weir.Control.Compilation;
 internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diagnostics)
 {
     private bool IsProxied => route.Proxy is not null;
+
+    private int GroupsOfPath => route.Match.Path?.Regex is { } path ? path.GetGroupNumbers().Max() + 1 : 0;
 
     public IRequestPolicy[] Request()
     {
@@ -61,6 +64,7 @@ internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diag
     {
         StripPrefix = Segments(from.StripPrefix),
         Pattern = from.Regex?.Match,
+        FirstGroup = GroupsOfPath,
         Replacement = from.Regex?.Replace is { } replace ? Template(replace) : null,
         Path = from.Path is { } path ? Template(path) : null,
         Query = from.Query is { } query ? Template(query) : null,
@@ -74,17 +78,20 @@ internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diag
         [.. from.Set.Select(e => new FieldEdit(Encoding.ASCII.GetBytes(e.Name), Template(e.Value)))],
         [.. from.Add.Select(e => new FieldEdit(Encoding.ASCII.GetBytes(e.Name), Template(e.Value)))]);
 
-    // Named groups become numbers: of the rewrite's expression where it has the name, else of the path's.
-    private Template Template(TemplateText text)
+    // Groups become places among the captures: of the rewrite's expression where it has the group, else of the path's.
+    private Template Template(TemplateText text) =>
+        new([.. text.Parts.Select(part => part.Kind == Placeholder.Capture ? new Template.Part(Placeholder.Capture, [], Place(part)) : part)]);
+
+    private int Place(Template.Part group)
     {
-        var parts = text.Parts.Select(part =>
-        {
-            if (part.Kind != Placeholder.Capture || part.Group >= 0) return part;
-            var name = Encoding.UTF8.GetString(part.Text);
-            var group = route.Rewrite?.Regex?.Match?.GroupNumberFromName(name) ?? -1;
-            if (group < 0) group = route.Match.Path?.Regex?.GroupNumberFromName(name) ?? -1;
-            return new Template.Part(Placeholder.Capture, [], Math.Max(0, group));
-        });
-        return new Template([.. parts]);
+        var ofRewrite = Number(route.Rewrite?.Regex?.Match, group);
+        return ofRewrite >= 0 ? GroupsOfPath + ofRewrite : Math.Max(0, Number(route.Match.Path?.Regex, group));
+    }
+
+    private static int Number(Regex? expression, Template.Part group)
+    {
+        if (expression is null) return -1;
+        if (group.Group < 0) return expression.GroupNumberFromName(Encoding.UTF8.GetString(group.Text));
+        return expression.GetGroupNumbers().Contains(group.Group) ? group.Group : -1;
     }
 }

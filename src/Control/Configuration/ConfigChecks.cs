@@ -116,6 +116,9 @@ public static class ConfigChecks
             names.UnionWith(expression.GetGroupNumbers().Select(n => n.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         }
 
+        var count = (route.Match.Path?.Regex?.GetGroupNumbers().Length ?? 0) + (route.Rewrite?.Regex?.Match?.GetGroupNumbers().Length ?? 0);
+        if (count > Engine.Exchanges.Captures.Most) diagnostics.Warn(route.At, $"the expressions of this route have {count} groups; at most {Engine.Exchanges.Captures.Most} are kept: write (?:…) for those that are not used");
+
         IEnumerable<TemplateText?> templates =
         [
             route.Rewrite?.Path, route.Rewrite?.Query, route.Rewrite?.Regex?.Replace, route.Redirect?.To, route.Respond?.Body,

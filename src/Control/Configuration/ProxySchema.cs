@@ -142,7 +142,7 @@ public static class ProxySchema
         .Add("response_headers", HeaderEdits, (r, v) => r.ResponseHeaders = v, "Fields of the response.")
         .Add("forwarded", Shapes.OneOf("x_forwarded", "rfc7239", "both", "off"), (r, v) => r.Forwarded = v, "How the origin is told of the client: X-Forwarded-For, -Proto, -Host; Forwarded; or not.", "x_forwarded")
         .Add("host", Shapes.Text, (r, v) => r.Host = v, "The Host the origin is sent: keep, endpoint, or a name.", "the upstream's")
-        .Add("hide_origin", Shapes.Bool, (r, v) => r.HideOrigin = v, "Drops Server, X-Powered-By and the like; rewrites Location, Refresh and cookie domains that name the origin.", "true")
+        .Add("hide_origin", Shapes.Bool, (r, v) => r.HideOrigin = v, "Drops Server, X-Powered-By and the like; rewrites Location, Refresh, and the domain and path of cookies, where they name the origin.", "true")
         .Add("upgrade", Shapes.Bool, (r, v) => r.Upgrade = v, "Passes a change of protocol on (WebSocket and others).", "true")
         .Add("connect", Shapes.Bool, (r, v) => r.Connect = v, "Passes CONNECT on to the endpoint.", "false")
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")

@@ -74,7 +74,7 @@ internal sealed class Trial : IDisposable
         text.Append($"  upstream {forward.Upstream.Name}\n");
         foreach (var endpoint in forward.Upstream.Endpoints)
         {
-            var host = forward.Host switch { HostMode.Keep => request.Authority.ToString(), HostMode.Endpoint => endpoint.Name, _ => Encoding.ASCII.GetString(forward.FixedHost) };
+            var host = forward.Host switch { HostMode.Keep => request.Authority.ToString(), HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), _ => Encoding.ASCII.GetString(forward.FixedHost) };
             text.Append($"    endpoint {endpoint.Identity} weight {endpoint.Weight}: {request.Method} {Encoding.ASCII.GetString(endpoint.PathPrefix)}{request.ForwardedPath}{(request.HasForwardedQuery ? "?" + request.ForwardedQuery : "")}, Host {host}\n");
         }
 

@@ -60,17 +60,23 @@ public static class MetricsPage
         foreach (var (name, total) in sites) page.Sample("weir_site_sent_bytes_total", total.BytesOut, ("site", name));
         foreach (var (name, total) in sites) page.Sample("weir_site_faults_total", total.Faults, ("site", name));
         foreach (var (name, total) in sites) page.Durations("weir_site_duration_seconds", total.Buckets, total.DurationSum, ("site", name));
+        // Inline upstreams with different settings may have one label: told together, because a series stands once.
         var upstreams = engine.Plan!.Upstreams;
-        var byUpstream = upstreams.Select(u => (u.Name, Total: u.Traffic.Total())).ToArray();
+        var byUpstream = upstreams.GroupBy(u => u.Name).Select(g => (Name: g.Key, Total: Traffic.Total(g.Select(u => u.Traffic)))).ToArray();
         foreach (var (name, total) in byUpstream) page.Classes("weir_upstream_requests_total", total, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
-        var endpoints = upstreams.SelectMany(u => u.Endpoints.ToArray().Select(e => (Upstream: u.Name, Endpoint: e, Total: e.Traffic.Total()))).ToArray();
-        foreach (var (upstream, endpoint, total) in endpoints) page.Classes("weir_endpoint_requests_total", total, ("upstream", upstream), ("endpoint", endpoint.Name));
-        foreach (var (upstream, endpoint, _) in endpoints) page.Sample("weir_endpoint_requests_active", endpoint.Active, ("upstream", upstream), ("endpoint", endpoint.Name));
-        foreach (var (upstream, endpoint, _) in endpoints) page.Sample("weir_endpoint_connections", endpoint.Connections, ("upstream", upstream), ("endpoint", endpoint.Name));
-        foreach (var (upstream, endpoint, _) in endpoints) page.Sample("weir_endpoint_connect_failures_total", endpoint.ConnectFailures, ("upstream", upstream), ("endpoint", endpoint.Name));
-        foreach (var (upstream, endpoint, total) in endpoints) page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, ("upstream", upstream), ("endpoint", endpoint.Name));
+        var endpoints = upstreams.SelectMany(u => u.Endpoints.ToArray().Select(e => (Upstream: u.Name, Endpoint: e))).GroupBy(e => (e.Upstream, e.Endpoint.Name), e => e.Endpoint).ToArray();
+        foreach (var same in endpoints) page.Classes("weir_endpoint_requests_total", Traffic.Total(same.Select(e => e.Traffic)), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
+        foreach (var same in endpoints) page.Sample("weir_endpoint_requests_active", same.Sum(e => e.Active), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
+        foreach (var same in endpoints) page.Sample("weir_endpoint_connections", same.Sum(e => e.Connections), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
+        foreach (var same in endpoints) page.Sample("weir_endpoint_connect_failures_total", same.Sum(e => e.ConnectFailures), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
+        foreach (var same in endpoints)
+        {
+            var total = Traffic.Total(same.Select(e => e.Traffic));
+            page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
+        }
+
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -80,7 +86,7 @@ public static class MetricsPage
 
         page.Sample("weir_buffer_bytes", engine.Memory.Used);
         page.Sample("weir_buffer_refusals_total", engine.Memory.Refusals);
-        foreach (var log in proxy.Logs.Logs) page.Sample("weir_log_dropped_total", log.Dropped + log.Target.Lost, ("log", log.Name));
+        foreach (var same in proxy.Logs.Logs.GroupBy(l => l.Name)) page.Sample("weir_log_dropped_total", same.Sum(l => l.Dropped + l.Target.Lost), ("log", same.Key));
         page.Sample("weir_reloads_total", proxy.Reloads.Done, ("outcome", "done"));
         page.Sample("weir_reloads_total", proxy.Reloads.Refused, ("outcome", "refused"));
         WriteProcess(page, proxy);

@@ -8,7 +8,7 @@ namespace Weir.Engine.Balancing;
 /// <summary>Weighted round robin.</summary>
 public sealed class RoundRobin : Balancer
 {
-    // Weights are scaled down to schedules of at most this many turns.
+    // Weights are scaled down to schedules of at most this many turns, and one more for each that would have none.
     private const int LongestSchedule = 4096;
 
     private readonly Lock making = new();
@@ -41,7 +41,7 @@ public sealed class RoundRobin : Balancer
         var length = total / divisor;
         if (length > LongestSchedule)
         {
-            divisor = (int)Math.Max(1, total / LongestSchedule);
+            divisor = (int)((total + LongestSchedule - 1) / LongestSchedule);
             length = 0;
             foreach (var weight in weights) length += Turns(weight, divisor);
         }

@@ -14,8 +14,8 @@ public sealed class Captures
 
     public int Count => count;
 
-    /// <summary>Whether the groups are of the path as it is sent on, still encoded, and not of the decoded one.</summary>
-    public bool AreEncoded { get; set; }
+    /// <summary>Groups from this number on are of the path as it is sent on, still encoded; those before, of the decoded one.</summary>
+    public int EncodedFrom { get; set; } = Most;
 
     public ByteRange this[int group] => group < count ? groups[group] : default;
 
@@ -29,6 +29,6 @@ public sealed class Captures
     public void Clear()
     {
         count = 0;
-        AreEncoded = false;
+        EncodedFrom = Most;
     }
 }

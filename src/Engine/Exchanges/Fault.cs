@@ -160,5 +160,5 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         : Cause is FaultCause.Stopping or FaultCause.Internal;
 
     /// <summary>Whether another endpoint may be asked, when nothing of the request has been used up.</summary>
-    public bool MayRetry => Cause is FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.StaleConnection || this is { Cause: FaultCause.Exhausted, Stage: Stage.Connect };
+    public bool MayRetry => (Side == Side.Origin && Cause is FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.StaleConnection) || this is { Cause: FaultCause.Exhausted, Stage: Stage.Connect };
 }

@@ -103,7 +103,7 @@ public sealed class Template
 
     // Path, query and uri are encoded already, as are groups of an expression that saw the encoded path.
     private static bool IsEncoded(in Part part, TemplateUse use, Exchange exchange) =>
-        use != TemplateUse.Text && (part.Kind is Placeholder.Header or Placeholder.Method || (part.Kind == Placeholder.Capture && (use == TemplateUse.Query || !exchange.Captures.AreEncoded)));
+        use != TemplateUse.Text && (part.Kind is Placeholder.Header or Placeholder.Method || (part.Kind == Placeholder.Capture && (use == TemplateUse.Query || part.Group < exchange.Captures.EncodedFrom)));
 
     private static int Measure(in Part part, Exchange exchange)
     {

@@ -17,7 +17,9 @@ public enum LogLevel : byte
 }
 
 /// <summary>The error log.</summary>
-public sealed class ErrorLog(LogTarget target)
+/// <param name="target">Where lines go.</param>
+/// <param name="clock">Milliseconds that never go back, for gathering; null: the system's.</param>
+public sealed class ErrorLog(LogTarget target, Func<long>? clock = null)
 {
     // Lines waiting to be written; beyond that they are dropped and counted.
     private const int MostWaiting = 4096;
@@ -27,6 +29,7 @@ public sealed class ErrorLog(LogTarget target)
 
     private readonly ConcurrentQueue<Line> waiting = new();
     private readonly Dictionary<(string Area, string Text), Repeats> recent = [];
+    private readonly Func<long> clock = clock ?? (static () => Environment.TickCount64);
     private int count;
     private long dropped;
 
@@ -60,7 +63,8 @@ public sealed class ErrorLog(LogTarget target)
     }
 
     /// <summary>Puts out what waits: for the writer thread.</summary>
-    internal int Drain()
+    /// <param name="last">Nobody will look again: what was gathered is told now.</param>
+    internal int Drain(bool last = false)
     {
         var written = 0;
         while (waiting.TryDequeue(out var line))
@@ -71,7 +75,7 @@ public sealed class ErrorLog(LogTarget target)
             written++;
         }
 
-        written += TellRepeats();
+        written += TellRepeats(last ? long.MaxValue : clock());
         if (written > 0) Target.Flush();
         return written;
     }
@@ -85,14 +89,13 @@ public sealed class ErrorLog(LogTarget target)
             return true;
         }
 
-        if (recent.Count < MostWaiting) recent[key] = new Repeats { First = line, Until = Environment.TickCount64 + GatherFor };
+        if (recent.Count < MostWaiting) recent[key] = new Repeats { First = line, Until = clock() + GatherFor };
         return false;
     }
 
-    private int TellRepeats()
+    private int TellRepeats(long now)
     {
         if (recent.Count == 0) return 0;
-        var now = Environment.TickCount64;
         var told = 0;
         foreach (var (key, repeats) in recent)
         {

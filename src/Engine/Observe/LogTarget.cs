@@ -1,6 +1,7 @@
 // Where log lines go: a file that can be reopened, standard output, or syslog. A target that fails drops lines, counts
 // them, and is tried again; it never stops traffic. The writer thread's own.
 
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -23,6 +24,12 @@ public abstract class LogTarget
     public void Append(ReadOnlyMemory<byte> line)
     {
         if (line.Length > batch.Length - filled) Flush();
+        if (line.Length > batch.Length)
+        {
+            Put(line.Span); // As a diagnostic that quotes what was written.
+            return;
+        }
+
         line.Span.CopyTo(batch.AsSpan(filled));
         filled += line.Length;
     }
@@ -33,23 +40,28 @@ public abstract class LogTarget
         if (filled == 0) return;
         var lines = batch.AsSpan(0, filled);
         filled = 0;
-        try
-        {
-            Write(lines);
-            Trouble = null;
-        }
-        catch (Exception trouble) when (trouble is IOException or UnauthorizedAccessException or SocketException)
-        {
-            Lost += lines.Count((byte)'\n');
-            Trouble = trouble.Message;
-            Reopen();
-        }
+        Put(lines);
     }
 
     /// <summary>Lets go of the target, so that the next write opens it anew.</summary>
     public abstract void Reopen();
 
     protected abstract void Write(ReadOnlySpan<byte> lines);
+
+    private void Put(ReadOnlySpan<byte> lines)
+    {
+        try
+        {
+            Write(lines);
+            Trouble = null;
+        }
+        catch (Exception trouble) when (trouble is IOException or UnauthorizedAccessException or SocketException or ArgumentException or NotSupportedException)
+        {
+            Lost += lines.Count((byte)'\n');
+            Trouble = trouble.Message;
+            Reopen();
+        }
+    }
 }
 
 /// <summary>A file that is appended to.</summary>
@@ -130,9 +142,18 @@ public sealed class SyslogTarget(string address, string program) : LogTarget
             return local;
         }
 
-        var end = IPEndPoint.Parse(address);
+        var end = Resolve();
         var udp = new Socket(end.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
         udp.Connect(end);
         return udp;
+    }
+
+    private IPEndPoint Resolve()
+    {
+        if (IPEndPoint.TryParse(address, out var end)) return end;
+        var colon = address.LastIndexOf(':');
+        if (colon <= 0 || !ushort.TryParse(address[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)) throw new IOException($"'{address}' is no host:port");
+        var found = Dns.GetHostAddresses(address[..colon]).OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6).FirstOrDefault();
+        return new IPEndPoint(found ?? throw new IOException($"'{address[..colon]}' has no addresses"), port);
     }
 }

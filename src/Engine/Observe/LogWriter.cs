@@ -66,7 +66,7 @@ public sealed class LogWriter : IDisposable
                 Errors.Target.Reopen();
             }
 
-            var count = Errors.Drain();
+            var count = Errors.Drain(last);
             foreach (var log in logs)
             {
                 count += log.Drain();

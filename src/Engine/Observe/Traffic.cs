@@ -37,10 +37,13 @@ public sealed class Traffic(string name, int loops)
     public TrafficBlock Of(int loop) => blocks[loop] ?? Make(loop);
 
     /// <summary>Adds the loops up. Any thread.</summary>
-    public TrafficTotals Total()
+    public TrafficTotals Total() => Total([this]);
+
+    /// <summary>Adds up what is told under one label.</summary>
+    public static TrafficTotals Total(IEnumerable<Traffic> several)
     {
         var total = new TrafficTotals { Classes = new long[6], Buckets = new long[Histogram.Bounds.Length + 1] };
-        foreach (var block in blocks)
+        foreach (var block in several.SelectMany(one => one.blocks))
         {
             if (block is null) continue;
             for (var i = 0; i < 6; i++) total.Classes[i] += Volatile.Read(ref block.Classes[i]);

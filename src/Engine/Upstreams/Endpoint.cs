@@ -19,11 +19,11 @@ public sealed class Endpoint : IBalanced, ICounted
     private long served;
     private UpstreamSettings settings = new();
 
-    public Endpoint(string identity, string name, int loops)
+    public Endpoint(string identity, string name, int loops, string? authority = null)
     {
         Identity = identity;
         Name = name;
-        Authority = System.Text.Encoding.ASCII.GetBytes(name);
+        Authority = System.Text.Encoding.ASCII.GetBytes(authority ?? name);
         Traffic = new Traffic(name, loops);
         pools = new EndpointPool[loops];
         for (var i = 0; i < loops; i++) pools[i] = new EndpointPool(this);
@@ -32,7 +32,7 @@ public sealed class Endpoint : IBalanced, ICounted
     /// <summary>Scheme, authority and TLS settings: what adopts it over reloads.</summary>
     public string Identity { get; }
 
-    /// <summary>Authority, for people, logs and labels.</summary>
+    /// <summary>Authority, or the path of a Unix socket: for people, logs and labels.</summary>
     public string Name { get; }
 
     /// <summary>The Host that belongs to it, for `host: endpoint`.</summary>

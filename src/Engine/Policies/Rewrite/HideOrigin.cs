@@ -38,31 +38,38 @@ public sealed class HideOrigin : IResponsePolicy
     {
         var index = fields.Index.IndexOf(field);
         var value = fields.Value(index);
-        var start = value.IndexOf("http://"u8);
-        if (start < 0) start = value.IndexOf("https://"u8);
-        if (start < 0) return;
-        var authority = start + value[start..].IndexOf("//"u8) + 2;
-        var length = value[authority..].IndexOfAny(AuthorityEnd);
-        if (length < 0) length = value.Length - authority;
-        if (!IsEndpoint(value.Slice(authority, length), endpoint)) return;
-        var rest = value[(authority + length)..];
-        if (IsBelow(rest, endpoint.PathPrefix)) rest = rest[endpoint.PathPrefix.Length..];
+        var start = field == KnownField.Refresh ? UrlOfRefresh(value) : 0;
+        var url = value[start..];
+        var authority = BeginsWith(url, "http://"u8) ? 7 : BeginsWith(url, "https://"u8) ? 8 : -1;
+        if (authority < 0) return;
+        var length = url[authority..].IndexOfAny(AuthorityEnd);
+        if (length < 0) length = url.Length - authority;
+        if (!Ascii.EqualsIgnoreCase(WithoutPort80(url.Slice(authority, length)), WithoutPort80(endpoint.Authority))) return;
+        var rest = WithoutPrefix(url[(authority + length)..], endpoint.PathPrefix);
 
-        // A client of HTTP/1.0 need not name a host: it is told the path alone (RFC 9110 §4.2.1: no URI without a host).
+        // A client that named no host gets a path.
         var request = exchange.Request;
-        var scheme = request.Authority.IsEmpty ? default : request.IsSecure ? "https://"u8 : "http://"u8;
-        if (scheme.IsEmpty && (rest.IsEmpty || rest[0] != '/')) rest = "/"u8;
-        if (!exchange.Scratch.TryTake(start + scheme.Length + request.Authority.Length + rest.Length, out var room, out var range)) return;
+        var begin = request.Authority.IsEmpty ? (rest.IsEmpty || rest[0] != '/' ? "/"u8 : default) : request.IsSecure ? "https://"u8 : "http://"u8;
+        if (!exchange.Scratch.TryTake(start + begin.Length + request.Authority.Length + rest.Length, out var room, out var range)) return;
         var to = new SpanWriter(room);
         to.Write(value[..start]);
-        to.Write(scheme);
+        to.Write(begin);
         to.Write(request.Authority.Span);
         to.Write(rest);
         fields.Set(field, NameOf(fields, index), range);
     }
 
-    // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out, and the endpoint's
-    // path prefix off its Path. From the first changed line on all are written anew, so that their order stays (RFC 9110 §5.3).
+    // Where the URL of "5; url='http://…'" begins; the value's end where it has none.
+    private static int UrlOfRefresh(ReadOnlySpan<byte> value)
+    {
+        var url = value[(value.IndexOfAny((byte)';', (byte)',') + 1)..].TrimStart(" \t"u8);
+        if (!BeginsWith(url, "url"u8)) return value.Length;
+        url = url[3..].TrimStart(" \t"u8);
+        if (url.IsEmpty || url[0] != '=') return value.Length;
+        return value.Length - url[1..].TrimStart(" \t\"'"u8).Length;
+    }
+
+    // From the first changed line on all are written anew, so that their order stays (RFC 9110 §5.3).
     private static void Cookies(Exchange exchange, FieldBlock fields, Endpoint endpoint)
     {
         var changed = false;
@@ -70,75 +77,74 @@ public sealed class HideOrigin : IResponsePolicy
         {
             if (fields.Index[i].Known != KnownField.SetCookie || fields.IsDropped(i)) continue;
             var value = fields.Value(i);
-            if (!changed && !NamesEndpoint(value, endpoint)) continue;
-            changed = true;
             if (!exchange.Scratch.TryTake(value.Length, out var room, out var range)) return;
-            var writer = new SpanWriter(room);
-            WriteCookie(ref writer, value, endpoint);
+            var to = new SpanWriter(room);
+            changed |= Write(value, endpoint, exchange.Request.Host.Span, ref to);
+            range = exchange.Scratch.Trim(range, changed ? to.Length : 0);
+            if (!changed) continue;
             fields.Drop(i);
-            fields.Add(KnownField.SetCookie, NameOf(fields, i), exchange.Scratch.Trim(range, writer.Length));
+            fields.Add(KnownField.SetCookie, NameOf(fields, i), range);
         }
     }
 
-    private static bool NamesEndpoint(ReadOnlySpan<byte> cookie, Endpoint endpoint)
+    // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out, and of its Path
+    // the endpoint's own. The result is never longer.
+    private static bool Write(ReadOnlySpan<byte> cookie, Endpoint endpoint, ReadOnlySpan<byte> asked, ref SpanWriter to)
     {
-        foreach (var part in cookie.Split((byte)';'))
+        var changed = false;
+        for (var at = 0; at < cookie.Length;)
         {
-            if (part.Start.Value > 0 && PlaceOf(cookie[part], endpoint, out _) != Place.Elsewhere) return true;
+            var end = cookie[(at + 1)..].IndexOf((byte)';');
+            var part = end < 0 ? cookie[at..] : cookie.Slice(at, end + 1);
+            var equals = at == 0 ? -1 : part.IndexOf((byte)'='); // The first part is the cookie's own name and value.
+            at += part.Length;
+            var name = equals < 0 ? default : Ascii.TrimWhiteSpace(part[1..equals]);
+            var value = Ascii.TrimWhiteSpace(part[(equals + 1)..]);
+            if (Ascii.EqualsIgnoreCase(name, "domain"u8) && Covers(value, HostOf(endpoint.Authority)) && !Covers(value, asked))
+            {
+                changed = true;
+                continue;
+            }
+
+            var path = Ascii.EqualsIgnoreCase(name, "path"u8) ? WithoutPrefix(value, endpoint.PathPrefix) : value;
+            if (path.Length == value.Length)
+            {
+                to.Write(part);
+                continue;
+            }
+
+            changed = true;
+            to.Write(part[..(equals + 1)]);
+            to.Write(path.IsEmpty ? "/"u8 : path);
         }
 
-        return false;
+        return changed;
     }
 
-    private static void WriteCookie(ref SpanWriter to, ReadOnlySpan<byte> cookie, Endpoint endpoint)
+    // Whether a cookie's Domain is a host or one above it.
+    private static bool Covers(ReadOnlySpan<byte> domain, ReadOnlySpan<byte> host)
     {
-        foreach (var part in cookie.Split((byte)';'))
-        {
-            var attribute = cookie[part];
-            var place = part.Start.Value == 0 ? Place.Elsewhere : PlaceOf(attribute, endpoint, out attribute);
-            if (place == Place.Domain) continue;
-            if (part.Start.Value > 0) to.Write((byte)';');
-            if (place == Place.Path) to.Write(" Path="u8);
-            to.Write(place == Place.Path && attribute.IsEmpty ? "/"u8 : attribute);
-        }
+        domain = domain.TrimStart((byte)'.');
+        if (domain.IsEmpty || domain.Length > host.Length || !Ascii.EqualsIgnoreCase(host[^domain.Length..], domain)) return false;
+        return domain.Length == host.Length || host[^(domain.Length + 1)] == '.';
     }
 
-    // Whether a cookie's attribute names the endpoint's host, or its path prefix; of the path, what is behind the prefix.
-    private static Place PlaceOf(ReadOnlySpan<byte> attribute, Endpoint endpoint, out ReadOnlySpan<byte> rest)
+    // Whole segments only: what is left must not run into the authority before it.
+    private static ReadOnlySpan<byte> WithoutPrefix(ReadOnlySpan<byte> path, ReadOnlySpan<byte> prefix)
     {
-        rest = attribute;
-        var trimmed = Ascii.TrimWhiteSpace(attribute);
-        var equals = trimmed.IndexOf((byte)'=');
-        if (equals < 0) return Place.Elsewhere;
-        var name = Ascii.TrimWhiteSpace(trimmed[..equals]);
-        var value = Ascii.TrimWhiteSpace(trimmed[(equals + 1)..]);
-        if (Ascii.EqualsIgnoreCase(name, "domain"u8)) return IsDomainOf(value.TrimStart((byte)'.'), HostOf(endpoint.Authority)) ? Place.Domain : Place.Elsewhere;
-        if (!Ascii.EqualsIgnoreCase(name, "path"u8) || !IsBelow(value, endpoint.PathPrefix)) return Place.Elsewhere;
-        rest = value[endpoint.PathPrefix.Length..];
-        return Place.Path;
+        if (prefix.IsEmpty || !path.StartsWith(prefix)) return path;
+        var rest = path[prefix.Length..];
+        return rest.IsEmpty || rest[0] is (byte)'/' or (byte)'?' or (byte)'#' || (rest.Length == 1 && rest[0] is (byte)'"' or (byte)'\'') ? rest : path;
     }
 
-    private static bool IsDomainOf(ReadOnlySpan<byte> domain, ReadOnlySpan<byte> host) =>
-        !domain.IsEmpty && domain.Length <= host.Length && Ascii.EqualsIgnoreCase(host[^domain.Length..], domain) && (domain.Length == host.Length || host[^(domain.Length + 1)] == '.');
+    private static bool BeginsWith(ReadOnlySpan<byte> value, ReadOnlySpan<byte> with) => value.Length >= with.Length && Ascii.EqualsIgnoreCase(value[..with.Length], with);
 
-    // Whether a path is the prefix or lies below it: "/v1" is not above "/v10".
-    private static bool IsBelow(ReadOnlySpan<byte> path, ReadOnlySpan<byte> prefix) =>
-        !prefix.IsEmpty && path.StartsWith(prefix) && (path.Length == prefix.Length || path[prefix.Length] is (byte)'/' or (byte)'?' or (byte)'#');
-
-    private static bool IsEndpoint(ReadOnlySpan<byte> authority, Endpoint endpoint) =>
-        Ascii.EqualsIgnoreCase(authority, endpoint.Authority) || (endpoint.Authority.AsSpan().EndsWith(":80"u8) && Ascii.EqualsIgnoreCase(authority, HostOf(endpoint.Authority)));
+    private static ReadOnlySpan<byte> WithoutPort80(ReadOnlySpan<byte> authority) => authority.EndsWith(":80"u8) ? authority[..^3] : authority;
 
     private static ReadOnlySpan<byte> HostOf(ReadOnlySpan<byte> authority)
     {
         var colon = authority.LastIndexOf((byte)':');
         return colon < 0 || authority[^1] == ']' ? authority : authority[..colon];
-    }
-
-    private enum Place
-    {
-        Elsewhere,
-        Domain,
-        Path,
     }
 
     private static ByteRange NameOf(FieldBlock fields, int index)

@@ -13,10 +13,23 @@ namespace Weir.Engine.Policies.Rewrite;
 /// <summary>Rewrites path and query (`rewrite`). Immutable.</summary>
 public sealed class PathRewrite : IRequestPolicy
 {
+    private readonly byte[][] segments = [];
+
     /// <summary>Segments taken off the front; "*" stands for any.</summary>
-    public string[] StripPrefix { get; init; } = [];
+    public string[] StripPrefix
+    {
+        get;
+        init
+        {
+            field = value;
+            segments = [.. value.Select(Encoding.UTF8.GetBytes)];
+        }
+    } = [];
 
     public Regex? Pattern { get; init; }
+
+    /// <summary>Where the pattern's groups stand among the captures: behind those of the route's path.</summary>
+    public int FirstGroup { get; init; }
 
     /// <summary>What the pattern's first match becomes.</summary>
     public Template? Replacement { get; init; }
@@ -31,7 +44,7 @@ public sealed class PathRewrite : IRequestPolicy
     {
         var request = exchange.Request;
         if (request.ForwardedPath.IsEmpty) return Verdict.Continue; // Authority and asterisk form have no path.
-        if (StripPrefix.Length > 0) Strip(request);
+        if (segments.Length > 0 && !Strip(exchange)) return Exhausted();
         if (Pattern is not null && !Replace(exchange)) return Exhausted();
         if (Path is not null)
         {
@@ -52,29 +65,26 @@ public sealed class PathRewrite : IRequestPolicy
 
     private static Verdict Exhausted() => new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
 
-    private void Strip(Request request)
+    private bool Strip(Exchange exchange)
     {
+        var request = exchange.Request;
         var rest = request.ForwardedPath.Span;
+        if (!exchange.Scratch.TryTake(rest.Length, out var decoded, out var taken)) return false;
         var used = 0;
-        Span<byte> decoded = stackalloc byte[256];
-        Span<byte> wanted = stackalloc byte[256];
-        foreach (var segment in StripPrefix)
+        foreach (var segment in segments)
         {
-            if (rest.IsEmpty) return;
+            if (rest.IsEmpty) break;
             var end = rest[1..].IndexOf((byte)'/') + 1;
             if (end == 0) end = rest.Length;
-            var written = rest[1..end];
-            if (segment != "*")
-            {
-                if (written.Length > decoded.Length || !TargetPath.TryDecode(written, decoded, out var length)) return;
-                if (!Encoding.UTF8.TryGetBytes(segment, wanted, out var count) || !decoded[..length].SequenceEqual(wanted[..count])) return;
-            }
-
-            used += end;
+            var isWanted = segment.AsSpan().SequenceEqual("*"u8) || (TargetPath.TryDecode(rest[1..end], decoded, out var length) && decoded[..length].SequenceEqual(segment));
+            if (!isWanted) break;
+            used++;
             rest = rest[end..];
         }
 
-        request.ForwardedPath = rest.IsEmpty ? ByteRange.Of(Slash) : request.ForwardedPath.Slice(used, rest.Length);
+        exchange.Scratch.Trim(taken, 0);
+        if (used == segments.Length) request.ForwardedPath = rest.IsEmpty ? ByteRange.Of(Slash) : request.ForwardedPath.Slice(request.ForwardedPath.Length - rest.Length, rest.Length);
+        return true;
     }
 
     private static readonly byte[] Slash = "/"u8.ToArray();
@@ -90,10 +100,10 @@ public sealed class PathRewrite : IRequestPolicy
         for (var i = 0; i < match.Groups.Count; i++)
         {
             var group = match.Groups[i];
-            exchange.Captures.Set(i, group.Success ? whole.Slice(group.Index, group.Length) : default);
+            exchange.Captures.Set(FirstGroup + i, group.Success ? whole.Slice(group.Index, group.Length) : default);
         }
 
-        exchange.Captures.AreEncoded = true;
+        exchange.Captures.EncodedFrom = FirstGroup;
         if (!Replacement!.TryRender(exchange, out var replacement, TemplateUse.Path)) return false;
         var after = match.Index + match.Length;
         if (!exchange.Scratch.TryTake(match.Index + replacement.Length + whole.Length - after, out var room, out var range)) return false;

@@ -1,0 +1,112 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using CsCheck;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Observe;
+
+namespace Weir.Tests.Unit.Engine.Observe;
+
+public class LogFormatTests
+{
+    private const string Request = "GET / HTTP/1.1\r\nHost: front.example\r\nConnection: close\r\n\r\n";
+
+    [Fact]
+    public void Every_byte_value_comes_back_out_of_a_json_record() => Served.Look(Request, exchange =>
+    {
+        for (var b = 0; b < 256; b++) ComesBack(exchange, [(byte)'a', (byte)b, (byte)'z']);
+        ComesBack(exchange, [.. Enumerable.Range(0, 256).Select(b => (byte)b)]);
+    });
+
+    [Fact]
+    public void Whatever_a_peer_sent_a_json_record_is_one_valid_line() => Served.Look(Request, exchange =>
+        Gen.Byte.Array[0, 64].Sample(bytes => ComesBack(exchange, bytes), iter: 2_000, threads: 1));
+
+    [Fact]
+    public void Long_values_are_cut_and_the_record_stays_valid() => Served.Look(Request, exchange =>
+    {
+        var worst = Enumerable.Repeat((byte)0xFF, 10_000).ToArray();
+        exchange.Request.Target = ByteRange.Of(worst);
+        Assert.Equal(new string('\u00FF', 2048), Parse(exchange).GetProperty("uri").GetString());
+        exchange.Request.Method = exchange.Request.Authority = exchange.RequestId = ByteRange.Of(worst);
+        (exchange.Place.Site, exchange.Place.Route, exchange.Place.Upstream) = (new string('é', 10_000), new string('"', 10_000), new string('\n', 10_000));
+        Assert.StartsWith("\u00FF\u00FF", Parse(exchange).GetProperty("method").GetString(), StringComparison.Ordinal);
+    });
+
+    [Fact]
+    public void A_formatted_line_is_one_line_and_says_each_byte() => Served.Look(Request, exchange =>
+    {
+        var format = LogFormat.TryCompile("<{method}> \"{uri}\" {site}", out _)!;
+        Gen.Byte.Array[0, 64].Sample(
+            bytes =>
+            {
+                exchange.Request.Target = ByteRange.Of(bytes);
+                var line = Write(exchange, format);
+                var uri = Regex.Match(line, "^<GET> \"((?:[ -!#-\\[\\]-~]|\\\\[\\\\\"]|\\\\x[0-9a-f]{2})*)\" -\n\\z").Groups[1];
+                Assert.True(uri.Success, line);
+                if (bytes.Length == 0) Assert.Equal("-", uri.Value);
+                else Assert.Equal(Encoding.Latin1.GetString(bytes), Regex.Replace(uri.Value, @"\\(?:x(..)|(.))", m => m.Groups[2].Success ? m.Groups[2].Value : ((char)Convert.ToByte(m.Groups[1].Value, 16)).ToString()));
+            },
+            iter: 2_000,
+            threads: 1);
+    });
+
+    [Fact]
+    public void Every_field_has_a_value_of_its_kind() => Served.Look(
+        "POST /a?b HTTP/1.0\r\nHost: h.example:81\r\nConnection: close\r\nReferer: r\r\nUser-Agent: u\r\nTraceparent: t\r\n\r\n",
+        exchange =>
+        {
+            exchange.ClientAddress = exchange.Ends.ClientAddress;
+            exchange.Place = new Place { Site = "s", Route = "f:1", Upstream = "up", Endpoint = "e" };
+            exchange.RequestId = ByteRange.Of("id"u8.ToArray());
+            (exchange.BytesIn, exchange.BytesOut, exchange.Retries) = (7, 8, 2);
+            exchange.Fault = new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait);
+            var begun = exchange.Moments.Begun;
+            exchange.Moments = new Moments { Begun = begun, HeadRead = begun + 10, Connected = begun + 30, Answered = begun + 60, Ended = begun + 100 };
+            var record = Parse(exchange);
+            Assert.Equal(LogFormat.Names.Select(n => n.Name), record.EnumerateObject().Select(m => m.Name));
+            Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", record.GetProperty("time").GetString());
+            Assert.Equal(
+                """["127.0.0.1","POST","/a?b","HTTP/1.0","h.example:81",0,7,8,100,10,20,30,40,"s","f:1","up","e",2,"oW","id","t","r","u"]""",
+                $"[{string.Join(',', record.EnumerateObject().Where(m => m.Name is not ("time" or "client_port")).Select(m => m.Value.GetRawText()))}]");
+        });
+
+    [Fact]
+    public void What_is_not_there_is_left_out_of_json_and_a_dash_in_lines() => Served.Look(Request, exchange =>
+    {
+        var members = Parse(exchange).EnumerateObject().Select(m => m.Name).ToHashSet();
+        Assert.Empty(members.Intersect(["referer", "user_agent", "traceparent", "request_id", "route", "upstream", "endpoint", "connect_us", "wait_us"]));
+        Assert.EndsWith("] \"GET / HTTP/1.1\" 0 0 \"-\" \"-\"\n", Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!), StringComparison.Ordinal);
+    });
+
+    [Fact]
+    public void A_format_knows_every_field_and_says_which_it_does_not_know()
+    {
+        foreach (var (name, _, _) in LogFormat.Names) Assert.NotNull(LogFormat.TryCompile($"x{{{name}}}y", out _));
+        Assert.Null(LogFormat.TryCompile("{status} {statos}", out var unknown));
+        Assert.Equal("statos", unknown);
+    }
+
+    private static void ComesBack(Exchange exchange, byte[] bytes)
+    {
+        exchange.Request.Target = ByteRange.Of(bytes);
+        Assert.Equal(Encoding.Latin1.GetString(bytes), Parse(exchange).GetProperty("uri").GetString());
+    }
+
+    private static JsonElement Parse(Exchange exchange)
+    {
+        var line = Write(exchange, LogFormat.Json);
+        Assert.Equal(line.Length - 1, line.IndexOf('\n', StringComparison.Ordinal));
+        Assert.DoesNotContain(line[..^1], c => c is < ' ' or > '~');
+        return JsonDocument.Parse(line).RootElement;
+    }
+
+    private static string Write(Exchange exchange, LogFormat format)
+    {
+        var ring = new LogRing(1 << 16);
+        format.Write(exchange, ring);
+        var records = new List<string>();
+        ring.Drain(record => records.Add(Encoding.Latin1.GetString(record.Span)));
+        return Assert.Single(records);
+    }
+}
