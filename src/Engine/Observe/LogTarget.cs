@@ -1,6 +1,7 @@
 // Where log lines go: a file that can be reopened, standard output, or syslog. A target that fails drops lines, counts
 // them, and is tried again; it never stops traffic. The writer thread's own.
 
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -101,6 +102,17 @@ public sealed class SyslogTarget(string address, string program) : LogTarget
     private readonly byte[] message = new byte[32 * 1024];
     private Socket? socket;
 
+    /// <summary>Takes "host:port" or "[::1]:port" apart.</summary>
+    public static bool TrySplit(string address, out string host, out int port)
+    {
+        var colon = address.LastIndexOf(':');
+        host = colon < 0 ? "" : address[..colon];
+        var isBracketed = host is ['[', .., ']'];
+        if (isBracketed) host = host[1..^1];
+        return int.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and < 65536
+            && (isBracketed ? IPAddress.TryParse(host, out _) : Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4);
+    }
+
     public override void Reopen()
     {
         socket?.Dispose();
@@ -130,9 +142,10 @@ public sealed class SyslogTarget(string address, string program) : LogTarget
             return local;
         }
 
-        var end = IPEndPoint.Parse(address);
-        var udp = new Socket(end.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
-        udp.Connect(end);
+        if (!TrySplit(address, out var host, out var port)) throw new IOException($"'{address}' is not HOST:PORT");
+        var ip = IPAddress.TryParse(host, out var literal) ? literal : Dns.GetHostAddresses(host)[0];
+        var udp = new Socket(ip.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
+        udp.Connect(ip, port);
         return udp;
     }
 }
