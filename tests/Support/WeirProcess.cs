@@ -192,7 +192,8 @@ public sealed partial class WeirProcess : IDisposable
     private static Process Launch(string folder, string[] prelude, (string Name, string Value)[] environment, params string[] arguments)
     {
         var (file, before) = Repository.Program;
-        string[] all = [.. prelude, file, .. before, .. arguments];
+        // Who runs the tests in the background, or under nohup, ignores signals, and what it starts would inherit that.
+        string[] all = ["env", "--default-signal=INT,HUP", .. prelude, file, .. before, .. arguments];
         var start = new ProcessStartInfo(all[0], all[1..]) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
         start.Environment["XDG_STATE_HOME"] = folder;
         foreach (var (name, value) in environment) start.Environment[name] = value;
