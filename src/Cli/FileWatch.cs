@@ -35,9 +35,9 @@ internal sealed class FileWatch : IDisposable
             var files = Directory.Exists(path) ? Directory.GetFiles(path).Order(StringComparer.Ordinal) : (IEnumerable<string>)[path];
             return string.Join('\n', files.Select(f => new FileInfo(f)).Select(f => $"{f.Name} {f.Length} {f.LastWriteTimeUtc.Ticks}"));
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return "";
+            return ""; // Gone, or not for the user we became: a reload would say so.
         }
     }
 }

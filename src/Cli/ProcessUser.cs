@@ -10,7 +10,6 @@ internal static unsafe partial class ProcessUser
     public static bool TryBecome(string user, out string trouble)
     {
         trouble = "";
-        if (geteuid() != 0) return true; // Somebody else did it already.
         var entry = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 3 && f[0] == user);
         if (entry is null)
         {
@@ -20,8 +19,9 @@ internal static unsafe partial class ProcessUser
 
         var uid = uint.Parse(entry[2], CultureInfo.InvariantCulture);
         var gid = uint.Parse(entry[3], CultureInfo.InvariantCulture);
+        if (geteuid() == uid) return true; // Somebody else did it already.
         if (initgroups(user, gid) == 0 && setgid(gid) == 0 && setuid(uid) == 0 && geteuid() == uid) return true;
-        trouble = $"cannot become '{user}'";
+        trouble = $"cannot become '{user}': start as root, or as '{user}'";
         return false;
     }
 

@@ -28,6 +28,7 @@ public sealed class RunningProxy : IDisposable
     private AdminListener? admin;
     private Watchdog? watchdog;
     private ProxyConfig config;
+    private bool isStopping;
 
     private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors)
     {
@@ -94,6 +95,12 @@ public sealed class RunningProxy : IDisposable
     {
         lock (turn)
         {
+            if (isStopping)
+            {
+                Errors.Warn("reload", "refused: the program is stopping");
+                return new ReloadOutcome(false, "the program is stopping");
+            }
+
             var diagnostics = new Diagnostics();
             var next = load(diagnostics);
             if (next is not null && !diagnostics.HasErrors)
@@ -125,7 +132,12 @@ public sealed class RunningProxy : IDisposable
     {
         IsDraining = true;
         Errors.Info("stop", $"draining: {Engine.Connections} connections, {Active} requests under way");
-        Engine.Drain();
+        lock (turn)
+        {
+            isStopping = true;
+            Engine.Drain();
+        }
+
         var patience = config.DrainTimeout == Shapes.NoLimit ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(config.DrainTimeout);
         var since = DateTimeOffset.UtcNow;
         while (Engine.Connections > 0 && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);

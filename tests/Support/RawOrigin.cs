@@ -9,23 +9,27 @@ namespace Weir.Tests.Support;
 /// <summary>A server on loopback, one thread per connection.</summary>
 public sealed class RawOrigin : IDisposable
 {
-    private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly Socket listener;
     private readonly Func<NetworkStream, string, bool> respond;
     private readonly List<string> received = [];
 
     /// <param name="respond">Given a head (to its empty line), answers; false closes the connection.</param>
-    public RawOrigin(Func<NetworkStream, string, bool>? respond = null)
+    /// <param name="address">Where it listens; null: IPv4 loopback.</param>
+    public RawOrigin(Func<NetworkStream, string, bool>? respond = null, IPAddress? address = null)
     {
         this.respond = respond ?? Hello;
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        address ??= IPAddress.Loopback;
+        listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(address, 0));
         listener.Listen(512);
         Port = ((IPEndPoint)listener.LocalEndPoint!).Port;
+        Url = $"http://{listener.LocalEndPoint}";
         new Thread(Accept) { IsBackground = true }.Start();
     }
 
     public int Port { get; }
 
-    public string Url => $"http://127.0.0.1:{Port}";
+    public string Url { get; }
 
     /// <summary>Heads received so far.</summary>
     public string[] Received

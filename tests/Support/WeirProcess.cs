@@ -17,8 +17,9 @@ public sealed partial class WeirProcess : IDisposable
     private readonly StringBuilder said = new();
     private readonly ManualResetEventSlim ready = new();
 
-    private WeirProcess(string folder, Process process)
+    private WeirProcess(string path, string folder, Process process)
     {
+        ConfigPath = path;
         Folder = folder;
         this.process = process;
         process.ErrorDataReceived += (_, line) => Hear(line.Data);
@@ -30,7 +31,8 @@ public sealed partial class WeirProcess : IDisposable
     /// <summary>A folder of its own: the configuration and its state.</summary>
     public string Folder { get; }
 
-    public string ConfigPath => Path.Combine(Folder, "weir.yaml");
+    /// <summary>The configuration it was started with: a file, or a folder of them.</summary>
+    public string ConfigPath { get; }
 
     public string ControlPath => Path.Combine(Folder, "weir.sock");
 
@@ -53,19 +55,52 @@ public sealed partial class WeirProcess : IDisposable
     }
 
     /// <summary>Starts with a configuration; "PORT0" style ports are written as :0 by the caller.</summary>
-    public static WeirProcess Start(string configuration, string? folder = null)
+    /// <param name="configuration">The configuration, but for the control socket and the number of loops.</param>
+    /// <param name="folder">Its folder; null: a new one.</param>
+    /// <param name="prelude">A command that prepares the process and then executes what follows it, such as <see cref="Shell"/>; null: none.</param>
+    /// <param name="environment">Further variables.</param>
+    public static WeirProcess Start(string configuration, string? folder = null, string[]? prelude = null, params (string Name, string Value)[] environment)
     {
         folder ??= Directory.CreateTempSubdirectory("weir-test-").FullName;
         var path = Path.Combine(folder, "weir.yaml");
-        File.WriteAllText(path, $"control: {folder}/weir.sock\nloops: 2\n" + configuration);
-        var weir = new WeirProcess(folder, Launch(folder, "run", "-c", path));
-        if (!weir.ready.Wait(Patience)) throw new InvalidOperationException($"weir did not start: {weir.Said}");
+        Write(path, folder, configuration);
+        return StartAt(path, folder, prelude, environment);
+    }
+
+    /// <summary>Starts with a configuration that is there, as it is: its control socket should be <see cref="ControlPath"/>.</summary>
+    public static WeirProcess StartAt(string path, string folder, string[]? prelude = null, params (string Name, string Value)[] environment)
+    {
+        var weir = new WeirProcess(path, folder, Launch(folder, prelude ?? [], environment, "run", "-c", path));
+        var since = Stopwatch.StartNew();
+        while (!weir.ready.Wait(TimeSpan.FromMilliseconds(100)))
+        {
+            if (since.Elapsed < Patience && !weir.process.HasExited) continue;
+            var said = weir.Said;
+            weir.Dispose();
+            throw new InvalidOperationException($"weir did not start: {said}");
+        }
+
         weir.Ports = [.. ListeningPattern().Matches(weir.Said).Select(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture))];
         return weir;
     }
 
+    /// <summary>A prelude: a line of shell, after which the program is executed in the same process.</summary>
+    public static string[] Shell(string line) => ["sh", "-c", line + "; exec \"$@\"", "sh"];
+
+    /// <summary>Writes another configuration where the first was.</summary>
+    public void Configure(string configuration) => Write(ConfigPath, Folder, configuration);
+
     /// <summary>Runs a command to its end.</summary>
     public static (int Code, string Output, string Error) Run(params string[] arguments) => Run(Path.GetTempPath(), arguments);
+
+    /// <summary>Runs a command to its end, in an environment and behind a prelude.</summary>
+    public static (int Code, string Output, string Error) Run(string[] prelude, (string Name, string Value)[] environment, params string[] arguments)
+    {
+        var (file, before) = Repository.Program;
+        string[] all = [.. prelude, file, .. before, .. arguments];
+        var (code, output, error) = Command.Run(all[0], all[1..], Path.GetTempPath(), Patience, environment);
+        return (code, output, error);
+    }
 
     /// <summary>Runs a command against this process's control socket.</summary>
     public (int Code, string Output, string Error) Ask(string command) => Run(Folder, command, "--control", ControlPath);
@@ -95,6 +130,22 @@ public sealed partial class WeirProcess : IDisposable
         stream.Write(Encoding.Latin1.GetBytes(request));
         if (finish) stream.Socket.Shutdown(SocketShutdown.Send);
         return ReadToEnd(stream);
+    }
+
+    /// <summary>Sends bytes to an address, over TCP or a Unix socket, and reads until the end.</summary>
+    public static string Exchange(EndPoint to, string request)
+    {
+        using var stream = Connect(to);
+        stream.Write(Encoding.Latin1.GetBytes(request));
+        return ReadToEnd(stream);
+    }
+
+    /// <summary>Connects to an address, over TCP or a Unix socket.</summary>
+    public static NetworkStream Connect(EndPoint to)
+    {
+        var socket = new Socket(to.AddressFamily, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = 20_000, SendTimeout = 20_000 };
+        socket.Connect(to);
+        return new NetworkStream(socket, ownsSocket: true);
     }
 
     /// <summary>Reads until the peer ends or breaks the connection.</summary>
@@ -135,12 +186,17 @@ public sealed partial class WeirProcess : IDisposable
         return (code, output, error);
     }
 
-    private static Process Launch(string folder, params string[] arguments)
+    private static void Write(string path, string folder, string configuration) =>
+        File.WriteAllText(path, $"control: {folder}/weir.sock\nloops: 2\n" + configuration);
+
+    private static Process Launch(string folder, string[] prelude, (string Name, string Value)[] environment, params string[] arguments)
     {
         var (file, before) = Repository.Program;
-        var start = new ProcessStartInfo(file) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
-        foreach (var argument in before.Concat(arguments)) start.ArgumentList.Add(argument);
+        // Who runs the tests in the background, or under nohup, ignores signals, and what it starts would inherit that.
+        string[] all = ["env", "--default-signal=INT,HUP", .. prelude, file, .. before, .. arguments];
+        var start = new ProcessStartInfo(all[0], all[1..]) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
         start.Environment["XDG_STATE_HOME"] = folder;
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
     }
 

@@ -50,7 +50,14 @@ public sealed class AdminListener : IDisposable
         loop.Stop();
         thread.Join(2_000);
         foreach (var socket in sockets) socket.Close();
-        if (controlPath is not null) File.Delete(controlPath);
+        try
+        {
+            if (controlPath is not null) File.Delete(controlPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Bound as root in a folder that the user we became may not change: the next start finds that nobody answers there.
+        }
     }
 
     private bool Listen(NetworkAddress address, RunningProxy proxy, AdminHandler handler, KernelNetwork network, BufferPool buffers, Occupancy occupancy, out string trouble)

@@ -32,7 +32,6 @@ public static class ConfigChecks
                 continue;
             }
 
-            if (listen.Address.Port == 0 && !listen.Address.IsUnix) continue;
             var name = listen.Address.ToString();
             if (!seen.TryAdd(name, listen.At)) diagnostics.Error(listen.At, $"{name} is listened on twice; first at {seen[name]}");
         }
@@ -49,13 +48,18 @@ public static class ConfigChecks
 
     private static void CheckLogs(ProxyConfig config, Diagnostics diagnostics)
     {
+        if (!IsTarget(config.ErrorLog.Target)) diagnostics.Error(config.ErrorLog.At, $"'{config.ErrorLog.Target}' is no target for a log");
         foreach (var log in config.Sites.Select(s => s.AccessLog).Append(config.AccessLog))
         {
+            if (log is not null && !IsTarget(log.Target)) diagnostics.Error(log.At, $"'{log.Target}' is no target for a log{(log.Target.StartsWith("syslog:", StringComparison.Ordinal) ? ": write syslog:HOST:PORT" : "")}");
             if (log is null || log.Format is "json" or "combined") continue;
             if (!log.Format.Contains('{', StringComparison.Ordinal)) diagnostics.Error(log.At, $"the format '{log.Format}' is neither json nor combined, and names no field in braces");
             else if (Weir.Engine.Observe.LogFormat.TryCompile(log.Format, out var unknown) is null) diagnostics.Error(log.At, $"unknown field '{{{unknown}}}'{NearestWord.Suggest(unknown, Weir.Engine.Observe.LogFormat.Names.Select(n => n.Name))}");
         }
     }
+
+    private static bool IsTarget(string target) =>
+        target.StartsWith("syslog:", StringComparison.Ordinal) ? Engine.Observe.SyslogTarget.TrySplit(target[7..], out _, out _) : target.Length > 0 && !target.Contains('\0', StringComparison.Ordinal);
 
     private static void CheckSites(ProxyConfig config, Diagnostics diagnostics)
     {

@@ -66,8 +66,9 @@ public static class ConfigLoader
         return diagnostics.HasErrors ? null : config;
     }
 
-    // Lists and maps of several files add up; a scalar or a name given twice is a mistake.
-    private static void Merge(MapNode into, MapNode from, Diagnostics diagnostics)
+    // Lists and maps of several files add up; a scalar or a name given twice is a mistake: two files that each think of
+    // an upstream of their own would silently share it.
+    private static void Merge(MapNode into, MapNode from, Diagnostics diagnostics, bool areNames = false)
     {
         foreach (var (key, value) in from.Entries)
         {
@@ -79,8 +80,9 @@ public static class ConfigLoader
             }
 
             var (first, existing) = into.Entries[index];
-            if (existing is ListNode list && value is ListNode more) list.Items.AddRange(more.Items);
-            else if (existing is MapNode map && value is MapNode further) Merge(map, further, diagnostics);
+            if (areNames) diagnostics.Error(key.At, $"'{key.Text}' is given twice; first at {first.At}");
+            else if (existing is ListNode list && value is ListNode more) list.Items.AddRange(more.Items);
+            else if (existing is MapNode map && value is MapNode further) Merge(map, further, diagnostics, key.Text == "upstreams");
             else diagnostics.Error(key.At, $"'{key.Text}' is given twice; first at {first.At}");
         }
     }

@@ -113,6 +113,17 @@ public sealed class SyslogTarget(string address, string program) : LogTarget
     private readonly byte[] message = new byte[32 * 1024];
     private Socket? socket;
 
+    /// <summary>Takes "host:port" or "[::1]:port" apart.</summary>
+    public static bool TrySplit(string address, out string host, out int port)
+    {
+        var colon = address.LastIndexOf(':');
+        host = colon < 0 ? "" : address[..colon];
+        var isBracketed = host is ['[', .., ']'];
+        if (isBracketed) host = host[1..^1];
+        return int.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and < 65536
+            && (isBracketed ? IPAddress.TryParse(host, out _) : Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4);
+    }
+
     public override void Reopen()
     {
         socket?.Dispose();
@@ -142,18 +153,10 @@ public sealed class SyslogTarget(string address, string program) : LogTarget
             return local;
         }
 
-        var end = Resolve();
-        var udp = new Socket(end.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
-        udp.Connect(end);
+        if (!TrySplit(address, out var host, out var port)) throw new IOException($"'{address}' is not HOST:PORT");
+        var ip = IPAddress.TryParse(host, out var literal) ? literal : Dns.GetHostAddresses(host)[0];
+        var udp = new Socket(ip.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
+        udp.Connect(ip, port);
         return udp;
-    }
-
-    private IPEndPoint Resolve()
-    {
-        if (IPEndPoint.TryParse(address, out var end)) return end;
-        var colon = address.LastIndexOf(':');
-        if (colon <= 0 || !ushort.TryParse(address[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port)) throw new IOException($"'{address}' is no host:port");
-        var found = Dns.GetHostAddresses(address[..colon]).OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6).FirstOrDefault();
-        return new IPEndPoint(found ?? throw new IOException($"'{address[..colon]}' has no addresses"), port);
     }
 }

@@ -69,8 +69,9 @@ public sealed class LogWriter : IDisposable
             var count = Errors.Drain(last);
             foreach (var log in logs)
             {
-                count += log.Drain();
-                if (log.Target.Trouble is { } trouble) Errors.Warn("access log", $"cannot write to {log.Name}: {trouble}");
+                var taken = log.Drain();
+                count += taken;
+                if (taken > 0 && log.Target.Trouble is { } trouble) Errors.Warn("access log", $"cannot write to {log.Name}: {trouble}");
             }
 
             if (last) return;

@@ -58,6 +58,9 @@ public sealed unsafe class KernelListenSocket : ListenSocket
     /// <summary>Takes over a socket that listens already: handed down by the service manager or an older program.</summary>
     public static KernelListenSocket Adopt(int descriptor)
     {
+        // Service managers hand sockets down that block: an accept that waits for a connection another loop took would stop the loop.
+        _ = SocketCalls.fcntl(descriptor, SocketCalls.SetFlags, SocketCalls.fcntl(descriptor, SocketCalls.GetFlags, 0) | SocketCalls.NonBlocking);
+        _ = SocketCalls.fcntl(descriptor, SocketCalls.SetDescriptorFlags, SocketCalls.CloseOnExecFlag);
         var socket = new KernelListenSocket(descriptor, ReadAddress(descriptor), shared: true);
         if (!socket.Address.IsUnix) SetForConnections(descriptor);
         return socket;
@@ -103,12 +106,45 @@ public sealed unsafe class KernelListenSocket : ListenSocket
             fixed (byte* native = address.Native)
             {
                 if (SocketCalls.bind(descriptor, native, address.Native.Length) == 0) return descriptor;
+                error = Errno.Last;
+                if (error == Errno.AddressInUse && TryRemoveStale(address))
+                {
+                    if (SocketCalls.bind(descriptor, native, address.Native.Length) == 0) return descriptor;
+                    error = Errno.Last;
+                }
             }
         }
+        else
+        {
+            error = Errno.Last;
+        }
 
-        error = Errno.Last;
         if (descriptor >= 0) _ = SocketCalls.close(descriptor);
         return -1;
+    }
+
+    // The name of a Unix socket outlives who listened on it. One that nobody answers on makes room, so that a program can be
+    // started again; what holds anything is no socket, and stays.
+    private static bool TryRemoveStale(NetworkAddress address)
+    {
+        if (address.Path is not { } path || path[0] == '@') return false;
+        var probe = SocketCalls.socket(address.Family, SocketCalls.Stream | SocketCalls.NonBlocking | SocketCalls.CloseOnExec, 0);
+        if (probe < 0) return false;
+        bool isRefused;
+        fixed (byte* native = address.Native) isRefused = SocketCalls.connect(probe, native, address.Native.Length) < 0 && Errno.Last == Errno.ConnectionRefused;
+        _ = SocketCalls.close(probe);
+        if (!isRefused) return false;
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists || file.Length > 0) return false;
+            file.Delete();
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     // What a connection inherits from the socket it was accepted on: no system call for each of them. TCP_NOTSENT_LOWAT

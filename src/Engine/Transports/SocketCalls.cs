@@ -22,6 +22,10 @@ internal static unsafe partial class SocketCalls
     public const int NoSignal = 0x4000;
     public const int Peek = 2;
     public const int ShutWrite = 1;
+    public const int SetDescriptorFlags = 2;
+    public const int GetFlags = 3;
+    public const int SetFlags = 4;
+    public const int CloseOnExecFlag = 1;
 
     // libc's own recv and send are points where a thread may be cancelled, and pay for that with two atomic exchanges a call.
     private static nint ReceiveFrom => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 45 : 207;
@@ -72,6 +76,9 @@ internal static unsafe partial class SocketCalls
 
     [LibraryImport("libc")]
     public static partial int getsockname(int descriptor, byte* address, int* length);
+
+    [LibraryImport("libc")]
+    public static partial int fcntl(int descriptor, int command, int argument);
 
     [LibraryImport("libc")]
     public static partial int shutdown(int descriptor, int how);
