@@ -39,9 +39,9 @@ internal sealed unsafe class Coverage
     }
 
     /// <summary>An execution has ended: whether it went a new way, or an old one so often as none did before (by powers of two).</summary>
-    public bool TakeNew(out bool hasNewEdge)
+    public bool TakeNew()
     {
-        var isNew = hasNewEdge = false;
+        var isNew = false;
         var words = new ReadOnlySpan<ulong>(map, Size / sizeof(ulong));
         for (var word = 0; word < words.Length; word++)
         {
@@ -52,12 +52,7 @@ internal sealed unsafe class Coverage
                 var size = (byte)(1 << (int)uint.Log2(map[i]));
                 if ((seen[i] & size) != 0) continue;
                 isNew = true;
-                if (seen[i] == 0)
-                {
-                    Edges++;
-                    hasNewEdge = true;
-                }
-
+                if (seen[i] == 0) Edges++;
                 seen[i] |= size;
             }
         }

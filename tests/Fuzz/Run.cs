@@ -78,7 +78,7 @@ public static class Run
             }
 
             slowest = Math.Max(slowest, Stopwatch.GetTimestamp() - began);
-            if (Coverage.TakeNew(out _) || isExample) corpus.Add(input);
+            if (Coverage.TakeNew() || isExample) corpus.Add(input);
         }
 
         Volatile.Write(ref started, 0);

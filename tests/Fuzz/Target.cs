@@ -1,5 +1,7 @@
 // What is fuzzed: some code, examples to begin with, and what must hold for every input.
 
+using System.Runtime.CompilerServices;
+
 namespace Weir.Tests.Fuzz;
 
 internal abstract class Target
@@ -22,6 +24,28 @@ internal abstract class Target
     protected static void Must(bool holds, string what)
     {
         if (!holds) throw new BrokenException(what);
+    }
+
+    /// <summary>The same, with words that are only put together where it does not hold.</summary>
+    protected static void Must(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ref Broken what)
+    {
+        if (!holds) throw new BrokenException(what.Text.ToStringAndClear());
+    }
+
+    [InterpolatedStringHandler]
+    protected ref struct Broken
+    {
+        public DefaultInterpolatedStringHandler Text;
+
+        public Broken(int literals, int holes, bool holds, out bool isWanted)
+        {
+            isWanted = !holds;
+            Text = holds ? default : new DefaultInterpolatedStringHandler(literals, holes);
+        }
+
+        public void AppendLiteral(string text) => Text.AppendLiteral(text);
+
+        public void AppendFormatted<T>(T value) => Text.AppendFormatted(value);
     }
 }
 
