@@ -112,7 +112,7 @@ public sealed partial class StrictHttp(string text)
         if (lengths.Length + codings.Length > 1) throw new NotStrictException("Content-Length beside Transfer-Encoding");
         if (codings.Length == 1) return codings[0].Value.Equals("chunked", StringComparison.OrdinalIgnoreCase) ? -1 : throw new NotStrictException($"Transfer-Encoding '{codings[0].Value}'");
         if (lengths.Length == 0) return -2;
-        return Digits().IsMatch(lengths[0].Value) ? long.Parse(lengths[0].Value, CultureInfo.InvariantCulture) : throw new NotStrictException($"Content-Length '{lengths[0].Value}'");
+        return Digits().IsMatch(lengths[0].Value) && long.TryParse(lengths[0].Value, CultureInfo.InvariantCulture, out var length) ? length : throw new NotStrictException($"Content-Length '{lengths[0].Value}'");
     }
 
     private StrictMessage Body(string start, List<(string Name, string Value)> fields, bool hasBodyWithoutLength, bool endsWithConnection)
@@ -181,7 +181,7 @@ public sealed partial class StrictHttp(string text)
     [GeneratedRegex(@"\A(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?\z")]
     private static partial Regex HostValue();
 
-    [GeneratedRegex(@"\A[0-9]{1,18}\z")]
+    [GeneratedRegex(@"\A[0-9]{1,19}\z")]
     private static partial Regex Digits();
 
     [GeneratedRegex(@"\A[0-9A-Fa-f]{1,7}\z")]

@@ -127,6 +127,7 @@ public static class ConfigChecks
         [
             route.Rewrite?.Path, route.Rewrite?.Query, route.Rewrite?.Regex?.Replace, route.Redirect?.To, route.Respond?.Body,
             .. route.RequestHeaders?.Set.Select(s => s.Value) ?? [], .. route.ResponseHeaders?.Set.Select(s => s.Value) ?? [],
+            .. route.Respond?.Headers.Select(s => s.Value) ?? [],
             .. route.RequestHeaders?.Add.Select(s => s.Value) ?? [], .. route.ResponseHeaders?.Add.Select(s => s.Value) ?? [],
         ];
         foreach (var part in templates.SelectMany(t => t?.Parts ?? []).Where(p => p.Kind == Engine.Exchanges.Placeholder.Capture))

@@ -60,7 +60,7 @@ public static class ProxySchema
         .Add("status", Shapes.ListOf(Shapes.StatusRange), (e, v) => e.Status = v, "For which statuses.")
         .Add("file", Shapes.Text, (e, v) => e.File = v, "A file with the page; read when the configuration is.")
         .Add("body", Shapes.Text, (e, v) => e.Body = v, "The page itself.")
-        .Add("content_type", Shapes.Text, (e, v) => e.ContentType = v, "Its media type.", "text/html; charset=utf-8 for a file, text/plain; charset=utf-8 for a body");
+        .Add("content_type", Shapes.FieldValue, (e, v) => e.ContentType = v, "Its media type.", "text/html; charset=utf-8 for a file, text/plain; charset=utf-8 for a body");
 
     public static Section<EndpointConfig> Endpoint { get; } = new Section<EndpointConfig>("endpoint", "One server of an upstream.")
         .Short(Shapes.Url, (e, v) => e.Url = v)
@@ -71,7 +71,7 @@ public static class ProxySchema
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
         .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
-        .Add("host", Shapes.Text, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
+        .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", Timeouts, (u, v) => u.Timeouts = v, "Times for these servers: connect, first_byte, idle, total, keep_alive.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
@@ -83,16 +83,16 @@ public static class ProxySchema
         .Short(Upstream, (p, v) => p.Inline = v, static _ => true);
 
     public static Section<RedirectConfig> Redirect { get; } = new Section<RedirectConfig>("redirect", "Sends the client elsewhere.")
-        .Short(Shapes.Template, (r, v) => r.To = v)
-        .Add("to", Shapes.Template, (r, v) => r.To = v, "Where to.")
+        .Short(Shapes.LineTemplate, (r, v) => r.To = v)
+        .Add("to", Shapes.LineTemplate, (r, v) => r.To = v, "Where to.")
         .Add("status", Shapes.Int(300, 308), (r, v) => r.Status = v, "301, 302, 303, 307 or 308.", "302");
 
     public static Section<RespondConfig> Respond { get; } = new Section<RespondConfig>("respond", "A fixed answer.")
         .Short(Shapes.Int(200, 599), (r, v) => r.Status = v)
         .Add("status", Shapes.Int(200, 599), (r, v) => r.Status = v, "The status.", "200")
         .Add("body", Shapes.Template, (r, v) => r.Body = v, "The body.")
-        .Add("content_type", Shapes.Text, (r, v) => r.ContentType = v, "The body's media type.", "text/plain; charset=utf-8")
-        .Add("headers", new MapShape<TemplateText>("field names", Shapes.Template, CheckName), (r, v) => r.Headers = v, "Fields of the answer.");
+        .Add("content_type", Shapes.FieldValue, (r, v) => r.ContentType = v, "The body's media type.", "text/plain; charset=utf-8")
+        .Add("headers", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (r, v) => r.Headers = v, "Fields of the answer.");
 
     public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files.")
         .Short(Shapes.Text, (f, v) => f.Root = v)
@@ -121,19 +121,19 @@ public static class ProxySchema
 
     public static Section<RegexRewriteConfig> RegexRewrite { get; } = new Section<RegexRewriteConfig>("regex_rewrite", "Rewrites the path by an expression.")
         .Add("match", Shapes.LoosePattern, (r, v) => r.Match = v, "What is looked for in the path.")
-        .Add("replace", Shapes.Template, (r, v) => r.Replace = v, "What the first match becomes; {1}, {group:name} are its groups.");
+        .Add("replace", Shapes.LineTemplate, (r, v) => r.Replace = v, "What the first match becomes; {1}, {group:name} are its groups.");
 
     public static Section<RewriteConfig> Rewrite { get; } = new Section<RewriteConfig>("rewrite", "Changes the path and query that are sent on; in this order.")
         .Add("strip_prefix", Shapes.Path, (r, v) => r.StripPrefix = v, "Taken off the front of the path.")
         .Add("regex", RegexRewrite, (r, v) => r.Regex = v, "Rewritten by an expression.")
-        .Add("path", Shapes.Template, (r, v) => r.Path = v, "The path as a whole.")
-        .Add("query", Shapes.Template, (r, v) => r.Query = v, "The query as a whole; empty: none.")
+        .Add("path", Shapes.LineTemplate, (r, v) => r.Path = v, "The path as a whole.")
+        .Add("query", Shapes.LineTemplate, (r, v) => r.Query = v, "The query as a whole; empty: none.")
         .Add("add_prefix", Shapes.Path, (r, v) => r.AddPrefix = v, "Put in front of the path.");
 
     public static Section<HeaderEditsConfig> HeaderEdits { get; } = new Section<HeaderEditsConfig>("header_edits", "Changes fields: removed first, then set, then added.")
         .Add("remove", Shapes.ListOf(Shapes.HeaderName), (h, v) => h.Remove = v, "Fields not passed on.")
-        .Add("set", new MapShape<TemplateText>("field names", Shapes.Template, CheckName), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
-        .Add("add", new MapShape<TemplateText>("field names", Shapes.Template, CheckName), (h, v) => h.Add = v, "Fields added to what is there.");
+        .Add("set", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
+        .Add("add", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (h, v) => h.Add = v, "Fields added to what is there.");
 
     public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
         .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
@@ -141,7 +141,7 @@ public static class ProxySchema
         .Add("request_headers", HeaderEdits, (r, v) => r.RequestHeaders = v, "Fields of the request that is sent on.")
         .Add("response_headers", HeaderEdits, (r, v) => r.ResponseHeaders = v, "Fields of the response.")
         .Add("forwarded", Shapes.OneOf("x_forwarded", "rfc7239", "both", "off"), (r, v) => r.Forwarded = v, "How the origin is told of the client: X-Forwarded-For, -Proto, -Host; Forwarded; or not.", "x_forwarded")
-        .Add("host", Shapes.Text, (r, v) => r.Host = v, "The Host the origin is sent: keep, endpoint, or a name.", "the upstream's")
+        .Add("host", Shapes.SentHost, (r, v) => r.Host = v, "The Host the origin is sent: keep, endpoint, or a name.", "the upstream's")
         .Add("hide_origin", Shapes.Bool, (r, v) => r.HideOrigin = v, "Drops Server, X-Powered-By and the like; rewrites Location, Refresh, and the domain and path of cookies, where they name the origin.", "true")
         .Add("upgrade", Shapes.Bool, (r, v) => r.Upgrade = v, "Passes a change of protocol on (WebSocket and others).", "true")
         .Add("connect", Shapes.Bool, (r, v) => r.Connect = v, "Passes CONNECT on to the endpoint.", "false")
@@ -178,7 +178,7 @@ public static class ProxySchema
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
-        .Add("via", Shapes.Text, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");
+        .Add("via", Shapes.HopName, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");
 
     private static Section<T> WithAction<T>(Section<T> section)
         where T : IWritten, IAction, new() => section

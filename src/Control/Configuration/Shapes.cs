@@ -81,6 +81,21 @@ public static class Shapes
 
     public static Shape<TemplateText> Template { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", ReadTemplate);
 
+    /// <summary>A template that becomes part of a head: one line.</summary>
+    public static Shape<TemplateText> LineTemplate { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", text =>
+        text.AsSpan().ContainsAny('\r', '\n') ? (new TemplateText(text, []), "a line break cannot stand here") : ReadTemplate(text));
+
+    /// <summary>What stands in a field as it is.</summary>
+    public static Shape<string> FieldValue { get; } = new ScalarShape<string>("text", "string", text => text.All(c => c is >= ' ' and <= '~') ? (text, null) : (text, "only printable ASCII characters can stand here"));
+
+    /// <summary>"keep", "endpoint", or what Host is to say.</summary>
+    public static Shape<string> SentHost { get; } = new ScalarShape<string>("keep, endpoint, or a host such as example.com or example.com:8080", "string", text =>
+        Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected keep, endpoint, or a host such as example.com or example.com:8080, found '{text}'"));
+
+    /// <summary>The name of a hop in Via (RFC 9110 §7.6.3).</summary>
+    public static Shape<string> HopName { get; } = new ScalarShape<string>("a name such as edge-1 or a host", "string", text =>
+        Ascii.IsToken(Encoding.UTF8.GetBytes(text)) || Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected a name such as edge-1 or a host, found '{text}'"));
+
     public static Shape<long> Int(long least, long most) => new ScalarShape<long>($"a number from {least} to {most}", "integer", text =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= least && n <= most ? (n, null) : (0, $"expected a number from {least} to {most}, found '{text}'"));
 
@@ -187,15 +202,15 @@ public static class Shapes
         {
             var open = text.IndexOf('{', at);
             if (open < 0) break;
-            var close = text.IndexOf('}', open);
-            if (close < 0) return (new TemplateText(text, []), "'{' without '}': write '{{' for the character itself");
-            if (text[open + 1] == '{')
+            if (open + 1 < text.Length && text[open + 1] == '{')
             {
                 parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..(open + 1)])));
                 at = open + 2;
                 continue;
             }
 
+            var close = text.IndexOf('}', open);
+            if (close < 0) return (new TemplateText(text, []), "'{' without '}': write '{{' for the character itself");
             if (open > at) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..open])));
             var name = text[(open + 1)..close];
             if (Placeholders.Read(name) is not { } part) return (new TemplateText(text, []), $"unknown placeholder '{{{name}}}'{NearestWord.Suggest(name, Placeholders.Names)}");

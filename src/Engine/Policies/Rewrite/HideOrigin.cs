@@ -33,10 +33,18 @@ public sealed class HideOrigin : IResponsePolicy
         if (fields.Index.Has(KnownField.SetCookie)) Cookies(exchange, fields, endpoint);
     }
 
-    // Replaces "http://endpoint" at the value's URL by our own scheme and authority, and takes the endpoint's path prefix off.
+    // Every line of the field: one is usual, but nothing stops an origin from sending two.
     private static void PointHere(Exchange exchange, FieldBlock fields, KnownField field, Endpoint endpoint)
     {
-        var index = fields.Index.IndexOf(field);
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == field && !fields.IsDropped(i)) PointHere(exchange, fields, field, i, endpoint);
+        }
+    }
+
+    // Replaces "http://endpoint" at the value's URL by our own scheme and authority, and takes the endpoint's path prefix off.
+    private static void PointHere(Exchange exchange, FieldBlock fields, KnownField field, int index, Endpoint endpoint)
+    {
         var value = fields.Value(index);
         var start = field == KnownField.Refresh ? UrlOfRefresh(value) : 0;
         var url = value[start..];
@@ -56,7 +64,8 @@ public sealed class HideOrigin : IResponsePolicy
         to.Write(begin);
         to.Write(request.Authority.Span);
         to.Write(rest);
-        fields.Set(field, NameOf(fields, index), range);
+        fields.Drop(index);
+        fields.Add(field, NameOf(fields, index), range);
     }
 
     // Where the URL of "5; url='http://…'" begins; the value's end where it has none.

@@ -49,7 +49,7 @@ public sealed class SimulatedWorld
         Weather = weather ?? new Weather();
     }
 
-    public Random Random { get; }
+    public Random Random { get; set; }
 
     public Weather Weather { get; set; }
 
