@@ -254,7 +254,7 @@ internal sealed class OriginTarget : Target
 
         public override Engine.Loops.Signal Readable { get; } = new();
 
-        public override bool StartRequest(Request request) => throw new NotSupportedException();
+        public override FaultCause StartRequest(Request request) => throw new NotSupportedException();
 
         public override HeadStatus TryReceiveHead(Request request, Response into) => throw new NotSupportedException();
 

@@ -134,9 +134,9 @@ internal sealed class Trial
 
         public override bool HasStarted => true;
 
-        public override bool SendInterim(Response response) => true;
+        public override FaultCause SendInterim(Response response) => FaultCause.None;
 
-        public override bool StartResponse(Response response, Request request) => true;
+        public override FaultCause StartResponse(Response response, Request request) => FaultCause.None;
 
         public override void BecomeTunnel()
         {
