@@ -204,7 +204,7 @@ public sealed class RunningProxy : IDisposable
     public IEnumerable<string> Describe()
     {
         foreach (var (_, address) in Engine.Addresses) yield return $"listening on {address}";
-        if (config.Admin is not null) yield return $"admin on {config.Admin.Address}";
+        if (admin?.Address is { } at) yield return $"admin on {at}";
         if (ControlPath is not null) yield return $"control socket {ControlPath}";
         yield return string.Create(CultureInfo.InvariantCulture, $"{config.Sites.Count} sites, {config.Sites.Sum(s => s.Routes.Count)} routes, {Engine.Plan!.Upstreams.Length} upstreams, {live.Loops} loops, {descriptors} descriptors, at most {Engine.Plan.MostConnections} connections");
     }

@@ -22,6 +22,9 @@ public sealed class AdminListener : IDisposable
     private readonly string? controlPath;
     private bool disposed;
 
+    /// <summary>Where administration is listened for over TCP or a path of its own, the port that was had included; null: only the control socket.</summary>
+    public NetworkAddress? Address { get; private set; }
+
     private AdminListener(string? controlPath)
     {
         this.controlPath = controlPath;
@@ -71,6 +74,7 @@ public sealed class AdminListener : IDisposable
         }
 
         sockets.AddRange(bound);
+        Address = bound[0].Address;
         var host = new ServerHost(loop, buffers, handler, bug => proxy.Errors.Error("admin", bug.ToString())) { OnClosed = occupancy.Release };
         new Admission(loop, network.Accept(bound[0]), host, occupancy, proxy.Errors, $"admin {address}").RunAsync().Detach();
         return true;

@@ -32,7 +32,8 @@ public static class MetricsPage
         ("weir_endpoint_connect_failures_total", "counter", "Connections to an endpoint that could not be made."),
         ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
-        ("weir_buffer_bytes", "gauge", "Bytes held in buffers."),
+        ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
+        ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
         ("weir_buffer_refusals_total", "counter", "Buffers refused because the memory limit was reached."),
         ("weir_log_dropped_total", "counter", "Access records dropped because a ring was full or its target failed."),
         ("weir_reloads_total", "counter", "Reloads, by outcome."),
@@ -85,6 +86,7 @@ public static class MetricsPage
         }
 
         page.Sample("weir_buffer_bytes", engine.Memory.Used);
+        page.Sample("weir_buffers_leased", engine.Workers.Sum(w => w.Buffers.Leased));
         page.Sample("weir_buffer_refusals_total", engine.Memory.Refusals);
         foreach (var same in proxy.Logs.Logs.GroupBy(l => l.Name)) page.Sample("weir_log_dropped_total", same.Sum(l => l.Dropped + l.Target.Lost), ("log", same.Key));
         page.Sample("weir_reloads_total", proxy.Reloads.Done, ("outcome", "done"));

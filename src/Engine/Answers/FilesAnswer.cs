@@ -16,7 +16,7 @@ namespace Weir.Engine.Answers;
 /// <summary>Serves files (`files`). Immutable.</summary>
 public sealed class FilesAnswer(string root, string[] index, bool precompressed) : Answer
 {
-    private static readonly (string Suffix, string Coding)[] Codings = [(".br", "br"), (".zst", "zstd"), (".gz", "gzip")];
+    private static readonly FileCoding[] Codings = [new(".br", "br"), new(".zst", "zstd"), new(".gz", "gzip")];
     private static readonly ByteRange TypeName = ByteRange.Of("Content-Type"u8.ToArray());
     private static readonly ByteRange TagName = ByteRange.Of("ETag"u8.ToArray());
     private static readonly ByteRange ModifiedName = ByteRange.Of("Last-Modified"u8.ToArray());
@@ -74,21 +74,15 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
 
     private static (string Suffix, string Coding)[] Wanted(Request request)
     {
-        var accepted = request.Fields.First(KnownField.AcceptEncoding);
-        if (accepted.IsEmpty) return [];
-        var wanted = new List<(string, string)>();
-        foreach (var coding in Codings)
+        Span<int> qualities = stackalloc int[Codings.Length];
+        AcceptedCodings.Read(request.Fields, Codings, qualities);
+        var order = new List<(int Quality, (string, string) Coding)>();
+        for (var i = 0; i < Codings.Length; i++)
         {
-            foreach (var element in new ListElements(accepted))
-            {
-                var semicolon = element.IndexOf((byte)';');
-                var name = Wire.Bytes.Ascii.TrimWhiteSpace(semicolon < 0 ? element : element[..semicolon]);
-                var isRefused = semicolon >= 0 && Encoding.ASCII.GetString(element[semicolon..]).Replace(" ", "", StringComparison.Ordinal) is ";q=0" or ";q=0.0" or ";q=0.00" or ";q=0.000";
-                if (Wire.Bytes.Ascii.EqualsIgnoreCase(name, Encoding.ASCII.GetBytes(coding.Coding)) && !isRefused) wanted.Add(coding);
-            }
+            if (qualities[i] > 0) order.Add((qualities[i], (Codings[i].Suffix, Codings[i].Coding)));
         }
 
-        return [.. wanted];
+        return [.. order.OrderByDescending(o => o.Quality).Select(o => o.Coding)];
     }
 
     private static Fault RedirectToFolder(Exchange exchange)
@@ -115,10 +109,11 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
         var response = exchange.Response;
         var fields = exchange.Request.Fields;
         var tag = Encoding.ASCII.GetBytes($"\"{job.Modified.Ticks:x}-{job.Length:x}{(job.Coding.Length > 0 ? "-" + job.Coding : "")}\"");
+        var now = exchange.Loop.UtcNow;
         response.Clear();
         OwnResponse.AddDate(exchange);
         response.Fields.Add(KnownField.ETag, TagName, ByteRange.Of(tag));
-        response.Fields.Add(KnownField.LastModified, ModifiedName, Text(job.Modified.ToString("R", CultureInfo.InvariantCulture)));
+        response.Fields.Add(KnownField.LastModified, ModifiedName, Text((job.Modified < now ? job.Modified : now).ToString("R", CultureInfo.InvariantCulture)));
         if (precompressed) response.Fields.Add(KnownField.Vary, VaryName, VaryValue);
 
         var condition = Preconditions.Evaluate(fields, tag, job.Modified);
@@ -133,10 +128,14 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
         }
 
         response.Fields.Add(KnownField.AcceptRanges, RangesName, RangesValue);
-        response.Fields.Add(KnownField.ContentType, TypeName, Text(MediaTypes.Of(job.Name)));
-        if (job.Coding.Length > 0) response.Fields.Add(KnownField.ContentEncoding, CodingName, Text(job.Coding));
-        var (first, count, status) = ByteRanges.Choose(exchange.Request, tag, job.Modified, job.Length);
+        var (first, count, status) = ByteRanges.Choose(exchange.Request, tag, job.Modified, job.Length, now);
         response.Status = status;
+        if (status != 416)
+        {
+            response.Fields.Add(KnownField.ContentType, TypeName, Text(MediaTypes.Of(job.Name)));
+            if (job.Coding.Length > 0) response.Fields.Add(KnownField.ContentEncoding, CodingName, Text(job.Coding));
+        }
+
         if (status == 206) response.Fields.Add(KnownField.ContentRange, ContentRangeName, Text($"bytes {first}-{first + count - 1}/{job.Length}"));
         if (status == 416) response.Fields.Add(KnownField.ContentRange, ContentRangeName, Text($"bytes */{job.Length}"));
         OwnResponse.SetLength(exchange, count);

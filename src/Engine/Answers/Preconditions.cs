@@ -15,13 +15,13 @@ public static class Preconditions
         {
             if (!Matches(fields, KnownField.IfMatch, tag, weakly: false)) return 412;
         }
-        else if (fields.Index.Has(KnownField.IfUnmodifiedSince) && HttpDate.TryRead(fields.First(KnownField.IfUnmodifiedSince), out var unmodified) && Seconds(modified) > Seconds(unmodified))
+        else if (fields.Index.CountOf(KnownField.IfUnmodifiedSince) == 1 && HttpDate.TryRead(fields.First(KnownField.IfUnmodifiedSince), out var unmodified) && Seconds(modified) > Seconds(unmodified))
         {
             return 412;
         }
 
         if (fields.Index.Has(KnownField.IfNoneMatch)) return Matches(fields, KnownField.IfNoneMatch, tag, weakly: true) ? 304 : 0;
-        if (fields.Index.Has(KnownField.IfModifiedSince) && HttpDate.TryRead(fields.First(KnownField.IfModifiedSince), out var since) && Seconds(modified) <= Seconds(since)) return 304;
+        if (fields.Index.CountOf(KnownField.IfModifiedSince) == 1 && HttpDate.TryRead(fields.First(KnownField.IfModifiedSince), out var since) && Seconds(modified) <= Seconds(since)) return 304;
         return 0;
     }
 

@@ -66,6 +66,12 @@ public sealed class FileSource(Loop loop, BufferPool buffers, SafeFileHandle fil
 
     public void Dispose()
     {
+        if (reading is { Done.IsSet: true } unread)
+        {
+            reading = null;
+            chunk = unread.Into;
+        }
+
         ReturnChunk();
         if (reading is not null)
         {

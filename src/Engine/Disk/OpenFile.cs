@@ -73,7 +73,7 @@ public sealed class OpenFile(Loop loop, string root, string path, string[] index
                 break;
             }
 
-            if (System.IO.File.Exists(full) && IsBelowRoot(full)) Open(full);
+            Open(full);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -81,23 +81,23 @@ public sealed class OpenFile(Loop loop, string root, string path, string[] index
         }
     }
 
+    // Judged is what was opened, not what bore its name a moment before.
     private void Open(string full)
     {
-        var attributes = System.IO.File.GetAttributes(full);
-        if ((attributes & (FileAttributes.Device | FileAttributes.Directory)) != 0) return;
-        if (System.IO.File.GetUnixFileMode(full) is var mode && (mode & (UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead)) == 0) return;
-        var file = System.IO.File.OpenHandle(full, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        File = file;
-        Length = RandomAccess.GetLength(file);
-        Modified = System.IO.File.GetLastWriteTimeUtc(file);
+        var file = Descriptor.Open(full);
+        if (file is null) return;
+        if (Descriptor.IsFile(file, out var length, out var modified) && Descriptor.NameOf(file) is { } name && IsBelow(name, Real(root)))
+        {
+            (File, Length, Modified) = (file, length, modified);
+            return;
+        }
+
+        file.Dispose();
     }
 
-    private bool IsBelowRoot(string full)
-    {
-        var real = Real(full);
-        var realRoot = Real(root);
-        return real == realRoot || real.StartsWith(realRoot.TrimEnd('/') + "/", StringComparison.Ordinal);
-    }
+    private bool IsBelowRoot(string full) => IsBelow(Real(full), Real(root));
+
+    private static bool IsBelow(string name, string realRoot) => name == realRoot || name.StartsWith(realRoot.TrimEnd('/') + "/", StringComparison.Ordinal);
 
     // Follows every link on the way, as the kernel will.
     private static string Real(string path)

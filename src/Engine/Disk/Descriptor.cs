@@ -1,0 +1,67 @@
+// Opening by name and asking the descriptor afterwards: what was looked at before could be another file by now.
+
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Weir.Engine.Disk;
+
+/// <summary>What an open descriptor is. Disk threads only: these calls may wait.</summary>
+internal static unsafe partial class Descriptor
+{
+    private const int NoControllingTerminal = 0x100;
+    private const int NonBlocking = 0x800;
+    private const int CloseOnExec = 0x80000;
+
+    private const int EmptyPath = 0x1000;
+    private const uint BasicStats = 0x7ff;
+
+    private const int TypeMask = 0xf000;
+    private const int RegularFile = 0x8000;
+    private const int AnyRead = 0x124;
+
+    // struct statx of the kernel's interface, the same on every architecture.
+    private const int StatBytes = 256;
+    private const int ModeAt = 28;
+    private const int SizeAt = 40;
+    private const int ModifiedAt = 112;
+
+    /// <summary>Opens for reading, never waiting for whoever writes a pipe; null: it is not there or may not be read.</summary>
+    public static SafeFileHandle? Open(string path)
+    {
+        // O_RDONLY is 0 everywhere; the other flags have these values on x64 and arm64.
+        var descriptor = OpenFile(path, NoControllingTerminal | NonBlocking | CloseOnExec);
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Length and time of a regular file that somebody may read; false for anything else.</summary>
+    public static bool IsFile(SafeFileHandle file, out long length, out DateTime modified)
+    {
+        (length, modified) = (0, default);
+        var stat = stackalloc byte[StatBytes];
+        if (Statx((int)file.DangerousGetHandle(), "", EmptyPath, BasicStats, stat) != 0) return false;
+        var mode = *(ushort*)(stat + ModeAt);
+        if ((mode & TypeMask) != RegularFile || (mode & AnyRead) == 0) return false;
+        length = *(long*)(stat + SizeAt);
+        modified = DateTime.UnixEpoch.AddSeconds(*(long*)(stat + ModifiedAt)).AddTicks(*(uint*)(stat + ModifiedAt + 8) / 100);
+        return true;
+    }
+
+    /// <summary>The name by which the kernel knows what was opened, all links followed; null: it does not tell.</summary>
+    public static string? NameOf(SafeFileHandle file)
+    {
+        const int Longest = 4096;
+        var name = stackalloc byte[Longest];
+        var length = ReadLink($"/proc/self/fd/{(int)file.DangerousGetHandle()}", name, Longest);
+        return length is <= 0 or >= Longest ? null : Encoding.UTF8.GetString(name, (int)length);
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenFile(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(int folder, string path, int flags, uint mask, byte* into);
+
+    [LibraryImport("libc", EntryPoint = "readlink", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint ReadLink(string path, byte* into, nint size);
+}
