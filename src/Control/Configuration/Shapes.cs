@@ -151,7 +151,12 @@ public static class Shapes
     private static (Uri Value, string? Trouble) ReadUrl(string text)
     {
         const string Words = "expected a URL such as http://127.0.0.1:9000 or http://unix:/run/app.sock";
-        if (text.StartsWith("http://unix:/", StringComparison.Ordinal)) return (new Uri("unix://localhost" + text[12..]), null);
+        if (text.StartsWith("http://unix:/", StringComparison.Ordinal))
+        {
+            if (!Uri.TryCreate("unix://localhost" + text[12..], UriKind.Absolute, out var socket)) return (null!, $"{Words}, found '{text}'");
+            return Encoding.UTF8.GetByteCount(Uri.UnescapeDataString(socket.AbsolutePath)) <= NetworkAddress.LongestUnixPath ? (socket, null) : (null!, $"the path of a Unix socket has 1 to {NetworkAddress.LongestUnixPath} bytes");
+        }
+
         if (!text.Contains("://", StringComparison.Ordinal)) return (null!, $"{Words}, found '{text}'; did you mean 'http://{text}'?");
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url)) return (null!, $"{Words}, found '{text}'");
         if (url.Scheme == "https") return (null!, "https:// endpoints are not supported yet: only http://");

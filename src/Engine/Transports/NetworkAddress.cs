@@ -9,10 +9,12 @@ namespace Weir.Engine.Transports;
 /// <summary>An address to listen on or connect to. Immutable; any thread.</summary>
 public sealed class NetworkAddress : IEquatable<NetworkAddress>
 {
+    /// <summary>Bytes that the path of a Unix socket may have.</summary>
+    public const int LongestUnixPath = 107;
+
     private const ushort Unix = 1;
     private const ushort Inet = 2;
     private const ushort Inet6 = 10;
-    private const int LongestUnixPath = 107;
 
     private readonly byte[] native;
 

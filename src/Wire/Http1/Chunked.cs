@@ -195,8 +195,8 @@ public sealed class ChunkedDecoder
 
         if (trailerScan.ReadField(bytes, end, out var field) != HeadFault.None || Trailers.Count == MostTrailers) return ChunkStep.Bad;
 
-        // RFC 9110 §6.5.1: what frames, routes or controls a message, or belongs to its connection, cannot come after it.
-        if (field.Known is KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Host or KnownField.Connection or KnownField.Trailer or KnownField.TE or KnownField.Upgrade or KnownField.Expect or KnownField.KeepAlive or KnownField.ProxyConnection) return ChunkStep.Bad;
+        // RFC 9110 §6.5.1: what frames or routes a message cannot come after it.
+        if (field.Known is KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Host or KnownField.Connection or KnownField.Trailer or KnownField.TE or KnownField.Upgrade) return ChunkStep.Bad;
         Trailers.Add(field);
         trailerScan.Accept(end);
         return ChunkStep.NeedMore;

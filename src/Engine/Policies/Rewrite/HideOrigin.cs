@@ -105,7 +105,7 @@ public sealed class HideOrigin : IResponsePolicy
         {
             var end = cookie[(at + 1)..].IndexOf((byte)';');
             var part = end < 0 ? cookie[at..] : cookie.Slice(at, end + 1);
-            var equals = at == 0 ? -1 : part.IndexOf((byte)'='); // The first part is the cookie's own name and value.
+            var equals = at == 0 && part[0] != ';' ? -1 : part.IndexOf((byte)'='); // The first part is the cookie's own name and value.
             at += part.Length;
             var name = equals < 0 ? default : Ascii.TrimWhiteSpace(part[1..equals]);
             var value = Ascii.TrimWhiteSpace(part[(equals + 1)..]);

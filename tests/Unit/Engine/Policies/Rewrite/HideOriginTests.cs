@@ -56,9 +56,15 @@ public class HideOriginTests
     [InlineData("a=1; Path=/basement", "a=1; Path=/basement")]
     [InlineData("a=Domain=app.internal", "a=Domain=app.internal")]
     [InlineData("a=1; Domain=", "a=1; Domain=")]
+    [InlineData(";Domain=app.internal; Path=/", "; Path=/")]
+    [InlineData("a=1; Domain=app.internal; Domain\t= .App.Internal ;Secure", "a=1;Secure")]
     [InlineData("a", "a")]
     public void A_cookie_of_the_endpoint_becomes_one_of_the_place_that_was_asked(string from, string to) =>
         Assert.Equal($"Set-Cookie: {to}", Apply($"Set-Cookie: {from}"));
+
+    [Fact]
+    public void Every_location_is_looked_at() =>
+        Assert.Equal("Location: /a\nLocation: http://www.front.example:8080/b\nLocation: http://www.front.example:8080/c", Apply("Location: /a", "Location: http://app.internal:9000/b", "Location: http://app.internal:9000/c"));
 
     [Fact]
     public void A_domain_that_covers_the_place_that_was_asked_stays_though_it_covers_the_endpoint_too() =>
