@@ -168,7 +168,7 @@ public class HopTests
         Assert.StartsWith("HTTP/1.1 400 ", Says("", "GET /old HTTP/1.0\r\n\r\n"), StringComparison.Ordinal);
         var cookies = Says("Set-Cookie: z=0\r\nSet-Cookie: a=1; Domain=127.0.0.1; Path=/v1/x; Secure\r\nSet-Cookie: a=2; path=/v1\r\nSet-Cookie: b; Path=/v10; Domain=7.0.0.1\r\n");
         Assert.Contains("\r\nSet-Cookie: z=0\r\n", cookies, StringComparison.Ordinal);
-        Assert.Contains("\r\nSet-Cookie: a=1; Path=/x; Secure\r\nSet-Cookie: a=2; Path=/\r\nSet-Cookie: b; Path=/v10; Domain=7.0.0.1", cookies, StringComparison.Ordinal);
+        Assert.Contains("\r\nSet-Cookie: a=1; Path=/x; Secure\r\nSet-Cookie: a=2; path=/\r\nSet-Cookie: b; Path=/v10; Domain=7.0.0.1", cookies, StringComparison.Ordinal);
         Assert.Matches("\r\nDate: [A-Z][a-z]{2}, .* GMT", Says(""));
         Assert.DoesNotMatch("Date: .*\r\nDate: ", Says("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
     }

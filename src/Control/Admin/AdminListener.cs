@@ -41,6 +41,7 @@ public sealed class AdminListener : IDisposable
         var buffers = new BufferPool(new MemoryBudget(256 << 20));
         var occupancy = new Occupancy { Most = MostConnections };
         if (admin is not null && !listener.Listen(admin.Address, proxy, new AdminHandler(proxy, () => proxy.Config.Admin?.Token, isControl: false), network, buffers, occupancy, out trouble)) return null;
+        if (listener.sockets.Count > 0) listener.Address = listener.sockets[0].Address;
         if (controlPath is not null && !listener.ListenControl(controlPath, proxy, network, buffers, occupancy, out trouble)) return null;
         listener.thread.Start();
         return listener;
@@ -74,7 +75,6 @@ public sealed class AdminListener : IDisposable
         }
 
         sockets.AddRange(bound);
-        Address = bound[0].Address;
         var host = new ServerHost(loop, buffers, handler, bug => proxy.Errors.Error("admin", bug.ToString())) { OnClosed = occupancy.Release };
         new Admission(loop, network.Accept(bound[0]), host, occupancy, proxy.Errors, $"admin {address}").RunAsync().Detach();
         return true;
