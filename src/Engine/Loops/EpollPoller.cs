@@ -40,6 +40,7 @@ public sealed unsafe class EpollPoller : Poller
     private int freeCount;
     private int used;
     private int pending;
+    private int dispatched;
     private int waking;
     private bool disposed;
 
@@ -82,16 +83,18 @@ public sealed unsafe class EpollPoller : Poller
 
     public override int Wait(int timeout)
     {
+        // A batch that an exception broke off is gone on with: its edges do not come again.
+        if (dispatched < pending) return pending - dispatched;
+        dispatched = 0;
         pending = Math.Max(0, Epoll.Wait(epoll, events, Batch, timeout));
         return pending;
     }
 
     public override void Dispatch()
     {
-        var count = pending;
-        pending = 0;
-        for (var i = 0; i < count; i++)
+        while (dispatched < pending)
         {
+            var i = dispatched++;
             uint bits;
             ulong data;
             if (EpollEvents.Packed)

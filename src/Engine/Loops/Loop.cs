@@ -6,8 +6,9 @@
 namespace Weir.Engine.Loops;
 
 /// <summary>
-/// An event loop. All members except <see cref="Post(Posted)"/>, <see cref="Post(Action)"/>, <see cref="Stop"/> and
-/// <see cref="LastTurn"/> belong to the loop's own thread.
+/// An event loop. All members except <see cref="Post(Posted)"/>, <see cref="Post(Action)"/>, <see cref="Stop"/>,
+/// <see cref="Turns"/> and <see cref="IsWaiting"/> belong to the loop's own thread. An exception leaves <see cref="Run"/>
+/// with the rest of the turn kept: calling it again goes on.
 /// </summary>
 public sealed class Loop
 {
@@ -18,8 +19,8 @@ public sealed class Loop
     private readonly TimerWheel timers;
     private readonly ReadyQueue ready = new();
     private Posted? posted; // Lock-free stack, newest first.
+    private Posted? inOrder; // What was taken from it and is to run, oldest first.
     private volatile bool stopping;
-    private long lastTurn;
 
     public Loop(Poller poller, int index = 0)
     {
@@ -41,9 +42,6 @@ public sealed class Loop
 
     /// <summary>The loop's own randomness: seeded in a simulation. Not for secrets.</summary>
     public Random Random { get; }
-
-    /// <summary>Milliseconds (same clock as <see cref="Now"/>) at which the last turn began. Readable from any thread.</summary>
-    public long LastTurn => Volatile.Read(ref lastTurn);
 
     /// <summary>True while the loop waits in its poller for something to do. Readable from any thread.</summary>
     public bool IsWaiting { get; private set; }
@@ -76,12 +74,11 @@ public sealed class Loop
     public bool Turn(bool mayWait)
     {
         var timeout = 0;
-        if (mayWait && ready.IsEmpty && Volatile.Read(ref posted) is null) timeout = timers.Timeout(Now);
+        if (mayWait && ready.IsEmpty && inOrder is null && Volatile.Read(ref posted) is null) timeout = timers.Timeout(Now);
         IsWaiting = timeout != 0;
         var events = poller.Wait(timeout);
         IsWaiting = false;
         Now = poller.Milliseconds();
-        Volatile.Write(ref lastTurn, Now);
         Turns++;
         poller.Dispatch();
         var worked = events > 0;
@@ -123,9 +120,26 @@ public sealed class Loop
 
     private bool RunPosted()
     {
-        if (Volatile.Read(ref posted) is null) return false;
+        // An exception in the last turn left some of it, and what was posted since comes after that.
+        if (inOrder is null)
+        {
+            if (Volatile.Read(ref posted) is null) return false;
+            TakePosted();
+        }
+
+        while (inOrder is { } work)
+        {
+            inOrder = work.Next;
+            work.Next = null;
+            work.Run();
+        }
+
+        return true;
+    }
+
+    private void TakePosted()
+    {
         var newestFirst = Interlocked.Exchange(ref posted, null);
-        Posted? inOrder = null;
         while (newestFirst is not null)
         {
             var next = newestFirst.Next;
@@ -133,16 +147,6 @@ public sealed class Loop
             inOrder = newestFirst;
             newestFirst = next;
         }
-
-        while (inOrder is not null)
-        {
-            var next = inOrder.Next;
-            inOrder.Next = null;
-            inOrder.Run();
-            inOrder = next;
-        }
-
-        return true;
     }
 
     private sealed class PostedAction(Action work) : Posted

@@ -35,6 +35,7 @@ internal sealed class TimerWheel
     private readonly ulong[] occupied = new ulong[Slots / 64];
     private long tick;
     private int linked;
+    private bool isInSlot; // An exception left the current slot before its end.
 
     public TimerWheel(long now) => tick = now >> TickShift;
 
@@ -72,11 +73,12 @@ internal sealed class TimerWheel
         var target = now >> TickShift;
         if (linked == 0)
         {
+            isInSlot = false;
             tick = Math.Max(tick, target);
             return false;
         }
 
-        var fired = false;
+        var fired = isInSlot && RunSlot((int)(tick & Mask), now);
         while (tick < target)
         {
             var next = NextOccupied(Math.Min(target, tick + Slots));
@@ -103,6 +105,7 @@ internal sealed class TimerWheel
     public long NextDue()
     {
         if (linked == 0) return long.MaxValue;
+        if (isInSlot) return tick << TickShift;
         var next = NextOccupied(tick + Slots);
         return next < 0 ? long.MaxValue : next << TickShift;
     }
@@ -126,6 +129,7 @@ internal sealed class TimerWheel
     private bool RunSlot(int slot, long now)
     {
         var fired = false;
+        isInSlot = true;
         // Entries armed by a callback land at tick + 1 or later, so this slot only shrinks here.
         while (slots[slot] is { } entry)
         {
@@ -143,6 +147,7 @@ internal sealed class TimerWheel
             entry.OnDue();
         }
 
+        isInSlot = false;
         return fired;
     }
 
