@@ -49,7 +49,12 @@ public sealed class ErrorLog(LogTarget target, Func<long>? clock = null)
 
     public void Error(string area, string text) => Write(LogLevel.Error, area, text);
 
-    public void Write(LogLevel level, string area, string text)
+    /// <summary>What somebody did on purpose, as a reload: told each time, however soon it is done again.</summary>
+    public void Deed(LogLevel level, string area, string text) => Write(level, area, text, isGathered: false);
+
+    public void Write(LogLevel level, string area, string text) => Write(level, area, text, isGathered: true);
+
+    private void Write(LogLevel level, string area, string text, bool isGathered)
     {
         if (level < Level) return;
         if (Interlocked.Increment(ref count) > MostWaiting)
@@ -59,7 +64,7 @@ public sealed class ErrorLog(LogTarget target, Func<long>? clock = null)
             return;
         }
 
-        waiting.Enqueue(new Line(DateTime.UtcNow, level, area, text));
+        waiting.Enqueue(new Line(DateTime.UtcNow, level, area, text, isGathered));
     }
 
     /// <summary>Puts out what waits: for the writer thread.</summary>
@@ -70,7 +75,7 @@ public sealed class ErrorLog(LogTarget target, Func<long>? clock = null)
         while (waiting.TryDequeue(out var line))
         {
             Interlocked.Decrement(ref count);
-            if (Gather(line)) continue;
+            if (line.IsGathered && Gather(line)) continue;
             Put(line, line.Text);
             written++;
         }
@@ -116,7 +121,7 @@ public sealed class ErrorLog(LogTarget target, Func<long>? clock = null)
         Target.Append(Encoding.UTF8.GetBytes($"{time} {level} {line.Area}: {text.ReplaceLineEndings(" ")}\n"));
     }
 
-    private sealed record Line(DateTime Time, LogLevel Level, string Area, string Text);
+    private sealed record Line(DateTime Time, LogLevel Level, string Area, string Text, bool IsGathered);
 
     private sealed class Repeats
     {

@@ -14,6 +14,7 @@ public enum LogField : byte
 {
     Text,
     Time,
+    CommonTime,
     ClientIp,
     ClientPort,
     Method,
@@ -50,6 +51,7 @@ public sealed class LogFormat
     public static readonly (string Name, LogField Field, string Meaning)[] Names =
     [
         ("time", LogField.Time, "when the request began, UTC, ISO 8601 with milliseconds"),
+        ("clf_time", LogField.CommonTime, "the same as web servers' common log format writes it; not in JSON"),
         ("client_ip", LogField.ClientIp, "the client's address, as trusted proxies tell it"),
         ("client_port", LogField.ClientPort, "the port of the connection's peer"),
         ("method", LogField.Method, "the method"),
@@ -90,10 +92,10 @@ public sealed class LogFormat
     }
 
     /// <summary>One JSON object a line, with every field that has a value.</summary>
-    public static LogFormat Json { get; } = new([.. Names.Select(n => new Item(n.Field, Encoding.ASCII.GetBytes($"\"{n.Name}\":")))], isJson: true);
+    public static LogFormat Json { get; } = new([.. Names.Where(n => n.Field != LogField.CommonTime).Select(n => new Item(n.Field, Encoding.ASCII.GetBytes($"\"{n.Name}\":")))], isJson: true);
 
     /// <summary>The combined format known from web servers.</summary>
-    public static string Combined => "{client_ip} - - [{time}] \"{method} {uri} {protocol}\" {status} {bytes_out} \"{referer}\" \"{user_agent}\"";
+    public static string Combined => "{client_ip} - - [{clf_time}] \"{method} {uri} {protocol}\" {status} {bytes_out} \"{referer}\" \"{user_agent}\"";
 
     /// <summary>Compiles a format such as <see cref="Combined"/>; null, with the name, where one is not known.</summary>
     public static LogFormat? TryCompile(string format, out string unknown)
@@ -186,6 +188,11 @@ public sealed class LogFormat
                 LogTime.Write(exchange, ref to);
                 Quote(ref to);
                 break;
+            case LogField.CommonTime:
+                Quote(ref to);
+                LogTime.WriteCommon(exchange, ref to);
+                Quote(ref to);
+                break;
             case LogField.ClientIp:
                 Quote(ref to);
                 if (exchange.ClientAddress is null) to.Write("unix"u8);
@@ -273,14 +280,30 @@ public sealed class LogFormat
         if (isJson) to.Write((byte)'"');
     }
 
+    // Our own names are text: beyond ASCII a JSON record has them as their UTF-16 units.
     private void WriteText(string? text, ref SpanWriter to)
     {
+        var name = text.AsSpan(0, Math.Min(text?.Length ?? 0, 128));
+        if (isJson && !System.Text.Ascii.IsValid(name))
+        {
+            to.Write((byte)'"');
+            foreach (var c in name)
+            {
+                to.Write("\\u"u8);
+                Utf8Formatter.TryFormat((ushort)c, to.Free, out var written, new System.Buffers.StandardFormat('x', 4));
+                to.Advance(written);
+            }
+
+            to.Write((byte)'"');
+            return;
+        }
+
         Span<byte> bytes = stackalloc byte[512];
-        var length = text is null ? 0 : Encoding.UTF8.GetBytes(text.AsSpan(0, Math.Min(text.Length, 128)), bytes);
-        WriteText(bytes[..length], ref to);
+        WriteText(bytes[..Encoding.UTF8.GetBytes(name, bytes)], ref to);
     }
 
-    // Quotes, backslashes, controls and bytes beyond ASCII are escaped; JSON has no other bytes, so Latin-1 serves.
+    // Quotes, backslashes, controls and bytes beyond ASCII are escaped. What peers send may be any bytes and JSON has none, so
+    // Latin-1 serves.
     private void WriteText(scoped ReadOnlySpan<byte> text, ref SpanWriter to)
     {
         Quote(ref to);

@@ -70,8 +70,15 @@ public sealed class LogRing(int size = 1 << 20)
                 continue;
             }
 
-            each(ring.AsMemory(at + Header, length));
-            Volatile.Write(ref tail, tail + Align(length + Header));
+            try
+            {
+                each(ring.AsMemory(at + Header, length));
+            }
+            finally
+            {
+                Volatile.Write(ref tail, tail + Align(length + Header)); // A record that cannot be taken is not met again.
+            }
+
             count++;
         }
 

@@ -20,6 +20,12 @@ public abstract class LogTarget
     /// <summary>What went wrong last; null: nothing.</summary>
     public string? Trouble { get; protected set; }
 
+    /// <summary>Where lines go that could not be written; null: they are lost, and counted.</summary>
+    public LogTarget? Instead { get; init; }
+
+    /// <summary>Opens the target where that can be done beforehand; what is wrong, or null.</summary>
+    public virtual string? TryOpen() => null;
+
     /// <summary>Gathers a line.</summary>
     public void Append(ReadOnlyMemory<byte> line)
     {
@@ -57,36 +63,45 @@ public abstract class LogTarget
         }
         catch (Exception trouble) when (trouble is IOException or UnauthorizedAccessException or SocketException or ArgumentException or NotSupportedException)
         {
-            Lost += lines.Count((byte)'\n');
+            if (Instead is null) Lost += lines.Count((byte)'\n');
+            else Instead.Put(lines);
             Trouble = trouble.Message;
             Reopen();
         }
     }
 }
 
-/// <summary>A file that is appended to.</summary>
+/// <summary>A file that is appended to, also by others, and may be cut by whoever rotates it.</summary>
 public sealed class FileTarget(string path) : LogTarget
 {
-    private FileStream? file;
+    private AppendedFile? file;
 
-    public override void Reopen()
+    /// <summary>The file's name.</summary>
+    public string Path => path;
+
+    public override string? TryOpen()
     {
         try
         {
-            file?.Dispose();
+            file ??= new AppendedFile(path);
+            return null;
         }
-        catch (IOException)
+        catch (IOException e)
         {
-            // What was buffered is lost; it is counted by whoever wrote it.
+            return e.Message;
         }
+    }
 
+    public override void Reopen()
+    {
+        file?.Dispose();
         file = null;
     }
 
     protected override void Write(ReadOnlySpan<byte> lines)
     {
-        file ??= new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        file.Write(lines);
+        file ??= new AppendedFile(path);
+        file.Append(lines);
     }
 }
 

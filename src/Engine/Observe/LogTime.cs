@@ -1,5 +1,6 @@
 // The time of a record. The second is written out once and kept; only the milliseconds change.
 
+using System.Globalization;
 using Weir.Engine.Exchanges;
 using Weir.Wire.Bytes;
 
@@ -13,16 +14,34 @@ internal static class LogTime
     [ThreadStatic]
     private static long second;
 
+    [ThreadStatic]
+    private static byte[]? commonText;
+
+    [ThreadStatic]
+    private static long commonSecond;
+
+    /// <summary>"[10/Oct/2000:13:55:36 +0000]" without its brackets.</summary>
+    public static void WriteCommon(Exchange exchange, ref SpanWriter to)
+    {
+        var now = Begun(exchange);
+        if (commonText is null || now / 1000 != commonSecond)
+        {
+            commonSecond = now / 1000;
+            commonText ??= new byte[26];
+            DateTimeOffset.FromUnixTimeSeconds(commonSecond).UtcDateTime.TryFormat(commonText, out _, "dd'/'MMM'/'yyyy':'HH':'mm':'ss '+0000'", CultureInfo.InvariantCulture);
+        }
+
+        to.Write(commonText);
+    }
+
     public static void Write(Exchange exchange, ref SpanWriter to)
     {
-        // From the exchange's age: one reading of the wall clock per second, not per record.
-        var age = exchange.Loop.Microseconds() - exchange.Moments.Begun;
-        var now = Clock.Milliseconds(exchange.Loop) - (age / 1000);
+        var now = Begun(exchange);
         if (text is null || now / 1000 != second)
         {
             second = now / 1000;
             text ??= new byte[20];
-            DateTimeOffset.FromUnixTimeSeconds(second).UtcDateTime.TryFormat(text, out _, "yyyy-MM-dd'T'HH:mm:ss");
+            DateTimeOffset.FromUnixTimeSeconds(second).UtcDateTime.TryFormat(text, out _, "yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture);
         }
 
         to.Write(text.AsSpan(0, 19));
@@ -33,6 +52,9 @@ internal static class LogTime
         to.Write((byte)('0' + (millisecond % 10)));
         to.Write((byte)'Z');
     }
+
+    // From the exchange's age: one reading of the wall clock per second, not per record.
+    private static long Begun(Exchange exchange) => Clock.Milliseconds(exchange.Loop) - ((exchange.Loop.Microseconds() - exchange.Moments.Begun) / 1000);
 
     private static class Clock
     {

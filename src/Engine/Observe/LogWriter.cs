@@ -1,6 +1,8 @@
 // The thread that writes all logs. It looks at the rings by itself, ten times a second when there is little to do and a hundred
 // times when there is much, so that a record costs its loop no system call.
 
+using System.Collections.Concurrent;
+
 namespace Weir.Engine.Observe;
 
 /// <summary>Writes access logs and the error log, on a thread of its own.</summary>
@@ -11,10 +13,10 @@ public sealed class LogWriter : IDisposable
     // A loop's ring holds several times what it can write in this time.
     private const int ShortestSleep = 10;
 
-    private const int MostLogs = 256;
-
     private readonly Thread thread;
     private readonly AutoResetEvent wake = new(false);
+    private readonly ConcurrentQueue<FormerLog> leaving = new();
+    private readonly List<FormerLog> former = []; // The thread's own.
     private volatile AccessLog[] logs = [];
     private volatile bool reopen;
     private volatile bool stopping;
@@ -28,14 +30,14 @@ public sealed class LogWriter : IDisposable
 
     public ErrorLog Errors { get; }
 
-    /// <summary>The logs in use. Swapped whole; those that are gone are emptied first.</summary>
+    /// <summary>The logs of the plan in force. Swapped whole.</summary>
     public IReadOnlyList<AccessLog> Logs => logs;
 
-    /// <summary>Takes the logs of a new plan.</summary>
+    /// <summary>Takes the logs of a new plan. Those that are gone are emptied as long as an exchange may still write to them.</summary>
     public void Use(AccessLog[] now)
     {
-        // Old logs stay until a later plan: their last records may still be on the way.
-        logs = [.. now.Union(logs).Take(MostLogs)];
+        foreach (var gone in logs.Except(now)) leaving.Enqueue(new FormerLog(new WeakReference<AccessLog>(gone), gone.Records));
+        logs = now;
     }
 
     /// <summary>Opens all files anew, as after a rotation.</summary>
@@ -59,19 +61,16 @@ public sealed class LogWriter : IDisposable
         while (true)
         {
             var last = stopping;
-            if (reopen)
+            var count = 0;
+            try
             {
-                reopen = false;
-                foreach (var log in logs) log.Target.Reopen();
-                Errors.Target.Reopen();
+                count = WriteAll(last);
             }
-
-            var count = Errors.Drain(last);
-            foreach (var log in logs)
+#pragma warning disable CA1031 // A mistake of ours must not end the program, nor silence its logs.
+            catch (Exception bug)
+#pragma warning restore CA1031
             {
-                var taken = log.Drain();
-                count += taken;
-                if (taken > 0 && log.Target.Trouble is { } trouble) Errors.Warn("access log", $"cannot write to {log.Name}: {trouble}");
+                Errors.Error("log", $"a mistake of ours: {bug}");
             }
 
             if (last) return;
@@ -79,4 +78,37 @@ public sealed class LogWriter : IDisposable
             wake.WaitOne(sleep);
         }
     }
+
+    private int WriteAll(bool last)
+    {
+        if (reopen)
+        {
+            reopen = false;
+            foreach (var log in logs) log.Target.Reopen();
+            Errors.Target.Reopen();
+        }
+
+        var count = Errors.Drain(last);
+        foreach (var log in logs) count += Write(log.Records);
+        while (leaving.TryDequeue(out var gone)) former.Add(gone);
+        for (var i = former.Count - 1; i >= 0; i--)
+        {
+            // Asked before it is emptied: whoever held it can have written nothing since.
+            var isHeld = former[i].Owner.TryGetTarget(out _);
+            count += Write(former[i].Records);
+            former[i].Records.Target.Reopen(); // No file is kept open for it.
+            if (!isHeld) former.RemoveAt(i);
+        }
+
+        return count;
+    }
+
+    private int Write(LogRecords records)
+    {
+        var taken = records.Drain();
+        if (taken > 0 && records.Target.Trouble is { } trouble) Errors.Warn("access log", $"cannot write to {records.Name}: {trouble}");
+        return taken;
+    }
+
+    private sealed record FormerLog(WeakReference<AccessLog> Owner, LogRecords Records);
 }

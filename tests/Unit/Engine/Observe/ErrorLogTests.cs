@@ -33,6 +33,15 @@ public class ErrorLogTests
     }
 
     [Fact]
+    public void What_is_done_on_purpose_is_told_each_time()
+    {
+        var (log, lines) = Make();
+        for (var i = 0; i < 3; i++) log.Deed(LogLevel.Info, "reload", "done");
+        log.Drain();
+        Assert.Equal(3, lines().Length);
+    }
+
+    [Fact]
     public void Another_area_or_text_is_another_line()
     {
         var (log, lines) = Make();

@@ -34,6 +34,13 @@ public class LogFormatTests
     });
 
     [Fact]
+    public void A_name_of_ours_is_text_and_not_bytes() => Served.Look(Request, exchange =>
+    {
+        exchange.Place.Site = "Zürich \"漢\" 🂡\n";
+        Assert.Equal(exchange.Place.Site, Parse(exchange).GetProperty("site").GetString());
+    });
+
+    [Fact]
     public void A_formatted_line_is_one_line_and_says_each_byte() => Served.Look(Request, exchange =>
     {
         var format = LogFormat.TryCompile("<{method}> \"{uri}\" {site}", out _)!;
@@ -64,7 +71,7 @@ public class LogFormatTests
             var begun = exchange.Moments.Begun;
             exchange.Moments = new Moments { Begun = begun, HeadRead = begun + 10, Connected = begun + 30, Answered = begun + 60, Ended = begun + 100 };
             var record = Parse(exchange);
-            Assert.Equal(LogFormat.Names.Select(n => n.Name), record.EnumerateObject().Select(m => m.Name));
+            Assert.Equal(LogFormat.Names.Select(n => n.Name).Where(n => n != "clf_time"), record.EnumerateObject().Select(m => m.Name));
             Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", record.GetProperty("time").GetString());
             Assert.Equal(
                 """["127.0.0.1","POST","/a?b","HTTP/1.0","h.example:81",0,7,8,100,10,20,30,40,"s","f:1","up","e",2,"oW","id","t","r","u"]""",
@@ -76,6 +83,7 @@ public class LogFormatTests
     {
         var members = Parse(exchange).EnumerateObject().Select(m => m.Name).ToHashSet();
         Assert.Empty(members.Intersect(["referer", "user_agent", "traceparent", "request_id", "route", "upstream", "endpoint", "connect_us", "wait_us"]));
+        Assert.Matches(@"^\S+ - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] ", Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!));
         Assert.EndsWith("] \"GET / HTTP/1.1\" 0 0 \"-\" \"-\"\n", Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!), StringComparison.Ordinal);
     });
 

@@ -80,6 +80,41 @@ public class LogTargetTests
     }
 
     [Fact]
+    public void A_file_that_others_write_to_or_cut_is_appended_to_where_it_ends()
+    {
+        var path = Path.GetTempFileName();
+        var (one, other) = (new FileTarget(path), new FileTarget(path));
+        Say(one, "one\n");
+        Say(other, "two\n");
+        Say(one, "three\n");
+        Assert.Equal("one\ntwo\nthree\n", File.ReadAllText(path));
+        File.WriteAllText(path, "");
+        Say(one, "four\n");
+        Say(other, "five\n");
+        Assert.Equal("four\nfive\n", File.ReadAllText(path));
+        one.Reopen();
+        other.Reopen();
+        File.Delete(path);
+
+        static void Say(FileTarget target, string text)
+        {
+            target.Append(Encoding.ASCII.GetBytes(text));
+            target.Flush();
+        }
+    }
+
+    [Fact]
+    public void Lines_that_cannot_be_written_go_where_there_is_another_place()
+    {
+        var stream = new MemoryStream();
+        var target = new FileTarget("/no/such/folder/error.log") { Instead = new StreamTarget(stream) };
+        Assert.NotNull(target.TryOpen());
+        target.Append("told\n"u8.ToArray());
+        target.Flush();
+        Assert.Equal((0L, true, "told\n"), (target.Lost, target.Trouble is not null, Encoding.ASCII.GetString(stream.ToArray())));
+    }
+
+    [Fact]
     public void A_file_that_cannot_be_written_is_tried_again()
     {
         var folder = Directory.CreateTempSubdirectory("weir-unit-");
