@@ -280,10 +280,11 @@ public sealed class LogFormat
         if (isJson) to.Write((byte)'"');
     }
 
-    // Our own names are text: beyond ASCII a JSON record has them as their UTF-16 units.
+    // Our own names are text: beyond ASCII a JSON record has them as their UTF-16 units, and no character is cut in two.
     private void WriteText(string? text, ref SpanWriter to)
     {
         var name = text.AsSpan(0, Math.Min(text?.Length ?? 0, 128));
+        if (name.Length == 128 && char.IsHighSurrogate(name[^1])) name = name[..^1];
         if (isJson && !System.Text.Ascii.IsValid(name))
         {
             to.Write((byte)'"');
