@@ -10,6 +10,10 @@ namespace Weir.Engine.Disk;
 public abstract class DiskJob(Loop loop) : Posted
 {
     private bool abandoned;
+    private Exception? bug;
+
+    /// <summary>Why the work could not be done; null: it could, as far as is known.</summary>
+    public string? Trouble { get; protected set; }
 
     /// <summary>Set when the work is through; its loop's.</summary>
     public Signal Done { get; } = new();
@@ -21,11 +25,23 @@ public abstract class DiskJob(Loop loop) : Posted
     {
         if (abandoned) LetGo();
         else Done.Raise();
+        if (bug is not null) throw new InvalidOperationException("disk work failed", bug); // For whoever reports the loop's mistakes.
     }
 
     internal void Execute()
     {
-        Work();
+        try
+        {
+            Work();
+        }
+#pragma warning disable CA1031 // A mistake ends neither the thread nor the program, and whoever waits is told.
+        catch (Exception mistake)
+#pragma warning restore CA1031
+        {
+            bug = mistake;
+            Trouble = mistake.Message;
+        }
+
         loop.Post(this);
     }
 

@@ -24,9 +24,6 @@ public sealed class OpenFile(Loop loop, string root, string path, string[] index
     /// <summary>A folder, asked for without its slash.</summary>
     public bool IsFolder { get; private set; }
 
-    /// <summary>Why it could not be opened although it may be there.</summary>
-    public string? Trouble { get; private set; }
-
     /// <summary>Hands the open file over.</summary>
     public SafeFileHandle TakeFile()
     {
