@@ -58,6 +58,9 @@ public sealed class ServerConnection
 
     internal ServerConnection? Following { get; set; }
 
+    /// <summary>The client's address if it was counted under it.</summary>
+    internal System.Net.IPAddress? Counted { get; init; }
+
     internal Transport Transport { get; }
 
     internal HeadLimits HeadLimits => host.Settings.HeadLimits;

@@ -29,16 +29,18 @@ public sealed class ServerHost(Loop loop, BufferPool buffers, IExchangeHandler h
     /// <summary>Connections open now. Readable from any thread.</summary>
     public int Count => Volatile.Read(ref count);
 
-    /// <summary>Called when a connection has closed.</summary>
+    /// <summary>Called when a connection has closed, with what it was counted under.</summary>
     public Action<System.Net.IPAddress?>? OnClosed { get; set; }
 
     /// <summary>Called when a connection was taken.</summary>
     public Action? OnOpened { get; set; }
 
     /// <summary>Serves a new connection until it closes.</summary>
-    public void Serve(Transport transport)
+    /// <param name="transport">The connection.</param>
+    /// <param name="counted">The client's address if it was counted under it.</param>
+    public void Serve(Transport transport, System.Net.IPAddress? counted = null)
     {
-        var connection = new ServerConnection(transport, this);
+        var connection = new ServerConnection(transport, this) { Counted = counted };
         connection.Following = first;
         if (first is not null) first.Previous = connection;
         first = connection;
@@ -58,6 +60,9 @@ public sealed class ServerHost(Loop loop, BufferPool buffers, IExchangeHandler h
             connection = following;
         }
     }
+
+    /// <summary>Connections are kept again after their response.</summary>
+    public void Undrain() => IsDraining = false;
 
     /// <summary>Ends everything still under way.</summary>
     public void Stop()
@@ -98,6 +103,6 @@ public sealed class ServerHost(Loop loop, BufferPool buffers, IExchangeHandler h
         if (connection.Following is not null) connection.Following.Previous = connection.Previous;
         connection.Previous = connection.Following = null;
         count--;
-        OnClosed?.Invoke(connection.Transport.Remote.Ip);
+        OnClosed?.Invoke(connection.Counted);
     }
 }

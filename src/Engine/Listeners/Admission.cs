@@ -33,11 +33,15 @@ public sealed class Occupancy
 
     internal bool IsFull => Connections >= Most;
 
-    internal bool TryEnter(IPAddress? client)
+    /// <summary>A connection asks to be taken.</summary>
+    /// <param name="client">Its address; null: not a client that is counted.</param>
+    /// <param name="counted">What <see cref="Leave"/> is to be told when it has closed: the address if it was counted.</param>
+    internal bool TryEnter(IPAddress? client, out IPAddress? counted)
     {
-        if (MostPerClient > 0 && client is not null && perClient.AddOrUpdate(client, 1, static (_, n) => n + 1) > MostPerClient)
+        counted = MostPerClient > 0 ? client : null;
+        if (counted is not null && perClient.AddOrUpdate(counted, 1, static (_, n) => n + 1) > MostPerClient)
         {
-            Leave(client, counted: false);
+            CountDown(counted);
             Interlocked.Increment(ref refused);
             return false;
         }
@@ -48,13 +52,14 @@ public sealed class Occupancy
     }
 
     /// <summary>A connection has closed.</summary>
-    public void Release(IPAddress? client) => Leave(client);
-
-    internal void Leave(IPAddress? client, bool counted = true)
+    public void Leave(IPAddress? counted)
     {
-        if (counted) Interlocked.Decrement(ref connections);
-        if (client is null || perClient.IsEmpty) return;
-        // Counted down even where the limit was taken away meanwhile; an entry at 0 goes.
+        Interlocked.Decrement(ref connections);
+        if (counted is not null) CountDown(counted);
+    }
+
+    private void CountDown(IPAddress client)
+    {
         while (perClient.TryGetValue(client, out var now))
         {
             if (now <= 1 ? perClient.TryRemove(KeyValuePair.Create(client, now)) : perClient.TryUpdate(client, now - 1, now)) return;
@@ -76,21 +81,14 @@ public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occ
     {
         while (!closed)
         {
-            if (occupancy.IsFull)
+            if (MayTake())
             {
-                acceptor.Pause(true);
-                if (await waiter.Until(loop.Now + RetryAfter) == Wake.Cancelled) break;
-                if (!occupancy.IsFull) acceptor.Pause(false);
-                continue;
+                if (await waiter.FirstOf(acceptor.Acceptable, long.MaxValue) != Wake.First) break;
+                if (TryTakeSome()) continue;
             }
 
-            if (await waiter.FirstOf(acceptor.Acceptable, long.MaxValue) != Wake.First) break;
-            var error = TakeSome();
-            if (error == 0) continue;
-            errors.Warn("listener", $"{listener}: cannot accept: {Errno.Describe(error)}");
             acceptor.Pause(true);
             if (await waiter.Until(loop.Now + RetryAfter) == Wake.Cancelled) break;
-            acceptor.Pause(false);
         }
 
         acceptor.Close();
@@ -104,6 +102,33 @@ public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occ
         waiter.Cancel();
     }
 
+    private bool MayTake()
+    {
+        if (occupancy.IsFull) return false;
+        if (acceptor.Pause(false)) return true;
+        errors.Warn("listener", $"{listener}: cannot be watched: {Errno.Describe(Errno.Last)}");
+        return false;
+    }
+
+    // False, and told, where it is better to wait a little.
+    private bool TryTakeSome()
+    {
+        try
+        {
+            var error = TakeSome();
+            if (error == 0) return true;
+            errors.Warn("listener", $"{listener}: cannot accept: {Errno.Describe(error)}");
+        }
+#pragma warning disable CA1031 // A bug that one connection met: told, and the listener goes on for all others.
+        catch (Exception bug)
+#pragma warning restore CA1031
+        {
+            errors.Error("listener", $"{listener}: a mistake of ours: {bug}");
+        }
+
+        return false;
+    }
+
     private int TakeSome()
     {
         for (var i = 0; i < PerTurn && !closed; i++)
@@ -111,7 +136,7 @@ public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occ
             if (occupancy.IsFull) return 0;
             var transport = acceptor.TryAccept(out var error);
             if (transport is null) return error is Errno.ConnectionAborted ? 0 : error;
-            if (occupancy.TryEnter(transport.Remote.Ip)) host.Serve(transport);
+            if (occupancy.TryEnter(transport.Remote.Ip, out var counted)) host.Serve(transport, counted);
             else transport.Close(reset: true);
         }
 

@@ -136,7 +136,11 @@ public sealed unsafe class EpollPoller : Poller
         _ = DescriptorCalls.close(wakeEvent);
         _ = DescriptorCalls.close(epoll);
         NativeMemory.Free(events);
+        GC.SuppressFinalize(this);
     }
+
+    // Whoever may still wake this loop holds it: only when nobody does are the descriptors given back.
+    ~EpollPoller() => Dispose();
 
     private int Register(int descriptor, IPolled polled, uint wanted)
     {

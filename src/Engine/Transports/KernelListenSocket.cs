@@ -8,17 +8,19 @@ namespace Weir.Engine.Transports;
 /// <summary>A listening socket of the kernel. Made on any thread, watched by loops.</summary>
 public sealed unsafe class KernelListenSocket : ListenSocket
 {
+    private int descriptor;
+
     private KernelListenSocket(int descriptor, NetworkAddress address, bool shared)
     {
-        Descriptor = descriptor;
+        this.descriptor = descriptor;
         Address = address;
         IsShared = shared;
     }
 
     public override NetworkAddress Address { get; }
 
-    /// <summary>The kernel's descriptor.</summary>
-    public int Descriptor { get; }
+    /// <summary>The kernel's descriptor; -1 once it is closed.</summary>
+    public int Descriptor => descriptor;
 
     /// <summary>Watched by several loops at once, rather than one socket per loop.</summary>
     public bool IsShared { get; }
@@ -66,7 +68,11 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         return socket;
     }
 
-    public override void Close() => _ = SocketCalls.close(Descriptor);
+    public override void Close()
+    {
+        // Once: the number may be somebody else's by then.
+        if (Interlocked.Exchange(ref descriptor, -1) is >= 0 and var open) _ = SocketCalls.close(open);
+    }
 
     private static bool Probe(NetworkAddress address, out int error)
     {
@@ -124,7 +130,7 @@ public sealed unsafe class KernelListenSocket : ListenSocket
     }
 
     // The name of a Unix socket outlives who listened on it. One that nobody answers on makes room, so that a program can be
-    // started again; what holds anything is no socket, and stays.
+    // started again; what is no socket stays.
     private static bool TryRemoveStale(NetworkAddress address)
     {
         if (address.Path is not { } path || path[0] == '@') return false;
@@ -133,12 +139,10 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         bool isRefused;
         fixed (byte* native = address.Native) isRefused = SocketCalls.connect(probe, native, address.Native.Length) < 0 && Errno.Last == Errno.ConnectionRefused;
         _ = SocketCalls.close(probe);
-        if (!isRefused) return false;
+        if (!isRefused || !SocketCalls.IsSocket(path)) return false;
         try
         {
-            var file = new FileInfo(path);
-            if (!file.Exists || file.Length > 0) return false;
-            file.Delete();
+            File.Delete(path);
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

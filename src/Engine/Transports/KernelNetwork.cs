@@ -80,7 +80,7 @@ internal sealed unsafe class KernelAcceptor : Acceptor, IPolled
         return null;
     }
 
-    public override void Pause(bool paused)
+    public override bool Pause(bool paused)
     {
         if (paused && slot >= 0)
         {
@@ -91,6 +91,8 @@ internal sealed unsafe class KernelAcceptor : Acceptor, IPolled
         {
             slot = poller.WatchListener(socket.Descriptor, this, socket.IsShared);
         }
+
+        return paused || slot >= 0;
     }
 
     public override void Close()

@@ -26,7 +26,8 @@ public abstract class Acceptor
     public abstract Transport? TryAccept(out int error);
 
     /// <summary>Stops (or goes on) reporting connections; they wait in the kernel's backlog meanwhile.</summary>
-    public abstract void Pause(bool paused);
+    /// <returns>Whether that could be done: going on takes kernel memory.</returns>
+    public abstract bool Pause(bool paused);
 
     /// <summary>Stops watching for good. The listening socket itself stays with its owner.</summary>
     public abstract void Close();

@@ -79,7 +79,7 @@ public sealed class NetworkAddress : IEquatable<NetworkAddress>
         return new NetworkAddress(bytes, null, 0, path);
     }
 
-    /// <summary>Reads what the kernel gave back. IPv4 mapped into IPv6 becomes plain IPv4.</summary>
+    /// <summary>Reads what the kernel gave back; never fails. IPv4 mapped into IPv6 becomes plain IPv4.</summary>
     public static NetworkAddress FromNative(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length >= 16 && bytes[0] == Inet) return FromIp(new IPAddress(bytes.Slice(4, 4)), (bytes[2] << 8) | bytes[3]);
@@ -93,7 +93,8 @@ public sealed class NetworkAddress : IEquatable<NetworkAddress>
         var isAbstract = bytes[2] == 0;
         var name = bytes[(isAbstract ? 3 : 2)..];
         if (!isAbstract && name.IndexOf((byte)0) is >= 0 and var end) name = name[..end];
-        if (name.IsEmpty) return None;
+        // What a peer calls itself may be any bytes, one more than a path of ours.
+        if (name.IsEmpty || name.Length + (isAbstract ? 1 : 0) > LongestUnixPath || !System.Text.Unicode.Utf8.IsValid(name)) return None;
         return FromPath((isAbstract ? "@" : "") + Encoding.UTF8.GetString(name));
     }
 

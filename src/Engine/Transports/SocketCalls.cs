@@ -95,6 +95,19 @@ internal static unsafe partial class SocketCalls
         return getsockopt(descriptor, level, name, &value, &length) == 0 ? value : -1;
     }
 
+    /// <summary>Whether a path, links followed, is a socket.</summary>
+    public static bool IsSocket(string path)
+    {
+        const int Here = -100; // AT_FDCWD
+        const uint WantType = 1;
+        const int ModeAt = 28;
+        var status = stackalloc byte[256];
+        return statx(Here, path, 0, WantType, status) == 0 && (*(ushort*)(status + ModeAt) & 0xf000) == 0xc000;
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int statx(int folder, string path, int flags, uint mask, byte* status);
+
     [StructLayout(LayoutKind.Sequential)]
     public struct Vector
     {

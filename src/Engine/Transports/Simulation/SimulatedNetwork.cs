@@ -97,10 +97,11 @@ internal sealed class SimulatedAcceptor : Acceptor
         return null;
     }
 
-    public override void Pause(bool pause)
+    public override bool Pause(bool pause)
     {
+        if (paused && !pause && waiting.Count > 0) ((SimulatedPoller)Loop.Poller).Enqueue(this);
         paused = pause;
-        if (!pause && waiting.Count > 0) ((SimulatedPoller)Loop.Poller).Enqueue(this);
+        return true;
     }
 
     public override void Close()
