@@ -18,7 +18,7 @@ var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "all", Rou
 var listener = new ListenerPlan { Name = "front", Address = NetworkAddress.FromIp(IPAddress.Loopback, 0), Hosts = hosts };
 if (!engine.TryExecute(new Plan { Listeners = [listener], Upstreams = [], Hops = new Hops("embed") }, out var trouble)) throw new InvalidOperationException(string.Join('\n', trouble));
 engine.Start();
-Console.WriteLine(engine.Addresses.First().Address.Port);
+Console.WriteLine(engine.Addresses[0].Address.Port);
 Console.In.ReadToEnd(); // Until its input ends.
 engine.Drain();
 engine.Stop();

@@ -58,9 +58,10 @@ internal static class Demonstration
     // The origin is stopped by its own /stop: its 410 is seen in the counters, so that a sample origin needs no code of its own.
     private static void StopWhenAsked(RunningProxy origin)
     {
-        while (origin.Live.Sites.All(site => site.Traffic.Total().Classes[4] == 0)) Thread.Sleep(50);
-        origin.Stop(CancellationToken.None);
+        while (origin.Engine.Plan!.Sites.All(site => site.Record!.Traffic.Total().Classes[4] == 0)) Thread.Sleep(5);
+        origin.Stop(new CancellationToken(canceled: true)); // At once, as a server that dies.
+        origin.Dispose();
     }
 
-    private static int PortOf(RunningProxy origin) => origin.Engine.Addresses.First().Address.Port;
+    private static int PortOf(RunningProxy origin) => origin.Engine.Addresses[0].Address.Port;
 }

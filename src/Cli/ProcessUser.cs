@@ -7,7 +7,10 @@ namespace Weir.Cli;
 
 internal static unsafe partial class ProcessUser
 {
-    public static bool TryBecome(string user, out string trouble)
+    /// <param name="user">Its name.</param>
+    /// <param name="files">What was made for the process before: it becomes the user's.</param>
+    /// <param name="trouble">Why that cannot be.</param>
+    public static bool TryBecome(string user, IEnumerable<string> files, out string trouble)
     {
         trouble = "";
         var entry = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 3 && f[0] == user);
@@ -20,6 +23,7 @@ internal static unsafe partial class ProcessUser
         var uid = uint.Parse(entry[2], CultureInfo.InvariantCulture);
         var gid = uint.Parse(entry[3], CultureInfo.InvariantCulture);
         if (geteuid() == uid) return true; // Somebody else did it already.
+        foreach (var file in files) _ = lchown(file, uid, gid);
         if (initgroups(user, gid) == 0 && setgid(gid) == 0 && setuid(uid) == 0 && geteuid() == uid) return true;
         trouble = $"cannot become '{user}': start as root, or as '{user}'";
         return false;
@@ -27,6 +31,9 @@ internal static unsafe partial class ProcessUser
 
     [LibraryImport("libc")]
     private static partial uint geteuid();
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int lchown(string file, uint user, uint group);
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int initgroups(string user, uint group);

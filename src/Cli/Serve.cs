@@ -21,7 +21,7 @@ internal static class Serve
         using var proxy = RunningProxy.TryStart(load, diagnostics, descriptors, inherited, StateFolder.ControlSocket());
         foreach (var diagnostic in diagnostics.All) Console.Error.WriteLine(diagnostic);
         if (proxy is null) return diagnostics.All.Any(d => d.Text.StartsWith("cannot listen", StringComparison.Ordinal)) ? ExitCode.Failed : ExitCode.Usage;
-        if (proxy.Config.User is { } user && !ProcessUser.TryBecome(user, out var trouble))
+        if (proxy.Config.User is { } user && !ProcessUser.TryBecome(user, proxy.Files, out var trouble))
         {
             Console.Error.WriteLine($"weir: {trouble}");
             return ExitCode.Failed;
@@ -32,6 +32,13 @@ internal static class Serve
         ServiceManager.Notify("READY=1");
         Wait(proxy, file);
         return ExitCode.Good;
+    }
+
+    private static void Reload(RunningProxy proxy)
+    {
+        ServiceManager.Notify($"RELOADING=1\nMONOTONIC_USEC={Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000)}");
+        proxy.Reload();
+        ServiceManager.Notify("READY=1");
     }
 
     private static void Wait(RunningProxy proxy, string? file)
@@ -48,9 +55,7 @@ internal static class Serve
         void OnReload(PosixSignalContext context)
         {
             context.Cancel = true;
-            ServiceManager.Notify($"RELOADING=1\nMONOTONIC_USEC={Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000)}");
-            proxy.Reload();
-            ServiceManager.Notify("READY=1");
+            Reload(proxy);
         }
 
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnStop);
@@ -61,7 +66,7 @@ internal static class Serve
             context.Cancel = true;
             proxy.ReopenLogs();
         });
-        using var watch = proxy.Config.Watch && file is not null ? new FileWatch(file, () => proxy.Reload()) : null;
+        using var watch = proxy.Config.Watch && file is not null ? new FileWatch(file, () => Reload(proxy)) : null;
         stopping.Wait();
         ServiceManager.Notify("STOPPING=1");
         proxy.Stop(hurry.Token);

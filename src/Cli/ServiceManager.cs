@@ -27,7 +27,7 @@ internal static class ServiceManager
             socket.Connect(new UnixDomainSocketEndPoint(path[0] == '@' ? "\0" + path[1..] : path));
             socket.Send(Encoding.UTF8.GetBytes(state));
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ArgumentException)
         {
             // A service manager that does not listen is none of our trouble.
         }

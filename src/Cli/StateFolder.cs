@@ -4,6 +4,9 @@ namespace Weir.Cli;
 
 internal static class StateFolder
 {
+    /// <summary>Where a service keeps its state.</summary>
+    public const string OfTheSystem = "/var/lib/weir";
+
     /// <summary>The default state folder: the service manager's, the user's, or the system's.</summary>
     public static string Path { get; } = Choose();
 
@@ -13,7 +16,7 @@ internal static class StateFolder
         try
         {
             Directory.CreateDirectory(Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            return System.IO.Path.Combine(Path, "weir.sock");
+            return SocketIn(Path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -22,11 +25,14 @@ internal static class StateFolder
         }
     }
 
+    /// <summary>The control socket in a state folder.</summary>
+    public static string SocketIn(string folder) => System.IO.Path.Combine(folder, "weir.sock");
+
     private static string Choose()
     {
         if (Environment.GetEnvironmentVariable("STATE_DIRECTORY") is { Length: > 0 } service) return service.Split(':')[0];
         if (Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } state) return System.IO.Path.Combine(state, "weir");
         if (Environment.GetEnvironmentVariable("HOME") is { Length: > 1 } home) return System.IO.Path.Combine(home, ".local", "state", "weir");
-        return "/var/lib/weir";
+        return OfTheSystem;
     }
 }

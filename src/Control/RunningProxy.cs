@@ -25,17 +25,20 @@ public sealed class RunningProxy : IDisposable
     private readonly KernelGround ground;
     private readonly LogWriter writer;
     private readonly long descriptors;
+    private readonly ProxyConfig started;
     private AdminListener? admin;
     private Watchdog? watchdog;
-    private ProxyConfig config;
+    private volatile ProxyConfig config;
+    private long reloadsDone;
+    private long reloadsRefused;
     private bool isStopping;
 
     private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors)
     {
         this.load = load;
         this.descriptors = descriptors;
-        config = first;
-        Errors = new ErrorLog(LogTargets.Open(first.ErrorLog.Target)) { Level = LevelOf(first) };
+        config = started = first;
+        Errors = new ErrorLog(LogTargets.Open(first.ErrorLog.Target, instead: first.ErrorLog.Target == "stderr" ? null : LogTargets.Open("stderr"))) { Level = LevelOf(first) };
         writer = new LogWriter(Errors);
         var loops = (int)(first.Loops ?? Environment.ProcessorCount);
         live = new LiveThings(loops);
@@ -49,8 +52,6 @@ public sealed class RunningProxy : IDisposable
 
     public ErrorLog Errors { get; }
 
-    public LiveThings Live => live;
-
     public LogWriter Logs => writer;
 
     public DateTimeOffset StartedAt { get; }
@@ -62,7 +63,7 @@ public sealed class RunningProxy : IDisposable
     public bool IsDraining { get; private set; }
 
     /// <summary>Reloads done, and refused, since the start.</summary>
-    public (long Done, long Refused) Reloads { get; private set; }
+    public (long Done, long Refused) Reloads => (Volatile.Read(ref reloadsDone), Volatile.Read(ref reloadsRefused));
 
     /// <summary>Where the control socket is.</summary>
     public string? ControlPath { get; private set; }
@@ -79,12 +80,15 @@ public sealed class RunningProxy : IDisposable
         if (config is null || diagnostics.HasErrors) return null;
         var proxy = new RunningProxy(load, config, descriptors);
         foreach (var descriptor in inherited ?? []) proxy.ground.Inherit(descriptor);
-        if (!proxy.TryExecute(config, diagnostics) || !proxy.StartAdmin(controlPath, diagnostics))
+        if (proxy.Errors.Target.TryOpen() is { } unwritable) diagnostics.Error(config.At, $"cannot write to {config.ErrorLog.Target}: {unwritable}");
+        if (diagnostics.HasErrors || !proxy.TryExecute(config, diagnostics) || !proxy.StartAdmin(controlPath, diagnostics))
         {
-            proxy.writer.Dispose();
+            proxy.Engine.Stop();
+            proxy.Dispose();
             return null;
         }
 
+        foreach (var address in proxy.ground.Unused) diagnostics.Warn(config.At, $"a socket was handed down for {address}, and no listener has that address");
         proxy.Engine.Start();
         proxy.watchdog = new Watchdog(proxy.Engine, proxy.Errors);
         return proxy;
@@ -102,24 +106,24 @@ public sealed class RunningProxy : IDisposable
             }
 
             var diagnostics = new Diagnostics();
-            var next = load(diagnostics);
-            if (next is not null && !diagnostics.HasErrors)
+            var isDone = false;
+            try
             {
-                TellUnchangeable(next, diagnostics);
-                if (TryExecute(next, diagnostics))
-                {
-                    config = next;
-                    Errors.Level = LevelOf(next);
-                    Reloads = (Reloads.Done + 1, Reloads.Refused);
-                    var said = diagnostics.ToString();
-                    Errors.Info("reload", said.Length == 0 ? "the new configuration is in force" : $"the new configuration is in force; {said}");
-                    return new ReloadOutcome(true, said);
-                }
+                isDone = TryReload(diagnostics);
+            }
+#pragma warning disable CA1031 // Whatever a file brings about, out of memory too: the configuration in force stays.
+            catch (Exception bug)
+#pragma warning restore CA1031
+            {
+                diagnostics.Error(config.At, $"a mistake of ours: {bug.Message}");
+                Errors.Error("reload", bug.ToString());
             }
 
-            Reloads = (Reloads.Done, Reloads.Refused + 1);
-            Errors.Error("reload", $"refused, the configuration in force stays: {diagnostics}");
-            return new ReloadOutcome(false, diagnostics.ToString());
+            var said = diagnostics.ToString();
+            Interlocked.Increment(ref isDone ? ref reloadsDone : ref reloadsRefused);
+            if (!isDone) Errors.Deed(LogLevel.Error, "reload", $"refused, the configuration in force stays: {said}");
+            else Errors.Deed(LogLevel.Info, "reload", said.Length == 0 ? "the new configuration is in force" : $"the new configuration is in force; {said}");
+            return new ReloadOutcome(isDone, said);
         }
     }
 
@@ -131,7 +135,7 @@ public sealed class RunningProxy : IDisposable
     public void Stop(CancellationToken hurry)
     {
         IsDraining = true;
-        Errors.Info("stop", $"draining: {Engine.Connections} connections, {Active} requests under way");
+        Errors.Deed(LogLevel.Info, "stop", $"draining: {Engine.Connections} connections, {Active} requests under way");
         lock (turn)
         {
             isStopping = true;
@@ -141,21 +145,41 @@ public sealed class RunningProxy : IDisposable
         var patience = config.DrainTimeout == Shapes.NoLimit ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(config.DrainTimeout);
         var since = DateTimeOffset.UtcNow;
         while (Engine.Connections > 0 && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
+        watchdog?.Dispose();
+        watchdog = null;
         Engine.Stop();
         admin?.Dispose();
-        Errors.Info("stop", "stopped");
+        Errors.Deed(LogLevel.Info, "stop", "stopped");
     }
 
-    /// <summary>Takes no new connections, and lets what is under way end; the program goes on.</summary>
+    /// <summary>Says that it is not ready, and ends connections after their response; the program goes on.</summary>
     public void Drain()
     {
         IsDraining = true;
         Engine.Drain(keepAccepting: true);
-        Errors.Info("drain", "connections end after their response; the readiness path answers 503");
+        Errors.Deed(LogLevel.Info, "drain", "connections end after their response; the readiness path answers 503");
+    }
+
+    /// <summary>Ends <see cref="Drain"/>: it is ready again.</summary>
+    /// <returns>Whether that can be: not while it stops.</returns>
+    public bool Undrain()
+    {
+        lock (turn)
+        {
+            if (isStopping) return false;
+            Engine.Undrain();
+            IsDraining = false;
+            Errors.Deed(LogLevel.Info, "drain", "over: connections are kept, and the readiness path answers 200");
+            return true;
+        }
     }
 
     /// <summary>Requests under way.</summary>
     public int Active => Engine.Workers.Sum(w => w.Records.Active);
+
+    /// <summary>Files that were made for the process: whoever becomes another user gives them to it.</summary>
+    public IEnumerable<string> Files =>
+        writer.Logs.Select(l => l.Target).Append(Errors.Target).OfType<FileTarget>().Select(t => t.Path).Concat(ControlPath is null ? [] : [ControlPath]).Distinct();
 
     public void Dispose()
     {
@@ -166,33 +190,64 @@ public sealed class RunningProxy : IDisposable
 
     private static LogLevel LevelOf(ProxyConfig config) => Enum.Parse<LogLevel>(config.ErrorLog.Level, ignoreCase: true);
 
+    private bool TryReload(Diagnostics diagnostics)
+    {
+        var next = load(diagnostics);
+        if (next is null || diagnostics.HasErrors) return false;
+        TellUnchangeable(next, diagnostics);
+        if (!TryExecute(next, diagnostics)) return false;
+        config = next;
+        Errors.Level = LevelOf(next);
+        return true;
+    }
+
     private bool TryExecute(ProxyConfig next, Diagnostics diagnostics)
     {
-        var plan = compiler.Compile(next, diagnostics, descriptors);
-        if (plan is null) return false;
-        if (!Engine.TryExecute(plan, out var trouble, compiler.Apply))
+        if (compiler.Compile(next, diagnostics, descriptors) is { } plan && TryOpenLogs(diagnostics))
         {
+            if (Engine.TryExecute(plan, out var trouble, compiler.Apply))
+            {
+                writer.Use([.. compiler.Logs.Select(l => l.Log)]);
+                return true;
+            }
+
             foreach (var line in trouble) diagnostics.Error(next.At, line);
-            return false;
         }
 
-        writer.Use([.. compiler.Logs]);
-        return true;
+        compiler.Withdraw();
+        return false;
+    }
+
+    // What cannot be written is told now and not with the first record.
+    private bool TryOpenLogs(Diagnostics diagnostics)
+    {
+        foreach (var (log, at) in compiler.Logs)
+        {
+            if (!writer.Logs.Contains(log) && log.Target.TryOpen() is { } trouble) diagnostics.Error(at, $"cannot write to {log.Name}: {trouble}");
+        }
+
+        return !diagnostics.HasErrors;
     }
 
     // What a reload cannot change is named, not ignored.
     private void TellUnchangeable(ProxyConfig next, Diagnostics diagnostics)
     {
-        if (next.Loops != config.Loops) diagnostics.Warn(next.At, "loops has changed: it takes a restart");
-        if (next.User != config.User) diagnostics.Warn(next.At, "user has changed: it takes a restart");
-        if (next.Control != config.Control || next.State != config.State) diagnostics.Warn(next.At, "control or state has changed: it takes a restart");
-        if (next.ErrorLog.Target != config.ErrorLog.Target) diagnostics.Warn(next.At, "error_log.target has changed: it takes a restart");
-        if (next.Admin?.Address.ToString() != config.Admin?.Address.ToString()) diagnostics.Warn(next.At, "admin.address has changed: it takes a restart");
+        if (next.Loops != started.Loops) diagnostics.Warn(next.At, "loops has changed: it takes a restart");
+        if (next.User != started.User) diagnostics.Warn(next.At, "user has changed: it takes a restart");
+        if (next.Control != started.Control || next.State != started.State) diagnostics.Warn(next.At, "control or state has changed: it takes a restart");
+        if (next.ErrorLog.Target != started.ErrorLog.Target) diagnostics.Warn(next.At, "error_log.target has changed: it takes a restart");
+        if (next.Admin?.Address.ToString() != started.Admin?.Address.ToString()) diagnostics.Warn(next.At, "admin.address has changed: it takes a restart");
+        if (next.Watch != started.Watch) diagnostics.Warn(next.At, "watch has changed: it takes a restart");
+        foreach (var (listener, _) in Engine.Addresses)
+        {
+            var same = next.Listen.Find(l => l.Address.ToString() == listener.Name);
+            if (same is not null && ((int)same.Backlog != listener.Backlog || same.SharesPort != listener.SharesPort)) diagnostics.Warn(same.At, $"backlog or reuse_port of {listener.Name} has changed: it takes a restart");
+        }
     }
 
     private bool StartAdmin(string? controlPath, Diagnostics diagnostics)
     {
-        ControlPath = config.Control ?? controlPath;
+        ControlPath = config.Control ?? (config.State is { } state ? Path.Combine(state, "weir.sock") : controlPath);
         if (config.Admin is null && ControlPath is null) return true;
         admin = AdminListener.TryStart(this, config.Admin, ControlPath, out var trouble);
         if (admin is not null) return true;

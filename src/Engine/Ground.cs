@@ -44,7 +44,7 @@ public sealed class KernelGround : Ground
             pollers[i] = new EpollPoller();
             var loop = loops[i] = new Loop(pollers[i], i);
             networks[i] = new KernelNetwork(loop, pollers[i]);
-            threads[i] = new Thread(() => Run(loop, errors)) { IsBackground = true, Name = $"weir-loop-{i}" };
+            threads[i] = new Thread(() => loop.Run(bug => errors.Error("loop", $"a mistake of ours on loop {loop.Index}: {bug}"))) { IsBackground = true, Name = $"weir-loop-{i}" };
         }
     }
 
@@ -59,6 +59,9 @@ public sealed class KernelGround : Ground
         inherited[socket.Address.ToString()] = socket;
         return socket.Address;
     }
+
+    /// <summary>Sockets handed down that no listener has used.</summary>
+    public IEnumerable<NetworkAddress> Unused => inherited.Values.Select(s => s.Address);
 
     public override ListenSocket[]? Bind(ListenerPlan listener, out string trouble)
     {
@@ -77,24 +80,11 @@ public sealed class KernelGround : Ground
     public override void Stop()
     {
         foreach (var loop in loops) loop.Stop();
-        foreach (var thread in threads) thread.Join(5_000);
-    }
-
-    private static void Run(Loop loop, ErrorLog errors)
-    {
-        while (true)
+        foreach (var thread in threads)
         {
-            try
-            {
-                loop.Run();
-                return;
-            }
-#pragma warning disable CA1031 // A bug that came up outside every connection: told, and the loop goes on for all others.
-            catch (Exception bug)
-#pragma warning restore CA1031
-            {
-                errors.Error("loop", $"a mistake of ours on loop {loop.Index}: {bug}");
-            }
+            if (thread.IsAlive) thread.Join(5_000);
         }
+
+        foreach (var socket in inherited.Values) socket.Close();
     }
 }

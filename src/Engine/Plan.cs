@@ -18,6 +18,9 @@ public sealed record Plan
 {
     public required ListenerPlan[] Listeners { get; init; }
 
+    /// <summary>Every site that some listener serves.</summary>
+    public SitePlan[] Sites { get; init; } = [];
+
     /// <summary>Every upstream that some route of the plan forwards to.</summary>
     public required Upstream[] Upstreams { get; init; }
 

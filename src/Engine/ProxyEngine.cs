@@ -19,7 +19,8 @@ public sealed class ProxyEngine
     private readonly MemoryBudget budget = new(1L << 30);
     private readonly Dictionary<string, ListenSocket[]> sockets = [];
     private readonly Worker[] workers;
-    private Plan? plan;
+    private volatile Plan? plan;
+    private volatile (ListenerPlan, NetworkAddress)[] addresses = [];
 
     public ProxyEngine(Ground ground, ErrorLog errors)
     {
@@ -28,7 +29,7 @@ public sealed class ProxyEngine
         workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, errors))];
     }
 
-    /// <summary>The plan in force; null before the first.</summary>
+    /// <summary>The plan in force; null before the first. Any thread.</summary>
     public Plan? Plan => plan;
 
     public IReadOnlyList<Worker> Workers => workers;
@@ -37,8 +38,8 @@ public sealed class ProxyEngine
 
     public MemoryBudget Memory => budget;
 
-    /// <summary>Where each listener of the plan listens: a port 0 has become the one that was chosen.</summary>
-    public IEnumerable<(ListenerPlan Listener, NetworkAddress Address)> Addresses => plan!.Listeners.Select(l => (l, sockets[l.Name][0].Address));
+    /// <summary>Where each listener of the plan listens: a port 0 has become the one that was chosen. Any thread.</summary>
+    public IReadOnlyList<(ListenerPlan Listener, NetworkAddress Address)> Addresses => addresses;
 
     /// <summary>Makes a plan the one in force: whole, or not at all.</summary>
     /// <param name="next">The plan.</param>
@@ -70,6 +71,7 @@ public sealed class ProxyEngine
         whenBound?.Invoke();
         var left = before.Except(Endpoints(next)).ToArray();
         plan = next;
+        addresses = [.. next.Listeners.Select(l => (l, sockets[l.Name][0].Address))];
         var now = new Dictionary<string, ListenSocket[]>(sockets);
         foreach (var worker in workers)
         {
@@ -106,6 +108,12 @@ public sealed class ProxyEngine
         foreach (var bound in sockets.Values) AfterAll(() => CloseAll(bound));
     }
 
+    /// <summary>After <see cref="Drain"/> that kept accepting: connections are kept again.</summary>
+    public void Undrain()
+    {
+        foreach (var worker in workers) worker.Loop.Post(worker.Undrain);
+    }
+
     /// <summary>Client connections still open.</summary>
     public int Connections => Occupancy.Connections;
 
@@ -114,6 +122,7 @@ public sealed class ProxyEngine
     {
         foreach (var worker in workers) worker.Loop.Post(worker.Stop);
         ground.Stop();
+        foreach (var bound in sockets.Values) CloseAll(bound);
         if (Connections > 0) errors.Warn("engine", $"{Connections} connections were broken off");
     }
 

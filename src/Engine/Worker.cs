@@ -103,6 +103,12 @@ public sealed class Worker
         }
     }
 
+    /// <summary>Connections are kept again. On the loop.</summary>
+    public void Undrain()
+    {
+        foreach (var served in listeners.Values) served.Host.Undrain();
+    }
+
     /// <summary>Ends what is still under way. On the loop.</summary>
     public void Stop()
     {
@@ -120,10 +126,10 @@ public sealed class Worker
     {
         var pipeline = new Pipeline(forwarder, Records);
         var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
-        host.OnClosed = client =>
+        host.OnClosed = counted =>
         {
             Connections--;
-            occupancy.Leave(client);
+            occupancy.Leave(counted);
         };
         host.OnOpened = () => Connections++;
         var admission = new Admission(Loop, network.Accept(socket), host, occupancy, errors, listener.Name);

@@ -2,12 +2,13 @@
 //   GET  /metrics   Prometheus text          GET  /status   what is served, as JSON
 //   GET  /ready     200, 503 while draining  GET  /live     200
 //   POST /reload    takes the configuration  POST /drain    ends connections after their response
-// With a token, all but /live and /ready ask for it. Errors are JSON. Work that may take long runs on a disk thread.
+//                                            POST /undrain  ends draining
+// With a token, all but /live and /ready ask for it. Without one, what a web page made somebody's browser send is refused.
+// Errors are JSON. A reload runs on a thread of its own.
 
 using System.Security.Cryptography;
 using System.Text;
 using Weir.Control.Metrics;
-using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -19,9 +20,14 @@ namespace Weir.Control.Admin;
 /// <summary>Answers administration. On the admin loop.</summary>
 public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool isControl) : IExchangeHandler
 {
+    // Reloads at once, each waiting for the one before.
+    private const int MostReloads = 16;
+
     private static readonly byte[] Json = "application/json"u8.ToArray();
     private static readonly byte[] Text = "text/plain; charset=utf-8"u8.ToArray();
     private static readonly byte[] Prometheus = "text/plain; version=0.0.4; charset=utf-8"u8.ToArray();
+
+    private int reloads;
 
     public async LoopTask HandleAsync(Exchange exchange)
     {
@@ -49,10 +55,19 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
     {
         var path = Encoding.ASCII.GetString(exchange.Request.Path.Span);
         var method = Encoding.ASCII.GetString(exchange.Request.Method.Span);
-        if (path is not ("/live" or "/ready") && !IsAllowed(exchange))
+        if (path is not ("/live" or "/ready") && !isControl)
         {
-            Error(exchange, 401, "the admin token is missing or wrong");
-            return;
+            if (token() is { } wanted && !Bears(exchange, wanted))
+            {
+                Error(exchange, 401, "the admin token is missing or wrong");
+                return;
+            }
+
+            if (token() is null && exchange.Ends.ClientAddress is not null && !BrowserGuard.IsOwn(exchange.Request)) // No browser reaches a Unix socket.
+            {
+                Error(exchange, 403, "without an admin token, ask by address or as localhost, and not from a web page");
+                return;
+            }
         }
 
         switch (method == "HEAD" ? "GET" : method, path)
@@ -76,7 +91,11 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
                 proxy.Drain();
                 Answer(exchange, 200, "{\"draining\":true}\n", Json);
                 break;
-            case (_, "/live" or "/ready" or "/metrics" or "/status" or "/reload" or "/drain"):
+            case ("POST", "/undrain"):
+                if (proxy.Undrain()) Answer(exchange, 200, "{\"draining\":false}\n", Json);
+                else Error(exchange, 409, "the program is stopping");
+                break;
+            case (_, "/live" or "/ready" or "/metrics" or "/status" or "/reload" or "/drain" or "/undrain"):
                 Error(exchange, 405, $"{method} is not answered here");
                 break;
             default:
@@ -87,21 +106,23 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
 
     private async LoopTask ReloadAsync(Exchange exchange)
     {
-        var job = new ReloadJob(exchange.Loop, proxy);
-        if (!DiskThreads.Shared.TryRun(job))
+        if (reloads >= MostReloads)
         {
-            Error(exchange, 503, "too busy");
+            Error(exchange, 503, "too many reloads wait");
             return;
         }
 
+        reloads++;
+        var job = new ReloadJob(exchange.Loop, proxy);
+        job.Start();
         await exchange.Flow.FirstOf(job.Done, long.MaxValue);
+        reloads--;
         if (job.Outcome.Done) Answer(exchange, 200, $"{{\"reloaded\":true,\"text\":{JsonText.Quote(job.Outcome.Text)}}}\n", Json);
         else Error(exchange, 422, job.Outcome.Text);
     }
 
-    private bool IsAllowed(Exchange exchange)
+    private static bool Bears(Exchange exchange, string wanted)
     {
-        if (isControl || token() is not { } wanted) return true;
         var given = exchange.Request.Fields.First(KnownField.Authorization);
         return given.StartsWith("Bearer "u8) && CryptographicOperations.FixedTimeEquals(given[7..], Encoding.UTF8.GetBytes(wanted));
     }
@@ -110,14 +131,20 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
 
     private static void Answer(Exchange exchange, int status, string text, byte[] type) => OwnResponse.Begin(exchange, status, Encoding.UTF8.GetBytes(text), ByteRange.Of(type));
 
-    private sealed class ReloadJob(Loop loop, RunningProxy proxy) : DiskJob(loop)
+    private sealed class ReloadJob(Loop loop, RunningProxy proxy) : Posted
     {
         public ReloadOutcome Outcome { get; private set; } = new(false, "");
 
-        protected override void Work() => Outcome = proxy.Reload();
+        public Signal Done { get; } = new();
 
-        protected override void LetGo()
+        public void Start() => new Thread(Work) { IsBackground = true, Name = "weir-reload" }.Start();
+
+        public override void Run() => Done.Raise();
+
+        private void Work()
         {
+            Outcome = proxy.Reload();
+            loop.Post(this);
         }
     }
 }

@@ -13,38 +13,45 @@ namespace Weir.Control.Admin;
 /// <summary>Listens for administration.</summary>
 public sealed class AdminListener : IDisposable
 {
+    // Each: whoever fills the TCP address leaves the control socket free.
     private const int MostConnections = 256;
 
     private readonly EpollPoller poller = new();
     private readonly Loop loop;
     private readonly Thread thread;
+    private readonly RunningProxy proxy;
+    private readonly KernelNetwork network;
+    private readonly BufferPool buffers = new(new MemoryBudget(256 << 20));
     private readonly List<KernelListenSocket> sockets = [];
-    private readonly string? controlPath;
+    private string? ownControlPath;
     private bool disposed;
 
-    /// <summary>Where administration is listened for over TCP or a path of its own, the port that was had included; null: only the control socket.</summary>
-    public NetworkAddress? Address { get; private set; }
-
-    private AdminListener(string? controlPath)
+    private AdminListener(RunningProxy proxy)
     {
-        this.controlPath = controlPath;
+        this.proxy = proxy;
         loop = new Loop(poller);
-        thread = new Thread(loop.Run) { IsBackground = true, Name = "weir-admin" };
+        network = new KernelNetwork(loop, poller);
+        thread = new Thread(() => loop.Run(bug => proxy.Errors.Error("admin", $"a mistake of ours: {bug}"))) { IsBackground = true, Name = "weir-admin" };
     }
+
+    /// <summary>Where administration is listened for, the port that was had included; null: only the control socket.</summary>
+    public NetworkAddress? Address { get; private set; }
 
     /// <summary>Binds and starts; null where an address cannot be had.</summary>
     public static AdminListener? TryStart(RunningProxy proxy, AdminConfig? admin, string? controlPath, out string trouble)
     {
         trouble = "";
-        var listener = new AdminListener(controlPath);
-        var network = new KernelNetwork(listener.loop, listener.poller);
-        var buffers = new BufferPool(new MemoryBudget(256 << 20));
-        var occupancy = new Occupancy { Most = MostConnections };
-        if (admin is not null && !listener.Listen(admin.Address, proxy, new AdminHandler(proxy, () => proxy.Config.Admin?.Token, isControl: false), network, buffers, occupancy, out trouble)) return null;
-        if (listener.sockets.Count > 0) listener.Address = listener.sockets[0].Address;
-        if (controlPath is not null && !listener.ListenControl(controlPath, proxy, network, buffers, occupancy, out trouble)) return null;
-        listener.thread.Start();
-        return listener;
+        var listener = new AdminListener(proxy);
+        if ((admin is null || listener.Listen(admin.Address, new AdminHandler(proxy, () => proxy.Config.Admin?.Token, isControl: false), out trouble))
+            && (controlPath is null || listener.ListenControl(controlPath, out trouble)))
+        {
+            if (admin is not null) listener.Address = listener.sockets[0].Address;
+            listener.thread.Start();
+            return listener;
+        }
+
+        listener.Dispose();
+        return null;
     }
 
     public void Dispose()
@@ -52,11 +59,11 @@ public sealed class AdminListener : IDisposable
         if (disposed) return;
         disposed = true;
         loop.Stop();
-        thread.Join(2_000);
+        if (thread.IsAlive) thread.Join(2_000);
         foreach (var socket in sockets) socket.Close();
         try
         {
-            if (controlPath is not null) File.Delete(controlPath);
+            if (ownControlPath is not null) File.Delete(ownControlPath);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -64,7 +71,7 @@ public sealed class AdminListener : IDisposable
         }
     }
 
-    private bool Listen(NetworkAddress address, RunningProxy proxy, AdminHandler handler, KernelNetwork network, BufferPool buffers, Occupancy occupancy, out string trouble)
+    private bool Listen(NetworkAddress address, AdminHandler handler, out string trouble)
     {
         trouble = "";
         var bound = KernelListenSocket.Bind(address, 1, reusePort: false, 128, out var error);
@@ -75,26 +82,23 @@ public sealed class AdminListener : IDisposable
         }
 
         sockets.AddRange(bound);
-        var host = new ServerHost(loop, buffers, handler, bug => proxy.Errors.Error("admin", bug.ToString())) { OnClosed = occupancy.Release };
+        var occupancy = new Occupancy { Most = MostConnections };
+        var host = new ServerHost(loop, buffers, handler, bug => proxy.Errors.Error("admin", bug.ToString())) { OnClosed = occupancy.Leave };
         new Admission(loop, network.Accept(bound[0]), host, occupancy, proxy.Errors, $"admin {address}").RunAsync().Detach();
         return true;
     }
 
-    private bool ListenControl(string path, RunningProxy proxy, KernelNetwork network, BufferPool buffers, Occupancy occupancy, out string trouble)
+    private bool ListenControl(string path, out string trouble)
     {
+        if (System.Text.Encoding.UTF8.GetByteCount(path) > NetworkAddress.LongestUnixPath)
+        {
+            trouble = $"the control socket's path {path} is longer than the {NetworkAddress.LongestUnixPath} bytes that a socket's may have";
+            return false;
+        }
+
         try
         {
             if (Path.GetDirectoryName(path) is { Length: > 0 } folder) Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            if (File.Exists(path))
-            {
-                if (ControlClient.IsAnswered(path))
-                {
-                    trouble = $"another weir answers on the control socket {path}";
-                    return false;
-                }
-
-                File.Delete(path);
-            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -102,7 +106,20 @@ public sealed class AdminListener : IDisposable
             return false;
         }
 
-        if (!Listen(NetworkAddress.FromPath(path), proxy, new AdminHandler(proxy, static () => null, isControl: true), network, buffers, occupancy, out trouble)) return false;
+        if (ControlClient.IsAnswered(path))
+        {
+            trouble = $"another weir answers on the control socket {path}: 'control' in the configuration, or --control, gives this one its own";
+            return false;
+        }
+
+        // A socket that nobody answers on is taken over; anything else that bears the name stays.
+        if (!Listen(NetworkAddress.FromPath(path), new AdminHandler(proxy, static () => null, isControl: true), out trouble))
+        {
+            trouble = $"the control socket: {trouble}";
+            return false;
+        }
+
+        ownControlPath = path;
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return true;
     }

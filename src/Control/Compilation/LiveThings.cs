@@ -46,9 +46,6 @@ public sealed class LiveThings(int loops)
         return log;
     }
 
-    /// <summary>The sites' counters, for whoever reports.</summary>
-    public IReadOnlyCollection<SiteRecord> Sites => sites.Values;
-
     /// <summary>Forgets what a plan does not name any more.</summary>
     public void Keep(HashSet<object> named)
     {

@@ -19,15 +19,16 @@ public sealed class PlanCompiler(LiveThings live, string instance)
 {
     private readonly HashSet<object> named = [];
     private readonly List<Action> changes = [];
-    private readonly List<AccessLog> logs = [];
+    private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, string> inlineWeights = [];
+    private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
     private Hops hops = new("weir");
 
-    /// <summary>The access logs of the last plan.</summary>
-    public IReadOnlyList<AccessLog> Logs => logs;
+    /// <summary>The access logs of the last plan, and where each is written first.</summary>
+    public IReadOnlyList<(AccessLog Log, Position At)> Logs => logs;
 
     /// <summary>Compiles; null, with diagnostics, where something is wrong.</summary>
     public Plan? Compile(ProxyConfig from, Diagnostics into, long descriptors)
@@ -50,9 +51,9 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             Hosts = new HostTable<SitePlan>(),
             AccessLog = Log(config.AccessLog),
         }).ToArray();
-        foreach (var site in config.Sites)
+        var sites = config.Sites.Select(site => (Config: site, Plan: Site(site, global))).ToArray();
+        foreach (var (site, plan) in sites)
         {
-            var plan = Site(site, global);
             foreach (var listener in listeners.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)))
             {
                 if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
@@ -64,6 +65,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         return new Plan
         {
             Listeners = listeners,
+            Sites = [.. sites.Select(s => s.Plan)],
             Upstreams = [.. upstreams],
             Hops = hops,
             TrustedProxies = [.. config.TrustedProxies],
@@ -84,8 +86,12 @@ public sealed class PlanCompiler(LiveThings live, string instance)
     public void Apply()
     {
         foreach (var change in changes) change();
-        live.Keep(named);
+        inForce = [.. named];
+        live.Keep(inForce);
     }
+
+    /// <summary>Forgets what a plan that was refused has named.</summary>
+    public void Withdraw() => live.Keep(inForce);
 
     private ServerSettings Settings() => new()
     {
@@ -222,7 +228,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         var format = log.Format switch { "json" => LogFormat.Json, "combined" => LogFormat.TryCompile(LogFormat.Combined, out _)!, _ => LogFormat.TryCompile(log.Format, out _)! };
         var made = live.Log($"{log.Target}\n{log.Format}", () => new AccessLog(log.Target, format, LogTargets.Open(log.Target), live.Loops));
         named.Add(made);
-        if (!logs.Contains(made)) logs.Add(made);
+        if (!logs.Exists(l => l.Log == made)) logs.Add((made, log.At));
         return made;
     }
 }

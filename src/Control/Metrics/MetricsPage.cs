@@ -55,14 +55,15 @@ public static class MetricsPage
         page.Sample("weir_connections_accepted_total", engine.Occupancy.Accepted);
         page.Sample("weir_connections_refused_total", engine.Occupancy.Refused);
         page.Sample("weir_requests_active", proxy.Active);
-        var sites = proxy.Live.Sites.Select(s => (s.Traffic.Name, Total: s.Traffic.Total())).ToArray();
+        var plan = engine.Plan!;
+        var sites = plan.Sites.Select(s => s.Record).OfType<SiteRecord>().Distinct().Select(s => (s.Traffic.Name, Total: s.Traffic.Total())).ToArray();
         foreach (var (name, total) in sites) page.Classes("weir_site_requests_total", total, ("site", name));
         foreach (var (name, total) in sites) page.Sample("weir_site_received_bytes_total", total.BytesIn, ("site", name));
         foreach (var (name, total) in sites) page.Sample("weir_site_sent_bytes_total", total.BytesOut, ("site", name));
         foreach (var (name, total) in sites) page.Sample("weir_site_faults_total", total.Faults, ("site", name));
         foreach (var (name, total) in sites) page.Durations("weir_site_duration_seconds", total.Buckets, total.DurationSum, ("site", name));
         // Inline upstreams with different settings may have one label: told together, because a series stands once.
-        var upstreams = engine.Plan!.Upstreams;
+        var upstreams = plan.Upstreams;
         var byUpstream = upstreams.GroupBy(u => u.Name).Select(g => (Name: g.Key, Total: Traffic.Total(g.Select(u => u.Traffic)))).ToArray();
         foreach (var (name, total) in byUpstream) page.Classes("weir_upstream_requests_total", total, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));

@@ -7,8 +7,8 @@ namespace Weir.Engine.Loops;
 
 /// <summary>
 /// An event loop. All members except <see cref="Post(Posted)"/>, <see cref="Post(Action)"/>, <see cref="Stop"/>,
-/// <see cref="Turns"/> and <see cref="IsWaiting"/> belong to the loop's own thread. An exception leaves <see cref="Run"/>
-/// with the rest of the turn kept: calling it again goes on.
+/// <see cref="Turns"/> and <see cref="IsWaiting"/> belong to the loop's own thread. An exception leaves <see cref="Turn"/>
+/// with the rest of the turn kept: the next goes on.
 /// </summary>
 public sealed class Loop
 {
@@ -56,10 +56,29 @@ public sealed class Loop
     public DateTime UtcNow => poller.UtcNow;
 
     /// <summary>Runs turns on the calling thread until <see cref="Stop"/>.</summary>
-    public void Run()
+    /// <param name="report">Told of a mistake that came up outside every connection; the loop goes on for all others.</param>
+    public void Run(Action<Exception> report)
     {
-        while (!stopping) Turn(mayWait: true);
-        RunPosted();
+        while (!TryRun(report))
+        {
+        }
+    }
+
+    private bool TryRun(Action<Exception> report)
+    {
+        try
+        {
+            while (!stopping) Turn(mayWait: true);
+            RunPosted();
+            return true;
+        }
+#pragma warning disable CA1031 // A loop carries thousands of connections: it never ends by a mistake.
+        catch (Exception bug)
+#pragma warning restore CA1031
+        {
+            report(bug);
+            return false;
+        }
     }
 
     /// <summary>Ends <see cref="Run"/> after the current turn. From any thread.</summary>

@@ -3,6 +3,8 @@
 using System.Text;
 using Weir.Control;
 using Weir.Control.Configuration;
+using Weir.Engine;
+using Weir.Engine.Observe;
 
 namespace Weir.Tests.Unit.Control;
 
@@ -27,6 +29,14 @@ internal sealed class Running : IDisposable
 
     /// <summary>What the next reload finds.</summary>
     public string Configuration { get; set; }
+
+    /// <summary>Makes these, and no others, the sites of the plan in force: their names may be any.</summary>
+    public void Serve(params SiteRecord[] sites)
+    {
+        var plan = Proxy.Engine.Plan!;
+        var routes = plan.Sites[0].Routes;
+        if (!Proxy.Engine.TryExecute(plan with { Sites = [.. sites.Select(s => new SitePlan { Name = s.Traffic.Name, Routes = routes, Record = s })] }, out var trouble)) throw new InvalidOperationException(string.Join('\n', trouble));
+    }
 
     public void Dispose()
     {

@@ -197,7 +197,8 @@ public class WaiterTests
     {
         using var epoll = new EpollPoller();
         var real = new Loop(epoll);
-        var thread = new Thread(real.Run);
+        var bugs = new List<Exception>();
+        var thread = new Thread(() => real.Run(bugs.Add));
         thread.Start();
         var seen = new List<int>[4];
         var posters = Enumerable.Range(0, 4).Select(t => new Thread(() =>
@@ -213,6 +214,7 @@ public class WaiterTests
         foreach (var poster in posters) poster.Join();
         real.Stop();
         thread.Join();
+        Assert.Empty(bugs);
         Assert.All(seen, list => Assert.Equal(Enumerable.Range(0, 1000), list));
     }
 

@@ -18,11 +18,13 @@ public sealed class AdminHandlerTests : IDisposable
     [InlineData("GET", "/status?pretty", 200)]
     [InlineData("POST", "/reload", 200)]
     [InlineData("POST", "/drain", 200)]
+    [InlineData("POST", "/undrain", 200)]
     [InlineData("HEAD", "/status", 200)]
     [InlineData("POST", "/status", 405)]
     [InlineData("DELETE", "/live", 405)]
     [InlineData("GET", "/reload", 405)]
     [InlineData("GET", "/drain", 405)]
+    [InlineData("GET", "/undrain", 405)]
     [InlineData("GET", "/", 404)]
     [InlineData("GET", "/statu", 404)]
     [InlineData("GET", "/status/", 404)]
@@ -63,6 +65,28 @@ public sealed class AdminHandlerTests : IDisposable
         Assert.NotEqual(401, Ask("GET /ready", Token, isControl: false, field).Status);
     }
 
+    [Theory]
+    [InlineData("127.0.0.1:9900", null, true)]
+    [InlineData("[::1]:9900", null, true)]
+    [InlineData("localhost", null, true)]
+    [InlineData("LOCALHOST:9900", null, true)]
+    [InlineData("localhost", "Sec-Fetch-Site: none", true)] // Typed into the address bar.
+    [InlineData("rebound.example:9900", null, false)]
+    [InlineData("127.0.0.1.example", null, false)]
+    [InlineData("localhost", "Origin: http://page.example", false)]
+    [InlineData("localhost", "Origin: null", false)]
+    [InlineData("127.0.0.1:9900", "Sec-Fetch-Site: cross-site", false)]
+    public void Without_a_token_no_web_page_gets_an_answer(string host, string? field, bool allowed)
+    {
+        foreach (var start in new[] { "GET /status", "GET /metrics", "POST /reload", "POST /drain", "GET /nothing" })
+        {
+            Assert.Equal(!allowed, Ask(start, field: field, host: host).Status == 403);
+            Assert.NotEqual(403, Ask(start, isControl: true, field: field, host: host).Status);
+        }
+
+        Assert.Equal(200, Ask("GET /live", field: field, host: host).Status);
+    }
+
     [Fact]
     public void Refused_without_the_token_nothing_happens()
     {
@@ -79,6 +103,8 @@ public sealed class AdminHandlerTests : IDisposable
         Assert.Equal((503, "draining\n"), Ask("GET /ready"));
         Assert.Equal((200, "alive\n"), Ask("GET /live"));
         Assert.True(JsonDocument.Parse(Ask("GET /status").Body).RootElement.GetProperty("draining").GetBoolean());
+        Assert.Equal((200, "{\"draining\":false}\n"), Ask("POST /undrain"));
+        Assert.Equal((200, "ready\n"), Ask("GET /ready"));
     }
 
     [Fact]
@@ -106,9 +132,9 @@ public sealed class AdminHandlerTests : IDisposable
 
     public void Dispose() => running.Dispose();
 
-    private (int Status, string Body) Ask(string start, string? token = null, bool isControl = false, string? field = null)
+    private (int Status, string Body) Ask(string start, string? token = null, bool isControl = false, string? field = null, string host = "localhost")
     {
-        var request = $"{start} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n{(field is null ? "" : field + "\r\n")}\r\n";
+        var request = $"{start} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{(field is null ? "" : field + "\r\n")}\r\n";
         var answer = Served.By(new AdminHandler(running.Proxy, () => token, isControl), request).Split("\r\n\r\n", 2);
         return (int.Parse(answer[0].Split(' ')[1]), answer[1]);
     }

@@ -38,12 +38,12 @@ public sealed class MetricsPageTests
     public void Labels_come_back_whatever_they_hold()
     {
         using var running = new Running();
-        var names = new HashSet<string>(["default"]);
+        var names = new HashSet<string>();
         Gen.OneOf(Gen.OneOf('"', '\\', '\n', '{', '}', ',', '=', ' ', 'n'), Gen.Char['a', 'z'], Gen.OneOf('é', '漢')).Array[0, 8].Sample(
             name =>
             {
                 names.Add(new string(name));
-                running.Proxy.Live.Site(new string(name)).Traffic.Of(0).Count(200, 1, 0, 0, 0, faulty: false);
+                running.Serve([.. names.Select(n => new SiteRecord(n, 1))]);
             },
             iter: 50,
             threads: 1);
@@ -55,7 +55,9 @@ public sealed class MetricsPageTests
     public void Buckets_rise_and_the_last_holds_all()
     {
         using var running = new Running();
-        var traffic = running.Proxy.Live.Site("counted").Traffic.Of(0);
+        var counted = new SiteRecord("counted", 1);
+        running.Serve(counted);
+        var traffic = counted.Traffic.Of(0);
         Gen.Select(Gen.Int[0, 599], Gen.OneOf(Gen.Long[0, 2_000], Gen.Long[0, 100_000_000])).List[0, 100].Sample(
             counts =>
             {
@@ -68,7 +70,7 @@ public sealed class MetricsPageTests
                 var count = Assert.Single(own, s => s.Name == "weir_site_duration_seconds_count").Value;
                 Assert.Equal(count, buckets[^1].Value);
                 Assert.Equal(count, own.Where(s => s.Name == "weir_site_requests_total").Sum(s => s.Value));
-                var total = running.Proxy.Live.Site("counted").Traffic.Total();
+                var total = counted.Traffic.Total();
                 Assert.Equal(total.Requests, count);
                 Assert.Equal(total.DurationSum / 1e6, Assert.Single(own, s => s.Name == "weir_site_duration_seconds_sum").Value);
             },
