@@ -26,6 +26,9 @@ public enum FaultCause : byte
     HeadTooLarge,
     BodyTooLarge,
 
+    /// <summary>A body of unknown length for an origin that reads none.</summary>
+    LengthRequired,
+
     /// <summary>A path that could climb out of its match, or that two parties could read differently.</summary>
     UnsafePath,
 
@@ -132,6 +135,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.HeadTooLarge, _) => 431,
         (FaultCause.BodyTooLarge, Side.Origin) => 502,
         (FaultCause.BodyTooLarge, _) => 413,
+        (FaultCause.LengthRequired, _) => 411,
         (FaultCause.UnsafePath, _) => 400,
         (FaultCause.Misdirected, _) => 421,
         (FaultCause.NoRoute, _) => 404,

@@ -21,7 +21,7 @@ public static class OwnResponse
         AddDate(exchange);
         if (!contentType.IsEmpty && !body.IsEmpty) response.Fields.Add(KnownField.ContentType, TypeName, contentType);
         SetLength(exchange, body.Length);
-        exchange.OwnBody.Reset(response.HasBody ? body : default);
+        exchange.OwnBody.Reset(response.BodyLength > 0 ? body : default);
         exchange.ResponseSource = exchange.OwnBody;
     }
 
@@ -31,6 +31,7 @@ public static class OwnResponse
         var response = exchange.Response;
         var bodiless = response.Status is 204 or 304 or < 200;
         response.HasBody = !bodiless && exchange.Request.KnownMethod != KnownMethod.Head;
+        if (response.Status == 205) length = 0; // RFC 9110 §15.3.6: no content, and it says so.
         response.BodyLength = response.HasBody ? length : 0;
         response.AnnouncedLength = bodiless ? -1 : length;
     }

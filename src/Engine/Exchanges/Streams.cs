@@ -103,6 +103,9 @@ public abstract class OriginStream
 /// <summary>Who lends a connection for exchanges, and takes it back.</summary>
 public interface ISlotOwner
 {
+    /// <summary>Whether the peer's last response was of HTTP/1.0: a chunked request would be taken for something else (RFC 9112 §6.1).</summary>
+    bool PeerIsHttp10 { get; set; }
+
     /// <summary>The exchange on this slot has ended; the owner keeps or closes the connection.</summary>
     void ExchangeEnded(OriginStream slot, bool reusable, Loop loop);
 

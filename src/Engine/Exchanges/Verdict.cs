@@ -35,4 +35,7 @@ public interface IRequestPolicy
 public interface IResponsePolicy
 {
     void Apply(Exchange exchange);
+
+    /// <summary>As <see cref="Apply"/>, for an interim response (1xx): what must not be seen is taken out, nothing is added.</summary>
+    void ApplyInterim(Exchange exchange);
 }

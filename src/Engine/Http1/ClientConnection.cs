@@ -79,6 +79,7 @@ public sealed class ClientConnection : OriginStream
 
     public override FaultCause StartRequest(Request request)
     {
+        if (request.HasBody && request.BodyLength < 0 && owner.PeerIsHttp10) return FaultCause.LengthRequired;
         var fields = request.Fields;
         var target = request.PathPrefix.Length + request.ForwardedPath.Length + request.ForwardedQuery.Length + request.Target.Length + request.ForwardedHost.Length;
         var size = HeadFormat.Bound(fields, target + request.Method.Length + 64);
@@ -232,6 +233,7 @@ public sealed class ClientConnection : OriginStream
         into.Fields.Reset(block, start, head.Fields);
         into.Status = head.Status;
         into.Version = head.MinorVersion == 0 ? HttpVersion.Http10 : HttpVersion.Http11;
+        if (owner.PeerIsHttp10 != (head.MinorVersion == 0)) owner.PeerIsHttp10 = head.MinorVersion == 0;
         into.Reason = new ByteRange(block, start + head.Reason.Start, head.Reason.Length);
         into.HasBody = head.Framing != BodyFraming.None;
         into.BodyLength = head.Framing == BodyFraming.Length ? head.ContentLength : head.Framing == BodyFraming.None ? 0 : -1;

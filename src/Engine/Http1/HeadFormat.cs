@@ -15,11 +15,11 @@ internal static class HeadFormat
     private static readonly ulong HopByHop = FieldIndex.SetOf(
         KnownField.Connection, KnownField.KeepAlive, KnownField.ProxyConnection, KnownField.TE, KnownField.TransferEncoding, KnownField.Upgrade, KnownField.Http2Settings);
 
-    // A client behind a proxy that passes Connection on could take its own traces away with these.
+    // A client behind a proxy that passes Connection on could take its own traces away with these; the last two are obeyed here.
     private static readonly KnownField[] NotNominated =
     [
         KnownField.Host, KnownField.ContentLength, KnownField.Connection, KnownField.Forwarded, KnownField.XForwardedFor, KnownField.XForwardedProto,
-        KnownField.XForwardedHost, KnownField.XForwardedPort, KnownField.XRealIp, KnownField.Via, KnownField.XRequestId,
+        KnownField.XForwardedHost, KnownField.XForwardedPort, KnownField.XRealIp, KnownField.Via, KnownField.XRequestId, KnownField.Expect, KnownField.MaxForwards,
     ];
 
     /// <summary>Bytes that a head with these fields may take, at most.</summary>

@@ -39,7 +39,7 @@ public static class RequestFill
         request.IsHttpsTarget = head.IsHttpsTarget;
         if (!whole) return true;
 
-        request.Path = head.Path.IsEmpty && head.Form == TargetForm.Absolute && head.KnownMethod != KnownMethod.Options ? ByteRange.Of(Slash) : Range(head.Path);
+        request.Path = head.Path.IsEmpty && head.Form == TargetForm.Absolute && (head.KnownMethod != KnownMethod.Options || head.HasQuery) ? ByteRange.Of(Slash) : Range(head.Path);
         request.Query = Range(head.Query);
         request.HasQuery = head.HasQuery;
         request.ForwardedPath = request.Path;
@@ -65,7 +65,7 @@ public static class RequestFill
             request.ExpectsContinue = false;
         }
 
-        if (block.AsSpan(start, head.Length).Contains((byte)'_')) HeadFormat.DropTwins(request.Fields);
+        if (head.Fields.HasOddNames) HeadFormat.DropTwins(request.Fields);
 
         request.Host = Range(head.Host);
         HeadFormat.DropHopByHop(request.Fields);

@@ -364,6 +364,7 @@ internal sealed class ServerStream : ClientStream
     private static Fault FaultOf(HeadFault refused) => new(refused switch
     {
         HeadFault.UnsupportedVersion => FaultCause.UnsupportedVersion,
+        HeadFault.MethodTooLong => FaultCause.UnknownMethod,
         HeadFault.TargetTooLong => FaultCause.TargetTooLong,
         HeadFault.HeadTooLarge or HeadFault.TooManyFields => FaultCause.HeadTooLarge,
         HeadFault.UnknownCoding => FaultCause.UnknownCoding,

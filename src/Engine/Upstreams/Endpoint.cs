@@ -17,6 +17,7 @@ public sealed class Endpoint : IBalanced, ICounted
     private int connections;
     private long failures;
     private long served;
+    private bool isHttp10;
     private UpstreamSettings settings = new();
 
     public Endpoint(string identity, string name, int loops, string? authority = null)
@@ -57,6 +58,13 @@ public sealed class Endpoint : IBalanced, ICounted
     }
 
     public bool IsAvailable => true;
+
+    /// <summary>Whether its last response was of HTTP/1.0.</summary>
+    public bool IsHttp10
+    {
+        get => Volatile.Read(ref isHttp10);
+        set => Volatile.Write(ref isHttp10, value);
+    }
 
     public int Active => Volatile.Read(ref active);
 

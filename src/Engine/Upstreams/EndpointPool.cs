@@ -14,6 +14,12 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
     private int count;
     private bool left;
 
+    public bool PeerIsHttp10
+    {
+        get => endpoint.IsHttp10;
+        set => endpoint.IsHttp10 = value;
+    }
+
     /// <summary>Idle connections now. Readable from any thread.</summary>
     public int Count => Volatile.Read(ref count);
 

@@ -1,6 +1,8 @@
 // Small things about ASCII that several parsers share. Pure; nothing allocates.
 
 using System.Buffers;
+using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Weir.Wire.Bytes;
 
@@ -10,9 +12,72 @@ public static class Ascii
     /// <summary>token characters (RFC 9110 §5.6.2).</summary>
     public static readonly SearchValues<byte> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
+    // 1: letters, digits and '-'; 2: what else may stand in a token; 0: nothing that may.
+    private static ReadOnlySpan<byte> TokenClass =>
+    [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 2, 0, 2, 2, 2, 2, 2, 0, 0, 2, 2, 0, 1, 2, 0,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0,
+        0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 2, 2,
+        2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2, 0, 2, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+
+    /// <summary>How many token characters <paramref name="bytes"/> begins with.</summary>
+    /// <param name="bytes">A line.</param>
+    /// <param name="isPlain">Whether all of them are letters, digits or '-'.</param>
+    public static int TokenLength(ReadOnlySpan<byte> bytes, out bool isPlain)
+    {
+        var classes = TokenClass;
+        var seen = 0;
+        var i = 0;
+        for (; i < bytes.Length; i++)
+        {
+            var c = classes[bytes[i]];
+            if (c == 0) break;
+            seen |= c;
+        }
+
+        isPlain = seen < 2;
+        return i;
+    }
+
+    /// <summary>Where the first control but HTAB, or DEL, stands: nothing that may stand in a line. -1: none.</summary>
+    public static int IndexOfControl(ReadOnlySpan<byte> bytes)
+    {
+        var i = 0;
+        for (; bytes.Length - i >= Vector128<byte>.Count; i += Vector128<byte>.Count)
+        {
+            var sixteen = Vector128.Create(bytes[i..]);
+            var controls = Vector128.LessThan(sixteen, Vector128.Create((byte)' ')) & ~Vector128.Equals(sixteen, Vector128.Create((byte)'\t'));
+            var found = (controls | Vector128.Equals(sixteen, Vector128.Create((byte)0x7F))).ExtractMostSignificantBits();
+            if (found != 0) return i + BitOperations.TrailingZeroCount(found);
+        }
+
+        for (; i < bytes.Length; i++)
+        {
+            if (bytes[i] is < (byte)' ' and not (byte)'\t' or 0x7F) return i;
+        }
+
+        return -1;
+    }
+
     public static bool EqualsIgnoreCase(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) => System.Text.Ascii.EqualsIgnoreCase(a, b);
 
-    /// <summary>Whether two names become the same where letters are raised and '-' is turned into '_', as CGI (RFC 3875 §4.1.18) does.</summary>
+    /// <summary>
+    /// Whether two names become the same variable: letters are raised and '-' is turned into '_', as CGI does (RFC 3875 §4.1.18), or
+    /// all that is neither letter nor digit, as some servers do.
+    /// </summary>
     public static bool EqualsAsVariable(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
         if (a.Length != b.Length) return false;
@@ -22,7 +87,7 @@ public static class Ascii
         }
 
         return true;
-        static byte Variable(byte b) => b == '-' ? (byte)'_' : ToLower(b);
+        static byte Variable(byte b) => char.IsAsciiLetterOrDigit((char)b) ? ToLower(b) : (byte)'_';
     }
 
     public static byte ToLower(byte b) => b is >= (byte)'A' and <= (byte)'Z' ? (byte)(b | 0x20) : b;

@@ -27,6 +27,9 @@ public sealed class FieldIndex
 
     public int Count { get; private set; }
 
+    /// <summary>Whether some name holds more than letters, digits and '-': it may look like another one to some server.</summary>
+    public bool HasOddNames { get; private set; }
+
     public ref readonly FieldSlice this[int i] => ref slices[i];
 
     /// <summary>Whether a known field is there; one test.</summary>
@@ -51,15 +54,20 @@ public sealed class FieldIndex
     public void Clear()
     {
         Count = 0;
+        HasOddNames = false;
         present0 = present1 = 0;
     }
 
-    public void Add(in FieldSlice slice)
+    /// <summary>Adds a line, to be filled in.</summary>
+    internal ref FieldSlice Add(KnownField known, bool isPlain)
     {
         if (Count == slices.Length) Array.Resize(ref slices, slices.Length * 2);
-        slices[Count++] = slice;
-        if ((int)slice.Known < 64) present0 |= 1UL << (int)slice.Known;
-        else present1 |= 1UL << ((int)slice.Known - 64);
+        if ((int)known < 64) present0 |= 1UL << (int)known;
+        else present1 |= 1UL << ((int)known - 64);
+        HasOddNames |= !isPlain;
+        ref var slice = ref slices[Count++];
+        slice.Known = known;
+        return ref slice;
     }
 
     /// <summary>The first line of a known field, from <paramref name="from"/> on; -1: none.</summary>

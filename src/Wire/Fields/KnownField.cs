@@ -1,5 +1,6 @@
 // The field names this proxy acts on, as small numbers. Everything else is Other and compared by its bytes.
 
+using System.Buffers.Binary;
 using Weir.Wire.Bytes;
 
 namespace Weir.Wire.Fields;
@@ -67,12 +68,12 @@ public enum KnownField : byte
     Tracestate,
     XRequestId,
     Http2Settings,
-    Link,
-    AltSvc,
     XAspNetVersion,
     XAspNetMvcVersion,
     XRuntime,
     XGenerator,
+    Link,
+    AltSvc,
 }
 
 /// <summary>Names of <see cref="KnownField"/> and the way back from bytes.</summary>
@@ -87,9 +88,15 @@ public static class KnownFields
         "Accept-Encoding", "Content-Encoding", "Content-Type", "Content-Range", "Accept-Ranges", "Content-Location",
         "Authorization", "Proxy-Authorization", "Proxy-Authenticate", "WWW-Authenticate", "User-Agent", "Referer",
         "Accept", "Accept-Language", "Origin", "Allow", "Retry-After", "traceparent", "tracestate", "X-Request-ID",
-        "HTTP2-Settings", "Link", "Alt-Svc", "X-AspNet-Version", "X-AspNetMvc-Version", "X-Runtime", "X-Generator");
+        "HTTP2-Settings", "X-AspNet-Version", "X-AspNetMvc-Version", "X-Runtime", "X-Generator", "Link", "Alt-Svc");
+
+    // As they are compared: in lower case.
+    private static readonly byte[][] Lower = Array.ConvertAll(Names, static name => Array.ConvertAll(name, Ascii.ToLower));
 
     private const int Buckets = 512;
+
+    // On letters it makes lower case; digits and '-' stay.
+    private const ulong CaseBits = 0x2020202020202020;
 
     // Open addressing by length, first and last letter; verified by comparison.
     private static readonly KnownField[] Table = MakeTable();
@@ -100,7 +107,7 @@ public static class KnownFields
     /// <summary>The usual spelling.</summary>
     public static ReadOnlySpan<byte> Name(KnownField field) => Names[(int)field];
 
-    /// <summary>Finds a name, ignoring case; <see cref="KnownField.Other"/> for all others.</summary>
+    /// <summary>Finds a name, ignoring case; <see cref="KnownField.Other"/> for all others. It holds no control bytes.</summary>
     public static KnownField Lookup(ReadOnlySpan<byte> name)
     {
         if (name.Length is 0 or > 32) return KnownField.Other;
@@ -108,19 +115,40 @@ public static class KnownFields
         {
             var candidate = Table[at];
             if (candidate == KnownField.Other) return candidate;
-            // Nearly everybody writes a name as it is registered.
-            var spelled = Names[(int)candidate];
-            if (name.SequenceEqual(spelled) || Ascii.EqualsIgnoreCase(name, spelled)) return candidate;
+            if (Same(name, Lower[(int)candidate])) return candidate;
         }
     }
 
-    /// <summary>Whether an unknown name is a known one to whoever takes '_' and '-' for the same (RFC 3875 §4.1.18).</summary>
+    /// <summary>Whether an unknown name is a known one to whoever makes variables of names; see <see cref="Ascii.EqualsAsVariable"/>.</summary>
     public static bool IsTwin(ReadOnlySpan<byte> name)
     {
         Span<byte> spelled = stackalloc byte[32];
-        if (name.Length > spelled.Length || !name.Contains((byte)'_')) return false;
-        name.Replace(spelled, (byte)'_', (byte)'-');
+        if (name.Length > spelled.Length) return false;
+        for (var i = 0; i < name.Length; i++) spelled[i] = char.IsAsciiLetterOrDigit((char)name[i]) ? name[i] : (byte)'-';
         return Lookup(spelled[..name.Length]) != KnownField.Other;
+    }
+
+    // Eight bytes at a time, the last eight once more where the length is no multiple. With the case bit set, a letter is itself in
+    // lower case only, and a digit or '-' itself or a control byte.
+    private static bool Same(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lower)
+    {
+        if (name.Length != lower.Length) return false;
+        if (name.Length < sizeof(ulong))
+        {
+            for (var i = 0; i < name.Length; i++)
+            {
+                if ((name[i] | 0x20) != lower[i]) return false;
+            }
+
+            return true;
+        }
+
+        for (var i = 0; name.Length - i >= sizeof(ulong); i += sizeof(ulong))
+        {
+            if ((BinaryPrimitives.ReadUInt64LittleEndian(name[i..]) | CaseBits) != BinaryPrimitives.ReadUInt64LittleEndian(lower[i..])) return false;
+        }
+
+        return (BinaryPrimitives.ReadUInt64LittleEndian(name[^sizeof(ulong)..]) | CaseBits) == BinaryPrimitives.ReadUInt64LittleEndian(lower[^sizeof(ulong)..]);
     }
 
     private static int Hash(ReadOnlySpan<byte> name)

@@ -16,18 +16,19 @@ internal static class ChunkExtensions
             var name = text.IndexOfAnyExcept(Ascii.Token);
             if (name < 0) return !text.IsEmpty;
             if (name == 0) return false;
-            text = text[name..].TrimStart(" \t"u8);
-            if (!text.IsEmpty && text[0] == '=')
+            var next = text[name..].TrimStart(" \t"u8);
+            if (!next.IsEmpty && next[0] == '=')
             {
-                text = text[1..].TrimStart(" \t"u8);
-                var value = Value(text);
+                next = next[1..].TrimStart(" \t"u8);
+                var value = Value(next);
                 if (value == 0) return false;
-                text = text[value..].TrimStart(" \t"u8);
+                if (value == next.Length) return true;
+                next = next[value..].TrimStart(" \t"u8);
             }
 
-            if (text.IsEmpty) return true;
-            if (text[0] != ';') return false;
-            text = text[1..];
+            // White space stands before something, never at the line's end.
+            if (next.IsEmpty || next[0] != ';') return false;
+            text = next[1..];
         }
     }
 

@@ -40,6 +40,7 @@ public sealed class ChunkedDecoder
     private enum State : byte
     {
         Size,
+        SpaceBeforeExtension,
         Extension,
         SizeLf,
         Data,
@@ -52,6 +53,7 @@ public sealed class ChunkedDecoder
     private State state;
     private int digits;
     private long size;
+    private int spaces;
     private int extension;
     private long overhead;
     private long decoded;
@@ -70,7 +72,7 @@ public sealed class ChunkedDecoder
     public void Reset()
     {
         state = State.Size;
-        digits = extension = trailerLength = 0;
+        digits = extension = spaces = trailerLength = 0;
         size = overhead = decoded = 0;
         Trailers.Clear();
         trailerScan = default;
@@ -99,10 +101,16 @@ public sealed class ChunkedDecoder
                     }
 
                     if (digits == 0) return ChunkStep.Bad;
-                    // RFC 9112 §7.1.1 lets a sender write white space before an extension; nothing else may.
                     if (b == '\r') state = State.SizeLf;
                     else if (b == ';') state = State.Extension;
+                    else if (b is (byte)' ' or (byte)'\t') state = State.SpaceBeforeExtension;
                     else return ChunkStep.Bad;
+                    framing++;
+                    break;
+                case State.SpaceBeforeExtension:
+                    // RFC 9112 §7.1.1 lets a sender write it before an extension, and before nothing else.
+                    if (b == ';') state = State.Extension;
+                    else if (b is not ((byte)' ' or (byte)'\t') || ++spaces > MostExtensionBytes) return ChunkStep.Bad;
                     framing++;
                     break;
                 case State.Extension:
@@ -121,9 +129,9 @@ public sealed class ChunkedDecoder
                 case State.SizeLf:
                     if (b != '\n') return ChunkStep.Bad;
                     framing++;
-                    overhead += digits + extension + 4;
+                    overhead += digits + spaces + extension + 4;
                     if (overhead > FreeOverhead + (decoded * OverheadPerByte)) return ChunkStep.Bad;
-                    digits = extension = 0;
+                    digits = extension = spaces = 0;
                     state = size == 0 ? State.Trailers : State.Data;
                     break;
                 case State.Data:
@@ -193,11 +201,10 @@ public sealed class ChunkedDecoder
             return ChunkStep.End;
         }
 
-        if (trailerScan.ReadField(bytes, end, out var field) != HeadFault.None || Trailers.Count == MostTrailers) return ChunkStep.Bad;
+        if (trailerScan.ReadField(bytes, end, Trailers) != HeadFault.None || Trailers.Count > MostTrailers) return ChunkStep.Bad;
 
         // RFC 9110 §6.5.1: what frames or routes a message cannot come after it.
-        if (field.Known is KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Host or KnownField.Connection or KnownField.Trailer or KnownField.TE or KnownField.Upgrade) return ChunkStep.Bad;
-        Trailers.Add(field);
+        if (Trailers[Trailers.Count - 1].Known is KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Host or KnownField.Connection or KnownField.Trailer or KnownField.TE or KnownField.Upgrade) return ChunkStep.Bad;
         trailerScan.Accept(end);
         return ChunkStep.NeedMore;
     }

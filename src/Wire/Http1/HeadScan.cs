@@ -2,7 +2,6 @@
 // Every line ends in CRLF; a bare LF, a bare CR, NUL and other control bytes end the parse as soon as they are seen.
 // RFC 9112 §2.2, §5.
 
-using System.Buffers;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 
@@ -11,12 +10,6 @@ namespace Weir.Wire.Http1;
 /// <summary>Where a parse of a head has come to.</summary>
 internal struct HeadScan
 {
-    // Controls but HTAB, and DEL: none may stand in a line.
-    private static readonly SearchValues<byte> Controls = SearchValues.Create(
-    [
-        0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 127,
-    ]);
-
     /// <summary>Where the line under way begins.</summary>
     public int LineStart;
 
@@ -31,7 +24,7 @@ internal struct HeadScan
     {
         fault = HeadFault.None;
         var from = Math.Max(Searched, LineStart);
-        var found = bytes[from..].IndexOfAny(Controls);
+        var found = Ascii.IndexOfControl(bytes[from..]);
         if (found < 0)
         {
             Searched = bytes.Length;
@@ -60,36 +53,34 @@ internal struct HeadScan
     /// <summary>Goes on behind a line that ended at <paramref name="end"/>.</summary>
     public void Accept(int end) => LineStart = Searched = end + 2;
 
-    // Gateways that turn '-' into '_' would take these for the fields that frame a message.
-    private static bool ReadsAsFraming(ReadOnlySpan<byte> name) =>
-        (name.Length == 14 && name[7] == '_' && Ascii.EqualsIgnoreCase(name, "Content_Length"u8))
-        || (name.Length == 17 && name[8] == '_' && Ascii.EqualsIgnoreCase(name, "Transfer_Encoding"u8));
-
-    /// <summary>Reads a field line. RFC 9112 §5.1: no white space before the colon; §5.2: no folding.</summary>
-    public readonly HeadFault ReadField(ReadOnlySpan<byte> bytes, int end, out FieldSlice field)
+    /// <summary>Reads a field line into an index. RFC 9112 §5.1: no white space before the colon; §5.2: no folding.</summary>
+    public readonly HeadFault ReadField(ReadOnlySpan<byte> bytes, int end, FieldIndex into)
     {
-        field = default;
         var line = bytes[LineStart..end];
-        if (line[0] is (byte)' ' or (byte)'\t') return HeadFault.ObsFold;
-        var nameLength = line.IndexOfAnyExcept(Ascii.Token);
-        if (nameLength < 0) return HeadFault.MissingColon;
-        if (line[nameLength] != ':') return line[nameLength] is (byte)' ' or (byte)'\t' ? HeadFault.WhitespaceBeforeColon : HeadFault.BadFieldName;
-        if (nameLength is 0 or > ushort.MaxValue) return HeadFault.BadFieldName;
-        if (ReadsAsFraming(line[..nameLength])) return HeadFault.BadFieldName;
+        var nameLength = Ascii.TokenLength(line, out var isPlain);
+        if (nameLength is 0 or > ushort.MaxValue || nameLength == line.Length || line[nameLength] != ':') return WhyNoName(line, nameLength);
+        var name = line[..nameLength];
+        if (!isPlain && ReadsAsFraming(name)) return HeadFault.BadFieldName;
         var valueStart = nameLength + 1;
         var valueEnd = line.Length;
         while (valueStart < valueEnd && (line[valueStart] is (byte)' ' or (byte)'\t')) valueStart++;
         while (valueEnd > valueStart && (line[valueEnd - 1] is (byte)' ' or (byte)'\t')) valueEnd--;
-        field = new FieldSlice
-        {
-            LineStart = LineStart,
-            LineEnd = end + 2,
-            NameStart = LineStart,
-            NameLength = (ushort)nameLength,
-            ValueStart = LineStart + valueStart,
-            ValueLength = valueEnd - valueStart,
-            Known = KnownFields.Lookup(line[..nameLength]),
-        };
+        ref var field = ref into.Add(isPlain ? KnownFields.Lookup(name) : KnownField.Other, isPlain);
+        field.LineStart = field.NameStart = LineStart;
+        field.LineEnd = end + 2;
+        field.NameLength = (ushort)nameLength;
+        field.ValueStart = LineStart + valueStart;
+        field.ValueLength = valueEnd - valueStart;
         return HeadFault.None;
     }
+
+    private static HeadFault WhyNoName(ReadOnlySpan<byte> line, int nameLength)
+    {
+        if (line[0] is (byte)' ' or (byte)'\t') return HeadFault.ObsFold;
+        if (nameLength == line.Length) return HeadFault.MissingColon;
+        return line[nameLength] is (byte)' ' or (byte)'\t' ? HeadFault.WhitespaceBeforeColon : HeadFault.BadFieldName;
+    }
+
+    // Servers that make variables of names would take these for the fields that frame a message.
+    private static bool ReadsAsFraming(ReadOnlySpan<byte> name) => Ascii.EqualsAsVariable(name, "content_length"u8) || Ascii.EqualsAsVariable(name, "transfer_encoding"u8);
 }

@@ -18,6 +18,9 @@ public enum HeadFault : byte
     None,
     BadRequestLine,
     BadMethod,
+
+    /// <summary>501 (RFC 9112 §3).</summary>
+    MethodTooLong,
     BadTarget,
     BadVersion,
 

@@ -60,10 +60,9 @@ public static class RequestParser
                 return fault == HeadFault.None ? ParseStatus.Done : ParseStatus.Bad;
             }
 
-            fault = scan.ReadField(bytes, end, out var field);
-            if (fault == HeadFault.None && head.Fields.Count == limits.Fields) fault = HeadFault.TooManyFields;
+            fault = scan.ReadField(bytes, end, head.Fields);
+            if (head.Fields.Count > limits.Fields) fault = HeadFault.TooManyFields;
             if (fault != HeadFault.None) return ParseStatus.Bad;
-            head.Fields.Add(field);
             scan.Accept(end);
         }
     }
@@ -88,7 +87,10 @@ public static class RequestParser
         var line = bytes[start..end];
         var methodLength = line.IndexOf((byte)' ');
         if (methodLength < 0) return HeadFault.BadRequestLine;
-        if (methodLength > LongestMethod || !Ascii.IsToken(line[..methodLength])) return HeadFault.BadMethod;
+        if (!Ascii.IsToken(line[..methodLength])) return HeadFault.BadMethod;
+        if (methodLength > LongestMethod) return HeadFault.MethodTooLong;
+        head.Method = new Slice(start, methodLength);
+        head.KnownMethod = MethodOf(line[..methodLength]);
         var rest = line[(methodLength + 1)..];
         var targetLength = rest.IndexOf((byte)' ');
         if (targetLength <= 0) return HeadFault.BadRequestLine;
@@ -97,8 +99,6 @@ public static class RequestParser
         if (version[5] != '1') return HeadFault.UnsupportedVersion;
         if (targetLength > limits.TargetBytes) return HeadFault.TargetTooLong;
         head.MinorVersion = version[7] == '0' ? 0 : 1; // A higher minor version is read as ours (RFC 9110 §2.5).
-        head.Method = new Slice(start, methodLength);
-        head.KnownMethod = MethodOf(line[..methodLength]);
         head.Target = new Slice(start + methodLength + 1, targetLength);
         return ReadTarget(bytes, head);
     }

@@ -38,10 +38,9 @@ public static class ResponseParser
                 return fault == HeadFault.None ? ParseStatus.Done : ParseStatus.Bad;
             }
 
-            fault = scan.ReadField(bytes, end, out var field);
-            if (fault == HeadFault.None && head.Fields.Count == limits.Fields) fault = HeadFault.TooManyFields;
+            fault = scan.ReadField(bytes, end, head.Fields);
+            if (head.Fields.Count > limits.Fields) fault = HeadFault.TooManyFields;
             if (fault != HeadFault.None) return ParseStatus.Bad;
-            head.Fields.Add(field);
             scan.Accept(end);
         }
     }

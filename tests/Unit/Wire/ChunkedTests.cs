@@ -10,6 +10,7 @@ public class ChunkedTests
     [InlineData("5\r\nhello\r\n0\r\n\r\n", "hello", 0)]
     [InlineData("5;a=b;c=\"d\"\r\nhello\r\n000\r\n\r\n", "hello", 0)]
     [InlineData("1\r\na\r\n1\r\nb\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\nY:\r\n\r\n", "ab0123456789", 2)]
+    [InlineData("5 \t;a=b ; c = d\r\nhello\r\n0 ;x\r\n\r\n", "hello", 0)]
     [InlineData("0\r\n\r\n", "", 0)]
     public void A_body_is_the_same_however_it_is_split(string text, string body, int trailers)
     {
@@ -42,6 +43,10 @@ public class ChunkedTests
     [InlineData("5;\r\nhello\r\n0\r\n\r\n")]
     [InlineData("5;a=\"b\r\nhello\r\n0\r\n\r\n")]
     [InlineData("5;a=\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5;a \r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5;a=b \r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5;a=\"b\"\t\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5 a\r\nhello\r\n0\r\n\r\n")]
     [InlineData("5;a b\r\nhello\r\n0\r\n\r\n")]
     [InlineData("0\r\nContent-Length: 5\r\n\r\n")]
     [InlineData("0\r\nHost: a\r\n\r\n")]

@@ -26,7 +26,7 @@ public sealed class HeaderEdits(byte[][] remove, FieldEdit[] set, FieldEdit[] ad
     public bool Apply(Exchange exchange, FieldBlock fields)
     {
         fields.Withhold(names);
-        foreach (var (known, name) in remove) fields.Drop(known, name);
+        Remove(fields);
         foreach (var edit in set)
         {
             if (!edit.Value.TryRender(exchange, out var value)) return false;
@@ -41,6 +41,12 @@ public sealed class HeaderEdits(byte[][] remove, FieldEdit[] set, FieldEdit[] ad
 
         return true;
     }
+
+    /// <summary>Only takes out what is to be removed.</summary>
+    public void Remove(FieldBlock fields)
+    {
+        foreach (var (known, name) in remove) fields.Drop(known, name);
+    }
 }
 
 /// <summary>Edits fields of the request (`request_headers`).</summary>
@@ -54,4 +60,6 @@ public sealed class RequestHeaders(HeaderEdits edits) : IRequestPolicy
 public sealed class ResponseHeaders(HeaderEdits edits) : IResponsePolicy
 {
     public void Apply(Exchange exchange) => edits.Apply(exchange, exchange.Response.Fields);
+
+    public void ApplyInterim(Exchange exchange) => edits.Remove(exchange.Response.Fields);
 }

@@ -11,26 +11,34 @@ namespace Weir.Engine.Policies.Rewrite;
 /// <summary>Hides the origin (`hide_origin`). Immutable.</summary>
 public sealed class HideOrigin : IResponsePolicy
 {
-    private static readonly KnownField[] Software =
+    private static readonly KnownField[] SoftwareFields =
     [
         KnownField.Server, KnownField.XPoweredBy, KnownField.XAspNetVersion, KnownField.XAspNetMvcVersion, KnownField.XRuntime, KnownField.XGenerator, KnownField.Via,
     ];
+
+    private static readonly ulong Software = FieldIndex.SetOf(SoftwareFields);
+
+    private static readonly ulong Places = FieldIndex.SetOf(KnownField.Location, KnownField.ContentLocation, KnownField.Refresh, KnownField.SetCookie);
 
     private static readonly System.Buffers.SearchValues<byte> AuthorityEnd = System.Buffers.SearchValues.Create("/?#\"' ;"u8);
 
     public void Apply(Exchange exchange)
     {
         if (exchange.Place.EndpointState is not Endpoint endpoint || exchange.Origin is null) return;
+        ApplyInterim(exchange);
         var fields = exchange.Response.Fields;
-        foreach (var field in Software)
-        {
-            if (fields.Index.Has(field)) fields.Drop(field);
-        }
-
+        if (!fields.Index.HasAny(Places)) return;
         if (fields.Index.Has(KnownField.Location)) PointHere(exchange, fields, KnownField.Location, endpoint);
         if (fields.Index.Has(KnownField.ContentLocation)) PointHere(exchange, fields, KnownField.ContentLocation, endpoint);
         if (fields.Index.Has(KnownField.Refresh)) PointHere(exchange, fields, KnownField.Refresh, endpoint);
         if (fields.Index.Has(KnownField.SetCookie)) Cookies(exchange, fields, endpoint);
+    }
+
+    public void ApplyInterim(Exchange exchange)
+    {
+        var fields = exchange.Response.Fields;
+        if (!fields.Index.HasAny(Software)) return;
+        foreach (var field in SoftwareFields) fields.Drop(field);
     }
 
     // Every line of the field: one is usual, but nothing stops an origin from sending two.

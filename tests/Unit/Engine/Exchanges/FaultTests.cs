@@ -18,6 +18,7 @@ public class FaultTests
         [FaultCause.TargetTooLong] = (414, 414, 414),
         [FaultCause.HeadTooLarge] = (431, 502, 431),
         [FaultCause.BodyTooLarge] = (413, 502, 413),
+        [FaultCause.LengthRequired] = (411, 411, 411),
         [FaultCause.UnsafePath] = (400, 400, 400),
         [FaultCause.Misdirected] = (421, 421, 421),
         [FaultCause.NoRoute] = (404, 404, 404),
