@@ -24,6 +24,8 @@ internal sealed class StillPoller : Poller
 
     public override Random Random { get; } = new(1);
 
+    public override int Batch => 0;
+
     public override DateTime UtcNow => DateTime.UnixEpoch.AddMilliseconds(Now);
 
     public override long Milliseconds() => Now;

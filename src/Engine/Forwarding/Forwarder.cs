@@ -11,6 +11,7 @@
 using Weir.Engine.Exchanges;
 using Weir.Engine.Loops;
 using Weir.Engine.Upstreams;
+using Weir.Wire.Fields;
 
 namespace Weir.Engine.Forwarding;
 
@@ -21,6 +22,7 @@ public sealed class Forwarder(Connector connector)
     public async LoopTask<Fault> FetchAsync(Exchange exchange, ForwardPlan plan)
     {
         var attempt = new Attempt();
+        await exchange.Flow.AfterOthers();
         while (true)
         {
             // Choose, and take or make a connection.
@@ -58,6 +60,7 @@ public sealed class Forwarder(Connector connector)
                     {
                         exchange.Moments.Answered = exchange.Loop.Microseconds();
                         exchange.ResponseSource = origin.ResponseBody;
+                        await exchange.Flow.AfterOthers();
                         return Fault.None;
                     }
 
@@ -91,7 +94,7 @@ public sealed class Forwarder(Connector connector)
 
     /// <summary>
     /// Ends the origin's side of an exchange. After a whole response that came early, a body still under way goes on to an
-    /// origin that still reads it; otherwise it is stopped. Then the slot is given back.
+    /// origin that still reads it; one that waits for a 100 will never come, and any other is stopped. Then the slot is given back.
     /// </summary>
     public static LoopTask FinishAsync(Exchange exchange, bool whole)
     {
@@ -102,7 +105,7 @@ public sealed class Forwarder(Connector connector)
 
     private static async LoopTask EndUploadAsync(Exchange exchange, bool whole)
     {
-        if (whole && exchange.Origin is { EndsAfterThis: false })
+        if (whole && !exchange.AwaitsContinue && exchange.Origin is { EndsAfterThis: false })
         {
             exchange.HasUpload = false;
             await exchange.Upload;
@@ -141,7 +144,7 @@ public sealed class Forwarder(Connector connector)
         if (request.HasBody)
         {
             exchange.HasUpload = true;
-            exchange.AwaitsContinue = request.ExpectsContinue;
+            exchange.AwaitsContinue = request.ExpectsContinue && !request.Fields.First(KnownField.Expect).IsEmpty; // Not where it was taken out.
             exchange.Upload = UploadAsync(exchange, origin);
             return Fault.None;
         }
@@ -183,6 +186,7 @@ public sealed class Forwarder(Connector connector)
     {
         if (exchange.Response.Status == 100) exchange.AwaitsContinue = false;
         exchange.SentAt = exchange.Loop.Now; // An origin that says it is at work has its time anew.
+        foreach (var policy in exchange.ResponsePolicies) policy.ApplyInterim(exchange);
         var refused = exchange.Client.SendInterim(exchange.Response);
         if (refused != FaultCause.None) return Fault.Of(refused, Side.Origin, Stage.Wait);
         while (exchange.Client.ResponseBody.TryFlush() is var sent && sent != SinkStatus.Done)

@@ -28,7 +28,7 @@ public enum PollEvents : uint
 /// <summary>The poller over Linux's epoll.</summary>
 public sealed unsafe class EpollPoller : Poller
 {
-    private const int Batch = 256;
+    private const int MostEvents = 256;
     private const ulong WakeSlot = ulong.MaxValue;
 
     private readonly int epoll;
@@ -49,7 +49,7 @@ public sealed unsafe class EpollPoller : Poller
         epoll = Epoll.Create();
         wakeEvent = Epoll.CreateEvent();
         if (epoll < 0 || wakeEvent < 0) throw new IOException($"epoll: {Errno.Describe(Errno.Last)}");
-        events = (byte*)NativeMemory.Alloc(Batch, (nuint)sizeof(AlignedEpollEvent));
+        events = (byte*)NativeMemory.Alloc(MostEvents, (nuint)sizeof(AlignedEpollEvent));
         if (Epoll.Control(epoll, Epoll.Add, wakeEvent, Epoll.In | Epoll.EdgeTriggered, WakeSlot) < 0) throw new IOException($"epoll: {Errno.Describe(Errno.Last)}");
     }
 
@@ -86,9 +86,11 @@ public sealed unsafe class EpollPoller : Poller
         // A batch that an exception broke off is gone on with: its edges do not come again.
         if (dispatched < pending) return pending - dispatched;
         dispatched = 0;
-        pending = Math.Max(0, Epoll.Wait(epoll, events, Batch, timeout));
+        pending = Math.Max(0, Epoll.Wait(epoll, events, MostEvents, timeout));
         return pending;
     }
+
+    public override int Batch => pending;
 
     public override void Dispatch()
     {

@@ -46,6 +46,9 @@ public sealed class Loop
     /// <summary>True while the loop waits in its poller for something to do. Readable from any thread.</summary>
     public bool IsWaiting { get; private set; }
 
+    /// <summary>Whether more than one event came with this turn, or work is ready besides what runs now.</summary>
+    internal bool IsCrowded => poller.Batch > 1 || !ready.IsEmpty;
+
     /// <summary>The seam to clock, randomness and events that this loop stands on.</summary>
     public Poller Poller => poller;
 

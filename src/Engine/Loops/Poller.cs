@@ -22,6 +22,9 @@ public abstract class Poller : IDisposable
     /// <returns>How many events there are.</returns>
     public abstract int Wait(int timeout);
 
+    /// <summary>How many events the last <see cref="Wait"/> brought.</summary>
+    public abstract int Batch { get; }
+
     /// <summary>Dispatches the events of the last <see cref="Wait"/>.</summary>
     public abstract void Dispatch();
 

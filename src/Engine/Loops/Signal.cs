@@ -123,6 +123,12 @@ public sealed class Waiter(Loop loop) : TimerEntry
         return awaiter;
     }
 
+    /// <summary>
+    /// Lets everything else that came with this turn be read first; goes on at once where nothing else did. What is sent then leaves
+    /// in one go: a peer that wakes finds several messages instead of waking for each.
+    /// </summary>
+    public WakeAwaiter AfterOthers() => loop.IsCrowded ? Yield() : Already(Wake.First);
+
     /// <summary>Resumes a suspended flow at once with <see cref="Wake.Cancelled"/>; does nothing where none is.</summary>
     public void Cancel()
     {

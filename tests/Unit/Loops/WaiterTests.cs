@@ -170,6 +170,26 @@ public class WaiterTests
         }
     }
 
+    [Theory]
+    [InlineData(1, "a1 a2 b1 b2")]
+    [InlineData(2, "a1 b1 a2 b2")]
+    public void What_came_in_one_turn_is_read_before_anything_is_sent(int events, string order)
+    {
+        var loop = new Loop(new ManualPoller { Events = events });
+        var steps = new List<string>();
+        ServeAsync("a").Detach();
+        ServeAsync("b").Detach();
+        loop.Turn(mayWait: false);
+        Assert.Equal(order, string.Join(' ', steps));
+
+        async LoopTask ServeAsync(string who)
+        {
+            steps.Add(who + "1");
+            await new Waiter(loop).AfterOthers();
+            steps.Add(who + "2");
+        }
+    }
+
     [Fact]
     public void Timers_fire_never_early_and_at_most_a_tick_late()
     {
@@ -255,6 +275,11 @@ public sealed class ManualPoller : Poller
     public override long Milliseconds() => Now;
 
     public override long Microseconds() => Now * 1000;
+
+    public override int Batch => Events;
+
+    /// <summary>How many events a turn is told to have brought.</summary>
+    public int Events { get; set; }
 
     public override int Wait(int timeout) => 0;
 

@@ -144,6 +144,7 @@ public sealed class SimulatedWorld
 internal sealed class SimulatedPoller(SimulatedWorld world) : Poller
 {
     private readonly Queue<(SimulatedTransport? Transport, SimulatedAcceptor? Acceptor)> ready = new();
+    private int batch;
     private int pending;
 
     public override Random Random => world.Random;
@@ -158,7 +159,9 @@ internal sealed class SimulatedPoller(SimulatedWorld world) : Poller
 
     public void Enqueue(SimulatedAcceptor acceptor) => ready.Enqueue((null, acceptor));
 
-    public override int Wait(int timeout) => pending = ready.Count;
+    public override int Batch => batch;
+
+    public override int Wait(int timeout) => batch = pending = ready.Count;
 
     public override void Dispatch()
     {
