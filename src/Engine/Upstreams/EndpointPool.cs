@@ -12,10 +12,15 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
 {
     private ClientConnection?[] stack = new ClientConnection?[4];
     private int count;
+    private long opened;
+    private long reused;
     private bool left;
 
     /// <summary>Idle connections now. Readable from any thread.</summary>
     public int Count => Volatile.Read(ref count);
+
+    /// <summary>Connections made, and exchanges that went on one that was there. Readable from any thread.</summary>
+    public (long Opened, long Reused) Uses => (Volatile.Read(ref opened), Volatile.Read(ref reused));
 
     /// <summary>Takes the freshest connection that is not known dead.</summary>
     public ClientConnection? TryTake(long now)
@@ -27,6 +32,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
             stack[count] = null;
             if (IsGood(connection, now, settings))
             {
+                reused++;
                 endpoint.BeginExchange();
                 connection.BeginExchange(reused: true);
                 return connection;
@@ -41,6 +47,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
     /// <summary>Takes a new connection into the books, lent for its first exchange.</summary>
     public void Opened(ClientConnection connection)
     {
+        opened++;
         endpoint.ConnectionOpened();
         endpoint.BeginExchange();
         connection.BeginExchange(reused: false);
