@@ -81,7 +81,7 @@ public partial class SystemTests
     public void A_user_that_does_not_exist_is_named()
     {
         using var failed = new FailedStart("user: no-such-user\nlisten: \"127.0.0.1:0\"\nsites: [{ respond: 200 }]\n");
-        Assert.Equal(1, failed.Code);
+        Assert.Equal(2, failed.Code);
         Assert.Contains("there is no user 'no-such-user'", failed.Error, StringComparison.Ordinal);
     }
 
