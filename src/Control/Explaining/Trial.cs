@@ -131,7 +131,7 @@ internal sealed class Trial : IDisposable
     private void Answer(RoutePlan route, RouteConfig from)
     {
         if (route.Forward is { } forward) Forward(forward, from);
-        else if (from.Files is { } files) Say($"files {files.Root}{Request.MatchedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
+        else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
         else if (!Fixed(route, from)) return;
         if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");
         if (from.ResponseHeaders is { } edits)
