@@ -1,7 +1,7 @@
 // Started as root, becomes another user once everything is bound. The C library's own calls change all threads at once.
 
-using System.Globalization;
 using System.Runtime.InteropServices;
+using Weir.Control.Configuration;
 
 namespace Weir.Cli;
 
@@ -13,15 +13,12 @@ internal static unsafe partial class ProcessUser
     public static bool TryBecome(string user, IEnumerable<string> files, out string trouble)
     {
         trouble = "";
-        var entry = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 3 && f[0] == user);
-        if (entry is null)
+        if (SystemUser.Find(user) is not (_, var uid, var gid))
         {
-            trouble = $"there is no user '{user}'";
+            trouble = $"there is no user '{user}'"; // Deleted since the configuration was read.
             return false;
         }
 
-        var uid = uint.Parse(entry[2], CultureInfo.InvariantCulture);
-        var gid = uint.Parse(entry[3], CultureInfo.InvariantCulture);
         if (geteuid() == uid) return true; // Somebody else did it already.
         foreach (var file in files) _ = lchown(file, uid, gid);
         if (initgroups(user, gid) == 0 && setgid(gid) == 0 && setuid(uid) == 0 && geteuid() == uid) return true;

@@ -18,20 +18,34 @@ internal static class Serve
         var descriptors = Descriptors.Raise();
         var diagnostics = new Diagnostics();
         var inherited = ServiceManager.ListeningDescriptors();
-        using var proxy = RunningProxy.TryStart(load, diagnostics, descriptors, inherited, StateFolder.ControlSocket());
-        foreach (var diagnostic in diagnostics.All) Console.Error.WriteLine(diagnostic);
-        if (proxy is null) return diagnostics.All.Any(d => d.Text.StartsWith("cannot listen", StringComparison.Ordinal)) ? ExitCode.Failed : ExitCode.Usage;
+        using var proxy = RunningProxy.TryBind(load, diagnostics, descriptors, inherited, StateFolder.ControlSocket, out var isGood);
+        var said = diagnostics.ToString();
+        if (said.Length > 0) Console.Error.WriteLine(said);
+        if (proxy is null) return isGood ? ExitCode.Failed : ExitCode.Usage;
         if (proxy.Config.User is { } user && !ProcessUser.TryBecome(user, proxy.Files, out var trouble))
         {
             Console.Error.WriteLine($"weir: {trouble}");
             return ExitCode.Failed;
         }
 
+        proxy.Start();
         Console.Error.WriteLine($"weir {ProductVersion.Text}");
-        foreach (var line in proxy.Describe()) Console.Error.WriteLine($"weir: {line}");
+        foreach (var line in proxy.Describe().Append($"on {RuntimeInformation.FrameworkDescription}, Linux {Kernel()}, {RuntimeInformation.RuntimeIdentifier}")) Console.Error.WriteLine($"weir: {line}");
         ServiceManager.Notify("READY=1");
         Wait(proxy, file);
         return ExitCode.Good;
+    }
+
+    private static string Kernel()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Environment.OSVersion.Version.ToString(); // A service may see little of /proc.
+        }
     }
 
     private static void Reload(RunningProxy proxy)

@@ -31,6 +31,7 @@ public sealed class RunningProxy : IDisposable
     private volatile ProxyConfig config;
     private long reloadsDone;
     private long reloadsRefused;
+    private bool isCompiled;
     private bool isStopping;
 
     private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors)
@@ -69,29 +70,48 @@ public sealed class RunningProxy : IDisposable
     public string? ControlPath { get; private set; }
 
     /// <summary>Loads, binds and starts; null, with diagnostics, where that cannot be.</summary>
+    public static RunningProxy? TryStart(Func<Diagnostics, ProxyConfig?> load, Diagnostics diagnostics, long descriptors)
+    {
+        var proxy = TryBind(load, diagnostics, descriptors, [], static () => null, out _);
+        proxy?.Start();
+        return proxy;
+    }
+
+    /// <summary>Loads, opens and binds, and serves nobody yet; null, with diagnostics, where that cannot be.</summary>
     /// <param name="load">Brings the configuration, now and for each reload.</param>
     /// <param name="diagnostics">What is wrong.</param>
     /// <param name="descriptors">The limit on descriptors, for the default limit on connections.</param>
     /// <param name="inherited">Listening sockets handed down: used instead of binding their addresses.</param>
-    /// <param name="controlPath">Where the control socket goes unless the configuration says; null: none.</param>
-    public static RunningProxy? TryStart(Func<Diagnostics, ProxyConfig?> load, Diagnostics diagnostics, long descriptors, IEnumerable<int>? inherited = null, string? controlPath = null)
+    /// <param name="defaultControl">Where the control socket goes; asked only where the configuration does not say. Null: none.</param>
+    /// <param name="isGood">Whether the configuration is good by itself: what failed then lies with the machine.</param>
+    public static RunningProxy? TryBind(Func<Diagnostics, ProxyConfig?> load, Diagnostics diagnostics, long descriptors, IEnumerable<int> inherited, Func<string?> defaultControl, out bool isGood)
     {
+        isGood = false;
         var config = load(diagnostics);
         if (config is null || diagnostics.HasErrors) return null;
         var proxy = new RunningProxy(load, config, descriptors);
-        foreach (var descriptor in inherited ?? []) proxy.ground.Inherit(descriptor);
-        if (proxy.Errors.Target.TryOpen() is { } unwritable) diagnostics.Error(config.At, $"cannot write to {config.ErrorLog.Target}: {unwritable}");
-        if (diagnostics.HasErrors || !proxy.TryExecute(config, diagnostics) || !proxy.StartAdmin(controlPath, diagnostics))
+        foreach (var descriptor in inherited) proxy.ground.Inherit(descriptor);
+        var unwritable = proxy.Errors.Target.TryOpen();
+        if (unwritable is not null) diagnostics.Error(config.At, $"cannot write to {config.ErrorLog.Target}: {unwritable}");
+        if (diagnostics.HasErrors || !proxy.TryExecute(config, diagnostics) || !proxy.BindAdmin(defaultControl, diagnostics))
         {
+            isGood = unwritable is not null || proxy.isCompiled;
             proxy.Engine.Stop();
             proxy.Dispose();
             return null;
         }
 
         foreach (var address in proxy.ground.Unused) diagnostics.Warn(config.At, $"a socket was handed down for {address}, and no listener has that address");
-        proxy.Engine.Start();
-        proxy.watchdog = new Watchdog(proxy.Engine, proxy.Errors);
+        isGood = true;
         return proxy;
+    }
+
+    /// <summary>Serves. Whoever becomes another user does so before: nothing is answered until now.</summary>
+    public void Start()
+    {
+        Engine.Start();
+        admin?.Start();
+        watchdog = new Watchdog(Engine, Errors);
     }
 
     /// <summary>Takes the configuration anew.</summary>
@@ -203,7 +223,9 @@ public sealed class RunningProxy : IDisposable
 
     private bool TryExecute(ProxyConfig next, Diagnostics diagnostics)
     {
-        if (compiler.Compile(next, diagnostics, descriptors) is { } plan && TryOpenLogs(diagnostics))
+        var plan = compiler.Compile(next, diagnostics, descriptors);
+        isCompiled = plan is not null;
+        if (plan is not null && TryOpenLogs(diagnostics))
         {
             if (Engine.TryExecute(plan, out var trouble, compiler.Apply))
             {
@@ -245,11 +267,11 @@ public sealed class RunningProxy : IDisposable
         }
     }
 
-    private bool StartAdmin(string? controlPath, Diagnostics diagnostics)
+    private bool BindAdmin(Func<string?> defaultControl, Diagnostics diagnostics)
     {
-        ControlPath = config.Control ?? (config.State is { } state ? Path.Combine(state, "weir.sock") : controlPath);
+        ControlPath = config.Control ?? (config.State is { } state ? Path.Combine(state, "weir.sock") : defaultControl());
         if (config.Admin is null && ControlPath is null) return true;
-        admin = AdminListener.TryStart(this, config.Admin, ControlPath, out var trouble);
+        admin = AdminListener.TryBind(this, config.Admin, ControlPath, out var trouble);
         if (admin is not null) return true;
         diagnostics.Error(config.Admin?.At ?? config.At, trouble);
         return false;
@@ -261,6 +283,8 @@ public sealed class RunningProxy : IDisposable
         foreach (var (_, address) in Engine.Addresses) yield return $"listening on {address}";
         if (admin?.Address is { } at) yield return $"admin on {at}";
         if (ControlPath is not null) yield return $"control socket {ControlPath}";
-        yield return string.Create(CultureInfo.InvariantCulture, $"{config.Sites.Count} sites, {config.Sites.Sum(s => s.Routes.Count)} routes, {Engine.Plan!.Upstreams.Length} upstreams, {live.Loops} loops, {descriptors} descriptors, at most {Engine.Plan.MostConnections} connections");
+        yield return string.Create(CultureInfo.InvariantCulture, $"{config.Sites.Count} sites, {config.Sites.Sum(s => s.Routes.Count)} routes, {Engine.Plan!.Upstreams.Length} upstreams");
+        yield return string.Create(CultureInfo.InvariantCulture, $"{live.Loops} loops");
+        yield return string.Create(CultureInfo.InvariantCulture, $"{descriptors} descriptors, at most {Engine.Plan.MostConnections} connections");
     }
 }

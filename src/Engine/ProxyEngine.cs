@@ -26,7 +26,8 @@ public sealed class ProxyEngine
     {
         this.ground = ground;
         this.errors = errors;
-        workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, errors))];
+        Unsited = new Traffic("", ground.Loops.Count);
+        workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, errors, Unsited))];
     }
 
     /// <summary>The plan in force; null before the first. Any thread.</summary>
@@ -37,6 +38,9 @@ public sealed class ProxyEngine
     public Occupancy Occupancy { get; } = new();
 
     public MemoryBudget Memory => budget;
+
+    /// <summary>Counts of exchanges that reached no site.</summary>
+    public Traffic Unsited { get; }
 
     /// <summary>Where each listener of the plan listens: a port 0 has become the one that was chosen. Any thread.</summary>
     public IReadOnlyList<(ListenerPlan Listener, NetworkAddress Address)> Addresses => addresses;

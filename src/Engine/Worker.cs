@@ -30,7 +30,7 @@ public sealed class Worker
     private long refusalsSaid;
     private bool stopped;
 
-    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors)
+    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors, Traffic unsited)
     {
         Loop = loop;
         this.network = network;
@@ -38,7 +38,7 @@ public sealed class Worker
         this.occupancy = occupancy;
         this.errors = errors;
         Buffers = new BufferPool(budget);
-        Records = new LoopRecords(loop.Index);
+        Records = new LoopRecords(loop.Index, unsited);
         forwarder = new Forwarder(new Connector(loop, network, Buffers, errors));
     }
 

@@ -88,6 +88,22 @@ public partial class RoomTests
         }
     }
 
+    [Fact]
+    public void Every_test_the_security_model_names_exists()
+    {
+        foreach (Match test in TestPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs", "security", "model.md"))))
+            Assert.True(Path.Exists(Path.Combine(Repository.Root, test.Groups[1].Value)), $"the security model names {test.Groups[1].Value}");
+    }
+
+    [Fact]
+    public void Whoever_runs_it_is_told_of_every_administrative_path()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations", "running.md"));
+        var paths = PathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "AdminHandler.cs")));
+        Assert.True(paths.Count >= 7, "the pattern finds no paths any more");
+        foreach (Match path in paths) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
+    }
+
     private static bool Reaches(string from, string to, HashSet<string> seen) =>
         May[from].Any(next => next == to || (seen.Add(next) && Reaches(next, to, seen)));
 
@@ -105,6 +121,12 @@ public partial class RoomTests
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex NamespacePattern();
+
+    [GeneratedRegex("`(tests/[^`]+)`")]
+    private static partial Regex TestPattern();
+
+    [GeneratedRegex("case \\(\"(GET|POST)\", \"(/[a-z]+)\"\\)")]
+    private static partial Regex PathPattern();
 
     [GeneratedRegex(@"\]\(([^)#:]+)\)")]
     private static partial Regex LinkPattern();

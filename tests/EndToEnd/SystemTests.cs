@@ -33,6 +33,28 @@ public partial class SystemTests
         exec @ARGV or die "exec: $!";
         """;
 
+    // The same with one socket, on which a client's request waits before the program begins; its answer is printed.
+    private const string HandDownWithClient = """
+        use strict; use Socket; use Fcntl; use POSIX ();
+        my ($tcp, $client, $told, $tell);
+        socket($tcp, PF_INET, SOCK_STREAM, 0) && bind($tcp, sockaddr_in(0, INADDR_LOOPBACK)) && listen($tcp, 64) or die "tcp: $!";
+        $ENV{PORT} = (sockaddr_in(getsockname($tcp)))[0];
+        pipe($told, $tell) or die "pipe: $!";
+        if (!fork) {
+          socket($client, PF_INET, SOCK_STREAM, 0) && connect($client, getsockname($tcp)) or die "client: $!";
+          syswrite($client, "GET /secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+          syswrite($tell, "x");
+          my $answer = ""; 1 while sysread($client, $answer, 65536, length $answer);
+          $answer =~ s/\s+/ /g; syswrite(STDOUT, "early: $answer\n");
+          POSIX::_exit(0);
+        }
+        sysread($told, my $x, 1);
+        my $kept = fcntl($tcp, F_DUPFD, 20) // die "$!";
+        POSIX::dup2($kept, 3) // die "$!"; POSIX::close($kept);
+        $ENV{LISTEN_PID} = $$; $ENV{LISTEN_FDS} = 1;
+        exec @ARGV or die "exec: $!";
+        """;
+
     // Somebody who is not root, and a copy of the program that they can reach wherever the tree lies.
     private const string Lowly = """
         here=$(mktemp -d) && chmod 755 "$here" && cp "$1" "$here/weir" && shift
@@ -70,6 +92,25 @@ public partial class SystemTests
     }
 
     [Fact]
+    public void A_request_that_waited_already_is_not_served_as_root()
+    {
+        if (!IsRoot)
+        {
+            AssertThatOnlyRootCan([]);
+            return;
+        }
+
+        var folder = Directory.CreateTempSubdirectory("weir-test-").FullName;
+        File.SetUnixFileMode(folder, ForAll);
+        var files = Directory.CreateDirectory(Path.Combine(folder, "files"), ForAll).FullName;
+        File.WriteAllText(Path.Combine(files, "secret"), "of root alone");
+        File.SetUnixFileMode(Path.Combine(files, "secret"), ForOwner);
+        using var weir = WeirProcess.Start($"listen: \"127.0.0.1:${{PORT}}\"\nuser: {Other}\nsites: [{{ files: {files} }}]\n", folder, ["perl", "-e", HandDownWithClient]);
+        Eventually.Holds(() => weir.Said.Contains("early: HTTP/1.1 ", StringComparison.Ordinal), () => weir.Said);
+        Assert.DoesNotContain("of root alone", weir.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Another_user_than_the_one_who_starts_it_takes_root()
     {
         AssertThatOnlyRootCan(IsRoot ? ["sh", "-c", Lowly, "sh"] : []);
@@ -81,7 +122,7 @@ public partial class SystemTests
     public void A_user_that_does_not_exist_is_named()
     {
         using var failed = new FailedStart("user: no-such-user\nlisten: \"127.0.0.1:0\"\nsites: [{ respond: 200 }]\n");
-        Assert.Equal(1, failed.Code);
+        Assert.Equal(2, failed.Code);
         Assert.Contains("there is no user 'no-such-user'", failed.Error, StringComparison.Ordinal);
     }
 

@@ -68,9 +68,18 @@ public sealed partial class WeirProcess : IDisposable
     }
 
     /// <summary>Starts with a configuration that is there, as it is: its control socket should be <see cref="ControlPath"/>.</summary>
-    public static WeirProcess StartAt(string path, string folder, string[]? prelude = null, params (string Name, string Value)[] environment)
+    public static WeirProcess StartAt(string path, string folder, string[]? prelude = null, params (string Name, string Value)[] environment) =>
+        Await(new WeirProcess(path, folder, Launch(folder, prelude ?? [], environment, "run", "-c", path)));
+
+    /// <summary>Starts a command that needs no file.</summary>
+    public static WeirProcess StartCommand(params string[] arguments)
     {
-        var weir = new WeirProcess(path, folder, Launch(folder, prelude ?? [], environment, "run", "-c", path));
+        var folder = Directory.CreateTempSubdirectory("weir-test-").FullName;
+        return Await(new WeirProcess("", folder, Launch(folder, [], [], [.. arguments, "--control", Path.Combine(folder, "weir.sock")])));
+    }
+
+    private static WeirProcess Await(WeirProcess weir)
+    {
         var since = Stopwatch.StartNew();
         while (!weir.ready.Wait(TimeSpan.FromMilliseconds(100)))
         {
@@ -204,7 +213,7 @@ public sealed partial class WeirProcess : IDisposable
     {
         if (line is null) return;
         lock (said) said.AppendLine(line);
-        if (line.Contains(" sites, ", StringComparison.Ordinal)) ready.Set();
+        if (line.StartsWith("weir: on ", StringComparison.Ordinal)) ready.Set(); // The last of what it says at the start.
     }
 
     [GeneratedRegex(@"listening on \S*:(\d+)")]

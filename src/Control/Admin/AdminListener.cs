@@ -37,8 +37,8 @@ public sealed class AdminListener : IDisposable
     /// <summary>Where administration is listened for, the port that was had included; null: only the control socket.</summary>
     public NetworkAddress? Address { get; private set; }
 
-    /// <summary>Binds and starts; null where an address cannot be had.</summary>
-    public static AdminListener? TryStart(RunningProxy proxy, AdminConfig? admin, string? controlPath, out string trouble)
+    /// <summary>Binds, and answers nobody yet; null where an address cannot be had.</summary>
+    public static AdminListener? TryBind(RunningProxy proxy, AdminConfig? admin, string? controlPath, out string trouble)
     {
         trouble = "";
         var listener = new AdminListener(proxy);
@@ -46,13 +46,15 @@ public sealed class AdminListener : IDisposable
             && (controlPath is null || listener.ListenControl(controlPath, out trouble)))
         {
             if (admin is not null) listener.Address = listener.sockets[0].Address;
-            listener.thread.Start();
             return listener;
         }
 
         listener.Dispose();
         return null;
     }
+
+    /// <summary>Answers.</summary>
+    public void Start() => thread.Start();
 
     public void Dispose()
     {

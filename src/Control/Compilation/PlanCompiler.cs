@@ -15,7 +15,10 @@ using Weir.Wire.Http1;
 namespace Weir.Control.Compilation;
 
 /// <summary>Compiles configurations.</summary>
-public sealed class PlanCompiler(LiveThings live, string instance)
+/// <param name="live">What plans adopt.</param>
+/// <param name="instance">The name of this hop unless the configuration gives one.</param>
+/// <param name="made">Told of each listener's, site's and route's plan, with what it was made from.</param>
+public sealed class PlanCompiler(LiveThings live, string instance, Action<object, IWritten>? made = null)
 {
     private readonly HashSet<object> named = [];
     private readonly List<Action> changes = [];
@@ -51,6 +54,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             Hosts = new HostTable<SitePlan>(),
             AccessLog = Log(config.AccessLog),
         }).ToArray();
+        foreach (var (listener, written) in listeners.Zip(config.Listen)) made?.Invoke(listener, written);
         var sites = config.Sites.Select(site => (Config: site, Plan: Site(site, global))).ToArray();
         foreach (var (site, plan) in sites)
         {
@@ -115,10 +119,22 @@ public sealed class PlanCompiler(LiveThings live, string instance)
 
         var record = live.Site(name);
         named.Add(record);
-        return new SitePlan { Name = name, Routes = routes, Record = record, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        var plan = new SitePlan { Name = name, Routes = routes, Record = record, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        made?.Invoke(plan, site);
+        return plan;
     }
 
-    private static void Add(RouteTable<RoutePlan> routes, RoutePlan route, MatchConfig match)
+    /// <summary>Adds a route for what it matches.</summary>
+    internal static void Add(RouteTable<RoutePlan> routes, RoutePlan route, MatchConfig match)
+    {
+        var conditions = Conditions(match);
+        if (match.Path?.Regex is { } regex) routes.Add(regex, route, conditions);
+        else if (match.Path?.Pattern is { } path) routes.Add(path.Text, route, conditions);
+        else routes.Add(route, conditions);
+    }
+
+    /// <summary>What a match asks besides the path.</summary>
+    internal static Condition[] Conditions(MatchConfig match)
     {
         var conditions = new List<Condition>();
         if (match.Methods.Count > 0) conditions.Add(new MethodCondition([.. match.Methods.Select(Encoding.ASCII.GetBytes)]));
@@ -126,9 +142,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         conditions.AddRange(match.Headers.Select(h => Presence(h.Value, new HeaderCondition(Encoding.ASCII.GetBytes(h.Name), Test(h.Value)))));
         conditions.AddRange(match.Query.Select(q => Presence(q.Value, new QueryCondition(Encoding.UTF8.GetBytes(q.Name), Test(q.Value)))));
         conditions.AddRange(match.Cookies.Select(c => Presence(c.Value, new CookieCondition(Encoding.UTF8.GetBytes(c.Name), Test(c.Value)))));
-        if (match.Path?.Regex is { } regex) routes.Add(regex, route, [.. conditions]);
-        else if (match.Path?.Pattern is { } path) routes.Add(path.Text, route, [.. conditions]);
-        else routes.Add(route, [.. conditions]);
+        return [.. conditions];
     }
 
     private static ValueTest Test(ValueConfig value) =>
@@ -142,7 +156,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         var upstreamConfig = route.Proxy?.Inline ?? config.Upstreams.Find(u => u.Name == route.Proxy?.Name)?.Value;
         if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
         var stages = new RouteStages(route, hops, diagnostics);
-        return new RoutePlan
+        var plan = new RoutePlan
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
             Rewrite = stages.Request(),
@@ -156,6 +170,8 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             AnswersHalfClosed = route.ClientHalfClose == "answer",
             ErrorPages = scope.Pages(diagnostics),
         };
+        made?.Invoke(plan, route);
+        return plan;
     }
 
     // An upstream's times hold unless the route says otherwise.

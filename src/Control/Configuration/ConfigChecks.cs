@@ -13,6 +13,7 @@ public static class ConfigChecks
     {
         if (config.Listen.Count == 0) diagnostics.Error(config.At, "nothing to listen on: add listen: \":8080\"");
         if (config.Sites.Count == 0) diagnostics.Error(config.At, "no sites: add sites: [{ proxy: \"http://127.0.0.1:9000\" }]");
+        if (config.User is { } user && SystemUser.Find(user) is null) diagnostics.Error(config.At, $"there is no user '{user}'");
         CheckListeners(config, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);

@@ -147,7 +147,7 @@ public static class ProxySchema
         .Add("connect", Shapes.Bool, (r, v) => r.Connect = v, "Passes CONNECT on to the endpoint.", "false")
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
-        .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: the client's where a trusted proxy sent it, else one made here.", "false")
+        .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("limits", Limits, (r, v) => r.Limits = v, "Limits for this route: body, min_rate, min_rate_grace.")
         .Add("timeouts", Timeouts, (r, v) => r.Timeouts = v, "Times for this route.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (r, v) => r.ErrorPages = v, "Pages for this route's faults."));

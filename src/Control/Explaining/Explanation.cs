@@ -5,6 +5,7 @@ using System.Net;
 using System.Text;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
+using Weir.Engine;
 
 namespace Weir.Control.Explaining;
 
@@ -14,7 +15,8 @@ public static class Explanation
     /// <summary>The explanation as text; null, with diagnostics, where the request cannot be made.</summary>
     public static string? Of(ProxyConfig config, string method, string url, string[] fields, string client, Diagnostics diagnostics)
     {
-        var compiler = new PlanCompiler(new LiveThings(1), "weir-explain");
+        var written = new Dictionary<object, IWritten>(ReferenceEqualityComparer.Instance);
+        var compiler = new PlanCompiler(new LiveThings(1), "weir-explain", written.Add);
         var plan = compiler.Compile(config, diagnostics, 1024);
         if (plan is null) return null;
         compiler.Apply();
@@ -32,14 +34,23 @@ public static class Explanation
 
         var text = new StringBuilder();
         var head = Head(method, url, uri, fields);
-        foreach (var listener in plan.Listeners)
+        foreach (var listener in Listeners(plan, uri, text))
         {
-            text.Append($"listener {listener.Name}\n");
-            using var trial = new Trial(plan, listener);
-            trial.Explain(head, address, text);
+            text.Append($"listener {listener.Name} ({Words.Place(written[listener])})\n");
+            using var trial = new Trial(config, plan, listener, written, text);
+            trial.Explain(head, address);
         }
 
         return text.ToString();
+    }
+
+    // Those with the URL's port. Where none has it (a port may be mapped on the way here), all.
+    private static IEnumerable<ListenerPlan> Listeners(Plan plan, Uri uri, StringBuilder text)
+    {
+        var asked = plan.Listeners.Where(l => !l.Address.IsUnix && l.Address.Port == uri.Port).ToArray();
+        if (asked.Length > 0) return asked;
+        if (!uri.IsDefaultPort) text.Append($"no listener has port {uri.Port}: told for {(plan.Listeners.Length == 1 ? "the one there is" : "each")}\n");
+        return plan.Listeners;
     }
 
     // The URL's own text, so that dots and escapes are judged as a client would send them.

@@ -1,13 +1,16 @@
-// One request tried on one listener: parsed, routed and rewritten by the engine's own steps.
+// One request tried on one listener: parsed, routed and rewritten by the engine's own steps, and told step by step in the
+// words of the configuration.
 
 using System.Net;
 using System.Text;
+using Weir.Control.Configuration;
 using Weir.Engine;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
+using Weir.Engine.Policies.Rewrite;
 using Weir.Wire.Http1;
 
 namespace Weir.Control.Explaining;
@@ -16,50 +19,42 @@ internal sealed class Trial : IDisposable
 {
     private readonly EpollPoller poller = new();
     private readonly Exchange exchange;
+    private readonly ProxyConfig config;
     private readonly Plan plan;
     private readonly ListenerPlan listener;
+    private readonly Dictionary<object, IWritten> written;
+    private readonly StringBuilder text;
 
-    public Trial(Plan plan, ListenerPlan listener)
+    public Trial(ProxyConfig config, Plan plan, ListenerPlan listener, Dictionary<object, IWritten> written, StringBuilder text)
     {
-        this.plan = plan;
-        this.listener = listener;
+        (this.config, this.plan, this.listener, this.written, this.text) = (config, plan, listener, written, text);
         exchange = new Exchange(new Loop(poller), new BufferPool(new MemoryBudget(1 << 24)));
     }
 
-    public void Explain(byte[] bytes, IPAddress client, StringBuilder text)
+    private Request Request => exchange.Request;
+
+    public void Explain(byte[] bytes, IPAddress client)
     {
         var head = new RequestHead();
         head.Clear();
         var status = RequestParser.Parse(bytes, listener.Settings.HeadLimits, head, out var fault);
         if (status != ParseStatus.Done)
         {
-            text.Append($"  refused while its head is read: {fault}\n");
+            Say($"refused while its head is read: {fault}");
             return;
         }
 
         RequestFill.From(exchange, head, bytes, 0);
         exchange.Ends = new ConnectionEnds(client, 0, 0);
         var (site, route, refused) = Pipeline.Find(exchange, plan, listener);
-        if (site is not null) text.Append($"  site {site.Name}\n");
-        if (!refused.IsNone)
-        {
-            text.Append($"  answered {refused.Status}: {refused.Cause}\n");
-            return;
-        }
-
-        text.Append($"  route {route!.Name}\n");
-        text.Append($"  client {exchange.ClientAddress}{(exchange.IsFromTrustedProxy ? " (told by a trusted proxy)" : "")}\n");
-        foreach (var policy in route.Rewrite)
-        {
-            var verdict = policy.Apply(exchange);
-            text.Append($"  request  {policy.GetType().Name}{(verdict.IsContinue ? "" : $": answered {verdict.Fault.Status} {verdict.Fault.Cause}")}\n");
-            if (!verdict.IsContinue) return;
-        }
-
-        if (route.Forward is { } forward) Forward(forward, text);
-        else text.Append($"  answers  {route.Answer!.GetType().Name}\n");
-        foreach (var policy in route.RewriteResponse) text.Append($"  response {policy.GetType().Name}\n");
-        text.Append($"  timeouts connect {Time(route.Timeouts.Connect)}, first_byte {Time(route.Timeouts.FirstByte)}, idle {Time(route.Timeouts.Idle)}, total {Time(route.Timeouts.Total)}\n");
+        if (site is not null) Say($"site {site.Name} ({Words.Place(written[site])})");
+        if (site is not null && (refused.IsNone || refused.Cause == FaultCause.NoRoute)) TellUnmatched(site, route);
+        if (!Passes(refused)) return;
+        Say($"route {route!.Name}");
+        Say($"client {exchange.ClientAddress}{(exchange.ClientAddress!.Equals(client) ? "" : " (told by a trusted proxy)")}");
+        if (!Request.Path.Span.SequenceEqual(Request.ForwardedPath.Span)) Say($"path {Request.Path} is resolved to {Request.ForwardedPath}");
+        if (!Hops.CountDown(exchange)) Say("answered by this hop: Max-Forwards is 0");
+        else if (TryRewrite(route)) Answer(route, (RouteConfig)written[route]);
     }
 
     public void Dispose()
@@ -68,22 +63,117 @@ internal sealed class Trial : IDisposable
         poller.Dispose();
     }
 
-    private void Forward(ForwardPlan forward, StringBuilder text)
+    private void Say(string line) => text.Append("  ").Append(line).Append('\n');
+
+    private bool Passes(Fault fault)
     {
-        var request = exchange.Request;
-        text.Append($"  upstream {forward.Upstream.Name}\n");
-        foreach (var endpoint in forward.Upstream.Endpoints)
+        if (!fault.IsNone) Say($"answered {fault.Status}: {Words.Cause(fault.Cause)}");
+        return fault.IsNone;
+    }
+
+    // Asking the earlier routes one by one leaves their expressions' groups behind.
+    private void TellUnmatched(SitePlan site, RoutePlan? route)
+    {
+        Unmatched.Tell(exchange, (SiteConfig)written[site], route is null ? null : written[route], text);
+        exchange.Captures.Clear();
+        site.Routes.Find(exchange);
+    }
+
+    private bool TryRewrite(RoutePlan route)
+    {
+        TellEdits("weir", [], []); // What belongs to one hop.
+        foreach (var policy in route.Rewrite)
         {
-            var host = forward.Host switch { HostMode.Keep => request.Authority.ToString(), HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), _ => Encoding.ASCII.GetString(forward.FixedHost) };
-            text.Append($"    endpoint {endpoint.Identity} weight {endpoint.Weight}: {request.Method} {Encoding.ASCII.GetString(endpoint.PathPrefix)}{request.ForwardedPath}{(request.HasForwardedQuery ? "?" + request.ForwardedQuery : "")}, Host {host}\n");
+            var before = Sent();
+            var (dropped, added) = Edits();
+            var verdict = policy.Apply(exchange);
+            if (!Passes(verdict.Fault)) return false;
+            if (policy is PathRewrite) Say(before == Sent() ? $"rewrite leaves {before}" : $"rewrite {before} to {Sent()}");
+            else TellEdits(KeyOf(policy), dropped, added);
         }
 
-        foreach (ref readonly var added in request.Fields.Added) text.Append($"    field {added.Name}: {added.Value}\n");
-        for (var i = 0; i < request.Fields.Index.Count; i++)
+        return true;
+    }
+
+    private static string KeyOf(IRequestPolicy policy) => policy switch
+    {
+        ForwardedFields => "forwarded",
+        RequestIdField => "request_id",
+        RequestHeaders => "request_headers",
+        _ => policy.GetType().Name,
+    };
+
+    private string Sent() => $"{Request.ForwardedPath}{(Request.HasForwardedQuery ? "?" + Request.ForwardedQuery : "")}";
+
+    private (HashSet<int> Dropped, HashSet<string> Added) Edits() =>
+        ([.. Enumerable.Range(0, Request.Fields.Index.Count).Where(Request.Fields.IsDropped)], [.. Added(Request.Fields)]);
+
+    private static List<string> Added(FieldBlock fields)
+    {
+        var lines = new List<string>();
+        foreach (ref readonly var field in fields.Added) lines.Add($"{field.Name}: {field.Value}");
+        return lines;
+    }
+
+    // What a step has changed of the fields that are sent on.
+    private void TellEdits(string key, HashSet<int> dropped, HashSet<string> added)
+    {
+        for (var i = 0; i < Request.Fields.Index.Count; i++)
         {
-            if (request.Fields.IsDropped(i)) text.Append($"    not passed on: {Encoding.Latin1.GetString(request.Fields.Name(i))}\n");
+            if (Request.Fields.IsDropped(i) && !dropped.Contains(i)) Say($"{key} removes {Encoding.Latin1.GetString(Request.Fields.Name(i))}");
+        }
+
+        var now = Added(Request.Fields);
+        foreach (var line in added.Except(now)) Say($"{key} removes {line}");
+        foreach (var line in now.Where(line => !added.Contains(line))) Say($"{key} sends {line}");
+    }
+
+    private void Answer(RoutePlan route, RouteConfig from)
+    {
+        if (route.Forward is { } forward) Forward(forward, from);
+        else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
+        else if (!Fixed(route, from)) return;
+        if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");
+        if (from.ResponseHeaders is { } edits)
+        {
+            foreach (var name in edits.Remove) Say($"response_headers removes {name}");
+            foreach (var set in edits.Set) Say($"response_headers sets {set.Name}: {set.Value.Text}");
+            foreach (var add in edits.Add) Say($"response_headers adds {add.Name}: {add.Value.Text}");
+        }
+
+        TellTimes(route);
+    }
+
+    // A redirect and a fixed answer are ready at once.
+    private bool Fixed(RoutePlan route, RouteConfig from)
+    {
+        if (!Passes(route.Answer!.PrepareAsync(exchange).GetAwaiter().GetResult())) return false;
+        var response = exchange.Response;
+        if (from.Redirect is not null) Say($"redirect {response.Status}");
+        else Say($"respond {response.Status}, {Math.Max(0, response.AnnouncedLength)} bytes");
+        foreach (var line in Added(response.Fields).Where(static line => !line.StartsWith("Date: ", StringComparison.Ordinal))) Say($"  {line}");
+        return true;
+    }
+
+    private void Forward(ForwardPlan forward, RouteConfig from)
+    {
+        var upstream = from.Proxy!.Inline ?? config.Upstreams.Find(u => u.Name == from.Proxy.Name)!.Value;
+        Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, connect_retries {forward.ConnectRetries}{(forward.SafeReuse ? ", reuse safe" : "")}");
+        foreach (var endpoint in forward.Upstream.Endpoints)
+        {
+            var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), _ => Request.Authority.ToString() };
+            Say($"  endpoint {endpoint.Identity}, weight {endpoint.Weight}");
+            Say($"    {Request.Method} {(Request.Form == TargetForm.Authority ? Request.Target.ToString() : Encoding.ASCII.GetString(endpoint.PathPrefix) + Sent())} HTTP/1.1");
+            Say($"    Host: {host}");
         }
     }
 
-    private static string Time(long milliseconds) => milliseconds == Timeouts.None ? "off" : $"{milliseconds} ms";
+    private void TellTimes(RoutePlan route)
+    {
+        var times = route.Timeouts;
+        var (connect, tunnel) = route.Forward is null ? ("", "") : ($"connect {Words.Duration(times.Connect)}, first_byte {Words.Duration(times.FirstByte)}, ", $", tunnel {Words.Duration(times.Tunnel)}");
+        Say($"timeouts header {Words.Duration(listener.Settings.Timeouts.Header)}, body {Words.Duration(times.Body)}, {connect}idle {Words.Duration(times.Idle)}, write {Words.Duration(times.Write)}, total {Words.Duration(times.Total)}{tunnel}");
+        var heads = listener.Settings.HeadLimits;
+        Say($"limits head {Words.Size(heads.HeadBytes)}, target {Words.Size(heads.TargetBytes)}, fields {heads.Fields}, body {Words.Size(route.BodyLimit)}, min_rate {(route.MinRate == 0 ? "off" : $"{Words.Size(route.MinRate)}/s after {Words.Duration(route.MinRateGrace)}")}");
+    }
 }

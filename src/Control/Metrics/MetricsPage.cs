@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Weir.Engine.Observe;
+using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Metrics;
 
@@ -18,17 +19,24 @@ public static class MetricsPage
         ("weir_connections_accepted_total", "counter", "Client connections taken."),
         ("weir_connections_refused_total", "counter", "Client connections closed at once because their client had too many."),
         ("weir_requests_active", "gauge", "Exchanges under way."),
-        ("weir_site_requests_total", "counter", "Exchanges by site and status class; class 0: ended without a status."),
+        ("weir_site_requests_total", "counter", "Exchanges by site, status class and status; site \"\": refused before a site was found; 0: ended without a status; code \"other\": one that is not registered."),
         ("weir_site_received_bytes_total", "counter", "Bytes of request bodies passed on."),
         ("weir_site_sent_bytes_total", "counter", "Bytes of response bodies passed on."),
         ("weir_site_faults_total", "counter", "Exchanges that ended with a fault."),
         ("weir_site_duration_seconds", "histogram", "From a request's first byte to the end of its exchange."),
-        ("weir_upstream_requests_total", "counter", "Exchanges by upstream and status class."),
+        ("weir_upstream_requests_total", "counter", "Exchanges by upstream, status class and status."),
+        ("weir_upstream_received_bytes_total", "counter", "Bytes of request bodies passed on, by upstream."),
+        ("weir_upstream_sent_bytes_total", "counter", "Bytes of response bodies passed on, by upstream."),
         ("weir_upstream_retries_total", "counter", "Further endpoints tried."),
         ("weir_upstream_duration_seconds", "histogram", "Durations of exchanges by upstream."),
-        ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint and status class."),
+        ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint, status class and status."),
+        ("weir_endpoint_received_bytes_total", "counter", "Bytes of request bodies passed on, by endpoint."),
+        ("weir_endpoint_sent_bytes_total", "counter", "Bytes of response bodies passed on, by endpoint."),
         ("weir_endpoint_requests_active", "gauge", "Exchanges under way by endpoint."),
         ("weir_endpoint_connections", "gauge", "Connections open to an endpoint, idle ones included."),
+        ("weir_endpoint_connections_idle", "gauge", "Connections to an endpoint that wait for their next exchange."),
+        ("weir_endpoint_connections_opened_total", "counter", "Connections made to an endpoint."),
+        ("weir_endpoint_connections_reused_total", "counter", "Exchanges that began on a connection to an endpoint that was there already."),
         ("weir_endpoint_connect_failures_total", "counter", "Connections to an endpoint that could not be made."),
         ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
@@ -36,6 +44,7 @@ public static class MetricsPage
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
         ("weir_buffer_refusals_total", "counter", "Buffers refused because the memory limit was reached."),
         ("weir_log_dropped_total", "counter", "Access records dropped because a ring was full or its target failed."),
+        ("weir_error_log_dropped_total", "counter", "Lines of the error log dropped because too many waited or its target failed."),
         ("weir_reloads_total", "counter", "Reloads, by outcome."),
         ("weir_process_resident_bytes", "gauge", "Resident memory."),
         ("weir_process_cpu_seconds_total", "counter", "CPU time used."),
@@ -56,8 +65,8 @@ public static class MetricsPage
         page.Sample("weir_connections_refused_total", engine.Occupancy.Refused);
         page.Sample("weir_requests_active", proxy.Active);
         var plan = engine.Plan!;
-        var sites = plan.Sites.Select(s => s.Record).OfType<SiteRecord>().Distinct().Select(s => (s.Traffic.Name, Total: s.Traffic.Total())).ToArray();
-        foreach (var (name, total) in sites) page.Classes("weir_site_requests_total", total, ("site", name));
+        var sites = plan.Sites.Select(s => s.Record).OfType<SiteRecord>().Distinct().Select(s => s.Traffic).Append(engine.Unsited).Select(t => (t.Name, Total: t.Total())).ToArray();
+        foreach (var (name, total) in sites) page.Statuses("weir_site_requests_total", total, ("site", name));
         foreach (var (name, total) in sites) page.Sample("weir_site_received_bytes_total", total.BytesIn, ("site", name));
         foreach (var (name, total) in sites) page.Sample("weir_site_sent_bytes_total", total.BytesOut, ("site", name));
         foreach (var (name, total) in sites) page.Sample("weir_site_faults_total", total.Faults, ("site", name));
@@ -65,20 +74,12 @@ public static class MetricsPage
         // Inline upstreams with different settings may have one label: told together, because a series stands once.
         var upstreams = plan.Upstreams;
         var byUpstream = upstreams.GroupBy(u => u.Name).Select(g => (Name: g.Key, Total: Traffic.Total(g.Select(u => u.Traffic)))).ToArray();
-        foreach (var (name, total) in byUpstream) page.Classes("weir_upstream_requests_total", total, ("upstream", name));
+        foreach (var (name, total) in byUpstream) page.Statuses("weir_upstream_requests_total", total, ("upstream", name));
+        foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_received_bytes_total", total.BytesIn, ("upstream", name));
+        foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_sent_bytes_total", total.BytesOut, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
-        var endpoints = upstreams.SelectMany(u => u.Endpoints.ToArray().Select(e => (Upstream: u.Name, Endpoint: e))).GroupBy(e => (e.Upstream, e.Endpoint.Name), e => e.Endpoint).ToArray();
-        foreach (var same in endpoints) page.Classes("weir_endpoint_requests_total", Traffic.Total(same.Select(e => e.Traffic)), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
-        foreach (var same in endpoints) page.Sample("weir_endpoint_requests_active", same.Sum(e => e.Active), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
-        foreach (var same in endpoints) page.Sample("weir_endpoint_connections", same.Sum(e => e.Connections), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
-        foreach (var same in endpoints) page.Sample("weir_endpoint_connect_failures_total", same.Sum(e => e.ConnectFailures), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
-        foreach (var same in endpoints)
-        {
-            var total = Traffic.Total(same.Select(e => e.Traffic));
-            page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, ("upstream", same.Key.Upstream), ("endpoint", same.Key.Name));
-        }
-
+        WriteEndpoints(page, upstreams);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -90,10 +91,27 @@ public static class MetricsPage
         page.Sample("weir_buffers_leased", engine.Workers.Sum(w => w.Buffers.Leased));
         page.Sample("weir_buffer_refusals_total", engine.Memory.Refusals);
         foreach (var same in proxy.Logs.Logs.GroupBy(l => l.Name)) page.Sample("weir_log_dropped_total", same.Sum(l => l.Dropped + l.Target.Lost), ("log", same.Key));
+        page.Sample("weir_error_log_dropped_total", proxy.Errors.Dropped + proxy.Errors.Target.Lost + (proxy.Errors.Target.Instead?.Lost ?? 0));
         page.Sample("weir_reloads_total", proxy.Reloads.Done, ("outcome", "done"));
         page.Sample("weir_reloads_total", proxy.Reloads.Refused, ("outcome", "refused"));
         WriteProcess(page, proxy);
         return page.ToString();
+    }
+
+    private static void WriteEndpoints(Page page, Upstream[] upstreams)
+    {
+        var endpoints = upstreams.SelectMany(u => u.Endpoints.ToArray().Select(e => (Upstream: u.Name, Endpoint: e))).GroupBy(e => (e.Upstream, e.Endpoint.Name), e => e.Endpoint)
+            .Select(same => (Labels: ((string, string)[])[("upstream", same.Key.Upstream), ("endpoint", same.Key.Name)], Same: same.ToArray(), Total: Traffic.Total(same.Select(e => e.Traffic)))).ToArray();
+        foreach (var (labels, _, total) in endpoints) page.Statuses("weir_endpoint_requests_total", total, labels);
+        foreach (var (labels, _, total) in endpoints) page.Sample("weir_endpoint_received_bytes_total", total.BytesIn, labels);
+        foreach (var (labels, _, total) in endpoints) page.Sample("weir_endpoint_sent_bytes_total", total.BytesOut, labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_requests_active", same.Sum(e => e.Active), labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections", same.Sum(e => e.Connections), labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_idle", same.Sum(e => e.IdleConnections), labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_opened_total", same.Sum(e => e.Uses.Opened), labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_reused_total", same.Sum(e => e.Uses.Reused), labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connect_failures_total", same.Sum(e => e.ConnectFailures), labels);
+        foreach (var (labels, _, total) in endpoints) page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, labels);
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)
@@ -119,11 +137,15 @@ public static class MetricsPage
             Line(name, value, labels);
         }
 
-        public void Classes(string name, TrafficTotals total, params (string Name, string Value)[] labels)
+        public void Statuses(string name, TrafficTotals total, params (string Name, string Value)[] labels)
         {
-            for (var i = 0; i < total.Classes.Length; i++)
+            for (var place = 0; place < StatusCodes.Count; place++)
             {
-                if (total.Classes[i] > 0 || i == 2) Sample(name, total.Classes[i], [.. labels, ("class", i == 0 ? "0" : $"{i}xx")]);
+                // What has not been seen is left out, but for one, so that there is a series to ask for.
+                var (kind, status) = (StatusCodes.ClassOf(place), StatusCodes.StatusOf(place));
+                if (total.Codes[place] == 0 && status != 200) continue;
+                var code = status > 0 ? status.ToString(CultureInfo.InvariantCulture) : kind == 0 ? "0" : "other";
+                Sample(name, total.Codes[place], [.. labels, ("class", kind == 0 ? "0" : $"{kind}xx"), ("code", code)]);
             }
         }
 

@@ -57,6 +57,9 @@ public sealed class FieldBlock
         return Bytes.AsSpan(Origin + field.ValueStart, field.ValueLength);
     }
 
+    /// <summary>The same, as a range that lives as long as the head.</summary>
+    public ByteRange Range(int i) => new(Bytes, Origin + Index[i].ValueStart, Index[i].ValueLength);
+
     /// <summary>The first received value of a field that is not dropped; empty when there is none.</summary>
     public ReadOnlySpan<byte> First(KnownField known)
     {

@@ -72,7 +72,7 @@ public sealed class LogFormat
         ("endpoint", LogField.Endpoint, "the endpoint asked last"),
         ("retries", LogField.Retries, "further endpoints that were tried"),
         ("ending", LogField.Ending, "two letters: who ended it, and when"),
-        ("request_id", LogField.RequestId, "the request's id"),
+        ("request_id", LogField.RequestId, "the request's id: the X-Request-ID that was passed on if it is plain and has at most 128 bytes, else one made here"),
         ("traceparent", LogField.Traceparent, "the W3C trace context it came with"),
         ("referer", LogField.Referer, "the Referer field"),
         ("user_agent", LogField.UserAgent, "the User-Agent field"),
@@ -167,7 +167,7 @@ public sealed class LogFormat
         LogField.Referer => exchange.Request.Fields.Index.Has(KnownField.Referer),
         LogField.UserAgent => exchange.Request.Fields.Index.Has(KnownField.UserAgent),
         LogField.Traceparent => exchange.Request.Fields.Index.Has(KnownField.Traceparent),
-        LogField.RequestId => !exchange.RequestId.IsEmpty,
+        LogField.RequestId => !RequestIds.ForRecord(exchange).IsEmpty,
         LogField.Site => exchange.Place.Site is not null,
         LogField.Route => exchange.Place.Route is not null,
         LogField.Upstream => exchange.Place.Upstream is not null,
@@ -261,7 +261,7 @@ public sealed class LogFormat
                 Quote(ref to);
                 break;
             case LogField.RequestId:
-                WriteText(exchange.RequestId.Span, ref to);
+                WriteText(RequestIds.ForRecord(exchange).Span, ref to);
                 break;
             case LogField.Traceparent:
                 WriteText(request.Fields.First(KnownField.Traceparent), ref to);

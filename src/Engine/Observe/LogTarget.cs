@@ -119,12 +119,15 @@ public sealed class StreamTarget(Stream stream) : LogTarget
     }
 }
 
-/// <summary>Syslog, RFC 5424, over a Unix datagram socket ("unix:/dev/log") or UDP ("host:port").</summary>
+/// <summary>
+/// Syslog over UDP ("host:port"), as RFC 5424 has it, or over a local datagram socket ("unix:/dev/log"), where the C library's
+/// older form is spoken and journald and rsyslog understand no other.
+/// </summary>
 public sealed class SyslogTarget(string address, string program) : LogTarget
 {
     private const int LocalInfo = (16 * 8) + 6;
 
-    private readonly byte[] prefix = Encoding.ASCII.GetBytes($"<{LocalInfo}>1 - - {program} - access - ");
+    private readonly byte[] prefix = Encoding.ASCII.GetBytes(IsLocal(address) ? $"<{LocalInfo}>{program}[{Environment.ProcessId}]: " : $"<{LocalInfo}>1 - - {program} - access - ");
     private readonly byte[] message = new byte[32 * 1024];
     private Socket? socket;
 
@@ -159,9 +162,11 @@ public sealed class SyslogTarget(string address, string program) : LogTarget
         }
     }
 
+    private static bool IsLocal(string address) => address.StartsWith("unix:", StringComparison.Ordinal);
+
     private Socket Connect()
     {
-        if (address.StartsWith("unix:", StringComparison.Ordinal))
+        if (IsLocal(address))
         {
             var local = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
             local.Connect(new UnixDomainSocketEndPoint(address[5..]));

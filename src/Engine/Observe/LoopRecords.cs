@@ -18,7 +18,9 @@ public sealed class SiteRecord(string name, int loops) : ICounted
 }
 
 /// <summary>The records of one loop.</summary>
-public sealed class LoopRecords(int loop)
+/// <param name="loop">The loop's index.</param>
+/// <param name="unsited">Counts exchanges that reached no site: what was refused before one was found.</param>
+public sealed class LoopRecords(int loop, Traffic unsited)
 {
     private int active;
     private long ended;
@@ -41,14 +43,12 @@ public sealed class LoopRecords(int loop)
         var status = exchange.Client.HasStarted ? exchange.Response.Status : 0;
         var duration = exchange.Moments.Ended - exchange.Moments.Begun;
         var faulty = !exchange.Fault.IsNone;
-        Count(exchange.Place.SiteState, exchange, status, duration, faulty);
-        Count(exchange.Place.UpstreamState, exchange, status, duration, faulty);
-        Count(exchange.Place.EndpointState, exchange, status, duration, faulty);
+        Count(exchange.Place.Site is null ? unsited : (exchange.Place.SiteState as ICounted)?.Traffic, exchange, status, duration, faulty);
+        Count((exchange.Place.UpstreamState as ICounted)?.Traffic, exchange, status, duration, faulty);
+        Count((exchange.Place.EndpointState as ICounted)?.Traffic, exchange, status, duration, faulty);
         log?.Write(exchange);
     }
 
-    private void Count(object? state, Exchange exchange, int status, long duration, bool faulty)
-    {
-        if (state is ICounted counted) counted.Traffic.Of(loop).Count(status, duration, exchange.BytesIn, exchange.BytesOut, exchange.Retries, faulty);
-    }
+    private void Count(Traffic? traffic, Exchange exchange, int status, long duration, bool faulty) =>
+        traffic?.Of(loop).Count(status, duration, exchange.BytesIn, exchange.BytesOut, exchange.Retries, faulty);
 }

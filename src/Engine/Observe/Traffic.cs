@@ -6,7 +6,7 @@ namespace Weir.Engine.Observe;
 /// <summary>Counts of one loop about one thing. Written by that loop only; read from any thread.</summary>
 public sealed class TrafficBlock
 {
-    internal readonly long[] Classes = new long[6];
+    internal readonly long[] Codes = new long[StatusCodes.Count];
     internal readonly Histogram Duration = new();
     internal long BytesIn;
     internal long BytesOut;
@@ -16,7 +16,7 @@ public sealed class TrafficBlock
     /// <summary>Counts an exchange that has ended.</summary>
     public void Count(int status, long microseconds, long bytesIn, long bytesOut, int retries, bool faulty)
     {
-        Classes[(uint)status < 600 ? status / 100 : 0]++;
+        Codes[StatusCodes.PlaceOf(status)]++;
         Duration.Record(microseconds);
         BytesIn += bytesIn;
         BytesOut += bytesOut;
@@ -42,11 +42,11 @@ public sealed class Traffic(string name, int loops)
     /// <summary>Adds up what is told under one label.</summary>
     public static TrafficTotals Total(IEnumerable<Traffic> several)
     {
-        var total = new TrafficTotals { Classes = new long[6], Buckets = new long[Histogram.Bounds.Length + 1] };
+        var total = new TrafficTotals { Codes = new long[StatusCodes.Count], Buckets = new long[Histogram.Bounds.Length + 1] };
         foreach (var block in several.SelectMany(one => one.blocks))
         {
             if (block is null) continue;
-            for (var i = 0; i < 6; i++) total.Classes[i] += Volatile.Read(ref block.Classes[i]);
+            for (var i = 0; i < total.Codes.Length; i++) total.Codes[i] += Volatile.Read(ref block.Codes[i]);
             total.DurationSum += block.Duration.AddTo(total.Buckets);
             total.BytesIn += Volatile.Read(ref block.BytesIn);
             total.BytesOut += Volatile.Read(ref block.BytesOut);
@@ -68,8 +68,8 @@ public sealed class Traffic(string name, int loops)
 /// <summary>Sums over all loops, at one moment.</summary>
 public sealed class TrafficTotals
 {
-    /// <summary>Exchanges by status class; [0]: ended without a status.</summary>
-    public required long[] Classes { get; init; }
+    /// <summary>Exchanges by status; see <see cref="StatusCodes"/>.</summary>
+    public required long[] Codes { get; init; }
 
     /// <summary>Exchanges by duration, not cumulative; see <see cref="Histogram.Bounds"/>.</summary>
     public required long[] Buckets { get; init; }
@@ -85,5 +85,8 @@ public sealed class TrafficTotals
 
     public long Faults { get; set; }
 
-    public long Requests => Classes.Sum();
+    /// <summary>Exchanges by status class; [0]: ended without a status.</summary>
+    public long[] Classes => [.. Enumerable.Range(0, 6).Select(c => Codes.Where((_, place) => StatusCodes.ClassOf(place) == c).Sum())];
+
+    public long Requests => Codes.Sum();
 }

@@ -71,6 +71,12 @@ public sealed class Endpoint : IBalanced, ICounted
     /// <summary>Connections open, idle ones included, over all loops.</summary>
     public int Connections => Volatile.Read(ref connections);
 
+    /// <summary>Connections that wait for their next exchange, over all loops.</summary>
+    public int IdleConnections => pools.Sum(p => p.Count);
+
+    /// <summary>Connections made, and exchanges that went on one that was there, since the start.</summary>
+    public (long Opened, long Reused) Uses => (pools.Sum(p => p.Uses.Opened), pools.Sum(p => p.Uses.Reused));
+
     /// <summary>Connections that could not be made, since the start.</summary>
     public long ConnectFailures => Volatile.Read(ref failures);
 

@@ -12,6 +12,8 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
 {
     private ClientConnection?[] stack = new ClientConnection?[4];
     private int count;
+    private long opened;
+    private long reused;
     private bool left;
 
     public bool PeerIsHttp10
@@ -23,6 +25,9 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
     /// <summary>Idle connections now. Readable from any thread.</summary>
     public int Count => Volatile.Read(ref count);
 
+    /// <summary>Connections made, and exchanges that went on one that was there. Readable from any thread.</summary>
+    public (long Opened, long Reused) Uses => (Volatile.Read(ref opened), Volatile.Read(ref reused));
+
     /// <summary>Takes the freshest connection that is not known dead.</summary>
     public ClientConnection? TryTake(long now)
     {
@@ -33,6 +38,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
             stack[count] = null;
             if (IsGood(connection, now, settings))
             {
+                reused++;
                 endpoint.BeginExchange();
                 connection.BeginExchange(reused: true);
                 return connection;
@@ -47,6 +53,7 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
     /// <summary>Takes a new connection into the books, lent for its first exchange.</summary>
     public void Opened(ClientConnection connection)
     {
+        opened++;
         endpoint.ConnectionOpened();
         endpoint.BeginExchange();
         connection.BeginExchange(reused: false);

@@ -1,4 +1,4 @@
-// X-Request-ID towards the origin: the one a trusted proxy sent, else one of our own.
+// X-Request-ID towards the origin: the one a trusted proxy sent if it is short and plain, else one of our own.
 
 using Weir.Engine.Exchanges;
 using Weir.Wire.Fields;
@@ -15,10 +15,12 @@ public sealed class RequestIdField : IRequestPolicy
         var fields = exchange.Request.Fields;
         if (exchange.IsFromTrustedProxy && fields.Index.CountOf(KnownField.XRequestId) == 1)
         {
-            var index = fields.Index.IndexOf(KnownField.XRequestId);
-            ref readonly var field = ref fields.Index[index];
-            exchange.RequestId = new ByteRange(fields.Bytes, fields.Origin + field.ValueStart, field.ValueLength);
-            return Verdict.Continue;
+            var sent = fields.Range(fields.Index.IndexOf(KnownField.XRequestId));
+            if (RequestIds.IsPlain(sent.Span))
+            {
+                exchange.RequestId = sent;
+                return Verdict.Continue;
+            }
         }
 
         var id = RequestIds.Of(exchange);

@@ -1,9 +1,12 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
 using CsCheck;
 using Weir.Control.Metrics;
 using Weir.Engine.Observe;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Unit.Control.Metrics;
 
@@ -39,7 +42,7 @@ public sealed class MetricsPageTests
     {
         using var running = new Running();
         var names = new HashSet<string>();
-        Gen.OneOf(Gen.OneOf('"', '\\', '\n', '{', '}', ',', '=', ' ', 'n'), Gen.Char['a', 'z'], Gen.OneOf('é', '漢')).Array[0, 8].Sample(
+        Gen.OneOf(Gen.OneOf('"', '\\', '\n', '{', '}', ',', '=', ' ', 'n'), Gen.Char['a', 'z'], Gen.OneOf('é', '漢')).Array[1, 8].Sample(
             name =>
             {
                 names.Add(new string(name));
@@ -48,7 +51,7 @@ public sealed class MetricsPageTests
             iter: 50,
             threads: 1);
         var read = Read(running).Samples.Where(s => s.Name == "weir_site_faults_total").Select(s => s.Labels["site"]).ToArray();
-        Assert.Equal(names.Order(StringComparer.Ordinal), read.Order(StringComparer.Ordinal));
+        Assert.Equal(names.Append("").Order(StringComparer.Ordinal), read.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -102,6 +105,67 @@ public sealed class MetricsPageTests
         running.Configuration = running.Configuration.Replace("combined", "\"{status}\"", StringComparison.Ordinal);
         Assert.True(running.Proxy.Reload().Done);
         Assert.Empty(Read(running).Samples.GroupBy(s => s.Series).Where(g => g.Count() > 1).Select(g => g.Key));
+    }
+
+    [Fact]
+    public void What_is_refused_before_a_site_is_found_is_counted_without_one()
+    {
+        using var running = new Running("""
+            listen: "127.0.0.1:0"
+            loops: 1
+            error_log: { target: /dev/null }
+            timeouts: { header: 50ms }
+            sites: [{ hosts: [a.example], respond: 204 }]
+            """);
+        Assert.StartsWith("HTTP/1.1 400 ", Ask(running, "nonsense\r\n\r\n"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 421 ", Ask(running, "GET / HTTP/1.1\r\nHost: b.example\r\nConnection: close\r\n\r\n"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 408 ", Ask(running, "GET / HT"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 204 ", Ask(running, "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"), StringComparison.Ordinal);
+        var counted = new Dictionary<string, double> { [" 200 2xx"] = 0, [" 400 4xx"] = 1, [" 408 4xx"] = 1, [" 421 4xx"] = 1, ["a.example 200 2xx"] = 0, ["a.example 204 2xx"] = 1 };
+        Eventually.Holds(() => Counted(running).Count == counted.Count, () => MetricsPage.Write(running.Proxy)); // A response is read before it is counted.
+        Assert.Equal(counted, Counted(running));
+        Assert.Equal(3, Read(running).Samples.Single(s => s is { Name: "weir_site_faults_total" } && s.Labels["site"].Length == 0).Value);
+
+        static Dictionary<string, double> Counted(Running running) =>
+            Read(running).Samples.Where(s => s.Name == "weir_site_requests_total").ToDictionary(s => $"{s.Labels["site"]} {s.Labels["code"]} {s.Labels["class"]}", s => s.Value);
+    }
+
+    [Fact]
+    public void Bytes_and_connections_of_an_endpoint_are_told()
+    {
+        using var origin = new Running("""
+            listen: "127.0.0.1:0"
+            loops: 1
+            error_log: { target: /dev/null }
+            sites: [{ respond: { status: 299, body: hello } }]
+            """);
+        using var running = new Running($$"""
+            listen: "127.0.0.1:0"
+            loops: 1
+            error_log: { target: /dev/null }
+            sites: [{ proxy: "http://{{origin.Proxy.Engine.Addresses[0].Address}}" }]
+            """);
+        for (var i = 0; i < 3; i++) Assert.EndsWith("hello", Ask(running, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nConnection: close\r\n\r\nrequest"), StringComparison.Ordinal);
+        Eventually.Holds(() => Of("weir_site_sent_bytes_total") == 15, () => MetricsPage.Write(running.Proxy));
+        foreach (var kind in new[] { "upstream", "endpoint" })
+        {
+            Assert.Equal((21, 15), (Of($"weir_{kind}_received_bytes_total"), Of($"weir_{kind}_sent_bytes_total")));
+            Assert.Equal(3, Read(running).Samples.Single(s => s.Name == $"weir_{kind}_requests_total" && s.Labels["code"] == "other").Value); // 299 is nobody's.
+        }
+
+        Assert.Equal((1, 1, 2, 1), (Of("weir_endpoint_connections"), Of("weir_endpoint_connections_opened_total"), Of("weir_endpoint_connections_reused_total"), Of("weir_endpoint_connections_idle")));
+
+        double Of(string name) => Read(running).Samples.Single(s => s.Name == name && s.Labels.GetValueOrDefault("site") != "").Value;
+    }
+
+    private static string Ask(Running running, string request)
+    {
+        using var client = new TcpClient();
+        client.Connect(IPAddress.Loopback, running.Proxy.Engine.Addresses[0].Address.Port);
+        client.ReceiveTimeout = 20_000;
+        client.GetStream().Write(Encoding.ASCII.GetBytes(request));
+        using var reader = new StreamReader(client.GetStream(), Encoding.Latin1);
+        return reader.ReadToEnd();
     }
 
     // Reads the page as a scraper does: every line must be understood, and the samples of a metric stand together under its head.

@@ -4,6 +4,8 @@ using System.Text.RegularExpressions;
 using CsCheck;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Rewrite;
+using Weir.Wire.Fields;
 
 namespace Weir.Tests.Unit.Engine.Observe;
 
@@ -82,10 +84,58 @@ public class LogFormatTests
     public void What_is_not_there_is_left_out_of_json_and_a_dash_in_lines() => Served.Look(Request, exchange =>
     {
         var members = Parse(exchange).EnumerateObject().Select(m => m.Name).ToHashSet();
-        Assert.Empty(members.Intersect(["referer", "user_agent", "traceparent", "request_id", "route", "upstream", "endpoint", "connect_us", "wait_us"]));
+        Assert.Empty(members.Intersect(["referer", "user_agent", "traceparent", "route", "upstream", "endpoint", "connect_us", "wait_us"]));
         Assert.Matches(@"^\S+ - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] ", Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!));
         Assert.EndsWith("] \"GET / HTTP/1.1\" 0 0 \"-\" \"-\"\n", Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!), StringComparison.Ordinal);
     });
+
+    [Theory]
+    [InlineData("abc-1.2_3~4+/=:@|")] // Passed on as it is.
+    [InlineData("")]
+    [InlineData("with space")]
+    [InlineData("quo\"te")]
+    [InlineData("back\\slash")]
+    [InlineData("{128}")]
+    [InlineData("{129}")]
+    public void A_record_has_the_id_that_was_passed_on_if_it_is_plain_and_else_one_of_our_own(string sent)
+    {
+        if (sent is ['{', ..]) sent = new string('a', int.Parse(sent[1..^1], System.Globalization.CultureInfo.InvariantCulture));
+        var isTaken = sent.Length <= 128 && Regex.IsMatch(sent, @"\A[a-z0-9._~+/=:@|-]+\z");
+        Served.Look($"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-ID: {sent}\r\n\r\n", exchange =>
+        {
+            var id = Parse(exchange).GetProperty("request_id").GetString()!;
+            if (isTaken) Assert.Equal(sent, id);
+            else Assert.Matches("^[0-9a-f]{32}$", id);
+            Assert.Equal(id + "\n", Write(exchange, LogFormat.TryCompile("{request_id}", out _)!)); // The same wherever it is told.
+        });
+    }
+
+    [Fact]
+    public void A_record_has_no_id_that_did_not_go_on() => Served.Look(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-ID: one\r\n\r\n",
+        exchange =>
+        {
+            exchange.Request.Fields.Set(KnownField.XRequestId, ByteRange.Of("X-Request-ID"u8.ToArray()), ByteRange.Of("two"u8.ToArray()));
+            Assert.Equal("two", Parse(exchange).GetProperty("request_id").GetString());
+        });
+
+    [Fact]
+    public void Of_two_ids_none_is_believed() => Served.Look(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-ID: one\r\nX-Request-ID: two\r\n\r\n",
+        static exchange => Assert.Matches("^[0-9a-f]{32}$", Parse(exchange).GetProperty("request_id").GetString()));
+
+    [Fact]
+    public void A_trusted_proxys_id_is_sent_on_only_if_it_is_plain()
+    {
+        foreach (var (sent, isTaken) in new[] { ("good-1", true), ("not good", false), (new string('a', 129), false) })
+        {
+            var exchange = Requests.Get("/", $"X-Request-ID: {sent}");
+            exchange.IsFromTrustedProxy = true;
+            Assert.True(new RequestIdField().Apply(exchange).IsContinue);
+            Assert.Equal(isTaken, exchange.RequestId.ToString() == sent);
+            Assert.Equal(!isTaken, exchange.Request.Fields.IsDropped(exchange.Request.Fields.Index.IndexOf(KnownField.XRequestId)));
+        }
+    }
 
     [Fact]
     public void A_format_knows_every_field_and_says_which_it_does_not_know()

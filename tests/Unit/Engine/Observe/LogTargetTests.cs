@@ -51,6 +51,29 @@ public class LogTargetTests
     }
 
     [Fact]
+    public void The_local_syslog_gets_the_form_that_the_C_library_speaks()
+    {
+        var folder = Directory.CreateTempSubdirectory("weir-unit-");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "log");
+            using var receiver = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 10_000 };
+            receiver.Bind(new UnixDomainSocketEndPoint(path));
+            var target = new SyslogTarget($"unix:{path}", "weir");
+            target.Append("one\ntwo\n"u8.ToArray());
+            target.Flush();
+            Assert.Null(target.Trouble);
+            var room = new byte[256];
+            foreach (var line in new[] { "one", "two" }) Assert.Equal($"<134>weir[{Environment.ProcessId}]: {line}", Encoding.ASCII.GetString(room, 0, receiver.Receive(room)));
+            target.Reopen();
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_file_that_was_moved_is_opened_anew_when_asked()
     {
         var folder = Directory.CreateTempSubdirectory("weir-unit-");
