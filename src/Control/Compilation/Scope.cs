@@ -64,13 +64,12 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
 
     private static ErrorPage? Read(ErrorPageConfig page, Diagnostics diagnostics)
     {
-        const long MostBytes = 1 << 20;
         var type = page.ContentType ?? (page.File is null ? "text/plain; charset=utf-8" : "text/html; charset=utf-8");
         if (page.Body is not null) return new ErrorPage(Encoding.UTF8.GetBytes(page.Body), Encoding.ASCII.GetBytes(type));
         try
         {
-            if (new FileInfo(page.File!).Length <= MostBytes) return new ErrorPage(File.ReadAllBytes(page.File!), Encoding.ASCII.GetBytes(type));
-            diagnostics.Error(page.At, $"'{page.File}' is larger than {MostBytes >> 20} MiB");
+            if (ErrorPageConfig.Trouble(page.File!) is not { } trouble) return new ErrorPage(File.ReadAllBytes(page.File!), Encoding.ASCII.GetBytes(type));
+            diagnostics.Error(page.At, trouble);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
