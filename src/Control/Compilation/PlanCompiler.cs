@@ -225,8 +225,9 @@ public sealed class PlanCompiler(LiveThings live, string instance)
     private AccessLog? Log(AccessLogConfig? log)
     {
         if (log is null || log.Off) return null;
-        var format = log.Format switch { "json" => LogFormat.Json, "combined" => LogFormat.TryCompile(LogFormat.Combined, out _)!, _ => LogFormat.TryCompile(log.Format, out _)! };
-        var made = live.Log($"{log.Target}\n{log.Format}", () => new AccessLog(log.Target, format, LogTargets.Open(log.Target), live.Loops));
+        var (target, name) = (log.Target ?? "stdout", log.Format ?? "json");
+        var format = name switch { "json" => LogFormat.Json, "combined" => LogFormat.TryCompile(LogFormat.Combined, out _)!, _ => LogFormat.TryCompile(name, out _)! };
+        var made = live.Log($"{target}\n{name}", () => new AccessLog(target, format, LogTargets.Open(target), live.Loops));
         named.Add(made);
         if (!logs.Exists(l => l.Log == made)) logs.Add((made, log.At));
         return made;

@@ -30,7 +30,16 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
             Tunnel = timeouts.Tunnel ?? Timeouts.Tunnel,
         },
         [.. pages, .. ErrorPages],
-        log ?? AccessLog);
+        Narrow(log));
+
+    // What a site does not say of its log holds as outside: a format alone keeps the target.
+    private AccessLogConfig? Narrow(AccessLogConfig? log) => log is null ? AccessLog : new AccessLogConfig
+    {
+        At = log.At,
+        Off = log.Target is null ? AccessLog?.Off ?? false : log.Off,
+        Target = log.Target ?? AccessLog?.Target,
+        Format = log.Format ?? AccessLog?.Format,
+    };
 
     public Timeouts Times(Timeouts standard) => standard with
     {

@@ -48,8 +48,8 @@ public sealed class AccessLogConfig : IWritten
 {
     public Position At { get; set; }
     public bool Off { get; set; }
-    public string Target { get; set; } = "stdout";
-    public string Format { get; set; } = "json";
+    public string? Target { get; set; }
+    public string? Format { get; set; }
 }
 
 public sealed class ErrorLogConfig : IWritten
