@@ -1,9 +1,6 @@
 // The table: every key of the language, once. It parses, validates, and is the source of the JSON Schema and of the
 // reference.
 
-using System.Text;
-using Ascii = Weir.Wire.Bytes.Ascii;
-
 namespace Weir.Control.Configuration;
 
 /// <summary>The language.</summary>
@@ -92,7 +89,7 @@ public static class ProxySchema
         .Add("status", Shapes.Int(200, 599), (r, v) => r.Status = v, "The status.", "200")
         .Add("body", Shapes.Template, (r, v) => r.Body = v, "The body.")
         .Add("content_type", Shapes.FieldValue, (r, v) => r.ContentType = v, "The body's media type.", "text/plain; charset=utf-8")
-        .Add("headers", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (r, v) => r.Headers = v, "Fields of the answer.");
+        .Add("headers", Fields(Shapes.LineTemplate, EditedFields.OfResponse), (r, v) => r.Headers = v, "Fields of the answer; Content-Type and Date here replace its own.");
 
     public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files.")
         .Short(Shapes.Text, (f, v) => f.Root = v)
@@ -114,7 +111,7 @@ public static class ProxySchema
         .Short(Path, (m, v) => m.Path = v, IsText)
         .Add("path", Path, (m, v) => m.Path = v, "The path: /a exactly, /a/** everything below, * one segment.")
         .Add("methods", Shapes.ListOf(Shapes.Method), (m, v) => m.Methods = v, "One of these; GET includes HEAD.")
-        .Add("headers", new MapShape<ValueConfig>("field names", Value, CheckName), (m, v) => m.Headers = v, "Fields of the request.")
+        .Add("headers", Fields(Value, EditedFields.Any), (m, v) => m.Headers = v, "Fields of the request.")
         .Add("query", new MapShape<ValueConfig>("parameters", Value), (m, v) => m.Query = v, "Parameters of the query, as written.")
         .Add("cookies", new MapShape<ValueConfig>("cookies", Value), (m, v) => m.Cookies = v, "Cookies.")
         .Add("client_ip", Shapes.ListOf(Shapes.Network), (m, v) => m.ClientIp = v, "The client's address, in one of these networks.");
@@ -128,18 +125,17 @@ public static class ProxySchema
         .Add("regex", RegexRewrite, (r, v) => r.Regex = v, "Rewritten by an expression.")
         .Add("path", Shapes.LineTemplate, (r, v) => r.Path = v, "The path as a whole.")
         .Add("query", Shapes.LineTemplate, (r, v) => r.Query = v, "The query as a whole; empty: none.")
-        .Add("add_prefix", Shapes.Path, (r, v) => r.AddPrefix = v, "Put in front of the path.");
+        .Add("add_prefix", Shapes.PlainPath, (r, v) => r.AddPrefix = v, "Put in front of the path.");
 
-    public static Section<HeaderEditsConfig> HeaderEdits { get; } = new Section<HeaderEditsConfig>("header_edits", "Changes fields: removed first, then set, then added.")
-        .Add("remove", Shapes.ListOf(Shapes.HeaderName), (h, v) => h.Remove = v, "Fields not passed on.")
-        .Add("set", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
-        .Add("add", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (h, v) => h.Add = v, "Fields added to what is there.");
+    public static Section<HeaderEditsConfig> RequestHeaders { get; } = HeaderEdits("request_headers", "Changes fields of the request that is sent on: removed first, then set, then added. What frames it, and Host, cannot be changed here.", EditedFields.RemovedFromRequest, EditedFields.SetInRequest, EditedFields.AddedToRequest);
+
+    public static Section<HeaderEditsConfig> ResponseHeaders { get; } = HeaderEdits("response_headers", "Changes fields of the response: removed first, then set, then added. What frames it cannot be changed.", EditedFields.OfResponse, EditedFields.OfResponse, EditedFields.AddedToResponse);
 
     public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
         .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
         .Add("rewrite", Rewrite, (r, v) => r.Rewrite = v, "What is done to path and query.")
-        .Add("request_headers", HeaderEdits, (r, v) => r.RequestHeaders = v, "Fields of the request that is sent on.")
-        .Add("response_headers", HeaderEdits, (r, v) => r.ResponseHeaders = v, "Fields of the response.")
+        .Add("request_headers", RequestHeaders, (r, v) => r.RequestHeaders = v, "Fields of the request that is sent on.")
+        .Add("response_headers", ResponseHeaders, (r, v) => r.ResponseHeaders = v, "Fields of the response.")
         .Add("forwarded", Shapes.OneOf("x_forwarded", "rfc7239", "both", "off"), (r, v) => r.Forwarded = v, "How the origin is told of the client: X-Forwarded-For, -Proto, -Host; Forwarded; or not.", "x_forwarded")
         .Add("host", Shapes.SentHost, (r, v) => r.Host = v, "The Host the origin is sent: keep, endpoint, or a name.", "the upstream's")
         .Add("hide_origin", Shapes.Bool, (r, v) => r.HideOrigin = v, "Drops Server, X-Powered-By and the like; rewrites Location, Refresh, and the domain and path of cookies, where they name the origin.", "true")
@@ -187,9 +183,21 @@ public static class ProxySchema
         .Add("respond", Respond, (a, v) => a.Respond = v, "A fixed answer.")
         .Add("files", Files, (a, v) => a.Files = v, "Files from a folder.");
 
-    private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
+    private static string BelongsTo(string time) => time switch
+    {
+        "header" => "'header' is a time of the top level only",
+        "keep_alive" => "'keep_alive' is a time of the top level, for clients, or of an upstream, for its connections",
+        _ => $"'{time}' is a time of the top level, a site or a route, not of an upstream",
+    };
 
-    private static string? CheckName(string name) => Ascii.IsToken(Encoding.UTF8.GetBytes(name)) ? null : $"'{name}' is not a field name";
+    private static Section<HeaderEditsConfig> HeaderEdits(string name, string doc, Func<string, string?> removed, Func<string, string?> set, Func<string, string?> added) => new Section<HeaderEditsConfig>(name, doc)
+        .Add("remove", Shapes.ListOf(Shapes.HeaderName(removed)), (h, v) => h.Remove = v, "Fields not passed on.")
+        .Add("set", Fields(Shapes.LineTemplate, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
+        .Add("add", Fields(Shapes.LineTemplate, added), (h, v) => h.Add = v, "Fields added to what is there.");
+
+    private static MapShape<T> Fields<T>(Shape<T> value, Func<string, string?> checkName) => new("field names", value, checkName, StringComparer.OrdinalIgnoreCase);
+
+    private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
 
     private static string? CheckUpstreamName(string name) =>
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? null : $"'{name}' is not a name: letters, digits, '_', '-' and '.', at most 64";

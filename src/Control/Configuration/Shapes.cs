@@ -61,7 +61,7 @@ public static class Shapes
 
     public static Shape<string> Method { get; } = new ScalarShape<string>("a method such as GET", "string", text => Token(text, "a method such as GET"));
 
-    public static Shape<string> HeaderName { get; } = new ScalarShape<string>("a field name such as x-tenant", "string", text => Token(text, "a field name such as x-tenant"));
+    public static Shape<string> HeaderName(Func<string, string?> check) => new ScalarShape<string>("a field name such as x-tenant", "string", text => (text, check(text)));
 
     public static Shape<StatusRange> StatusRange { get; } = new ScalarShape<StatusRange>("a status or a range of them such as 502 or 500-599", "scalar", text =>
     {
@@ -84,6 +84,10 @@ public static class Shapes
     /// <summary>A template that becomes part of a head: one line.</summary>
     public static Shape<TemplateText> LineTemplate { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", text =>
         text.AsSpan().ContainsAny('\r', '\n') ? (new TemplateText(text, []), "a line break cannot stand here") : ReadTemplate(text));
+
+    /// <summary>A path that stands as it is.</summary>
+    public static Shape<PathPattern> PlainPath { get; } = new ScalarShape<PathPattern>("a path such as /a", "string", text =>
+        text.StartsWith('/') && text.Contains('*', StringComparison.Ordinal) ? (new PathPattern(text), $"this path is taken as it stands, and '*' means nothing in it; did you mean '{text[..text.IndexOf('*', StringComparison.Ordinal)].TrimEnd('/')}'?") : ReadPath(text), "^/");
 
     /// <summary>What stands in a field as it is.</summary>
     public static Shape<string> FieldValue { get; } = new ScalarShape<string>("text", "string", text => text.All(c => c is >= ' ' and <= '~') ? (text, null) : (text, "only printable ASCII characters can stand here"));
