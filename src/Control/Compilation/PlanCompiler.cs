@@ -95,7 +95,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
 
     private ServerSettings Settings() => new()
     {
-        HeadLimits = new HeadLimits((int)Math.Min(config.Limits.Head ?? 32 << 10, 128 << 10), (int)Math.Min(config.Limits.Target ?? 8 << 10, 64 << 10), (int)(config.Limits.Fields ?? 100)),
+        HeadLimits = new HeadLimits((int)(config.Limits.Head ?? 32 << 10), (int)(config.Limits.Target ?? 8 << 10), (int)(config.Limits.Fields ?? 100)),
         RequestsPerConnection = config.Limits.RequestsPerConnection ?? 0,
         ConnectionAge = config.Limits.ConnectionAge ?? Timeouts.None,
         Timeouts = new Scope(config.Limits, config.Timeouts, [], null).Times(new Timeouts()),

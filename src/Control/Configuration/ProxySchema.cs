@@ -9,28 +9,35 @@ public static class ProxySchema
     private static readonly Func<Node, bool> IsText = static node => node is ScalarNode;
 
     public static Section<TimeoutsConfig> Timeouts { get; } = new Section<TimeoutsConfig>("timeouts", "How long things may take.")
-        .Add("header", Shapes.Duration, (t, v) => t.Header = v, "From a request's first byte to the end of its head; top level and listener only.", "30s")
+        .Add("header", Shapes.Duration, (t, v) => t.Header = v, "From a request's first byte to the end of its head. Top level only.", "30s")
         .Add("body", Shapes.Duration, (t, v) => t.Body = v, "Silence of the client within a request's body.", "60s")
         .Add("write", Shapes.Duration, (t, v) => t.Write = v, "A client that takes nothing of what is written to it.", "60s")
-        .Add("keep_alive", Shapes.Duration, (t, v) => t.KeepAlive = v, "At the top: how long a client's connection may be idle between requests (75s). In an upstream: how long an idle connection to an origin is kept (60s).")
+        .Add("keep_alive", Shapes.Duration, (t, v) => t.KeepAlive = v, "How long a client's connection may be idle between requests. Top level only; upstreams have one of their own.", "75s")
         .Add("connect", Shapes.Duration, (t, v) => t.Connect = v, "Making a connection to an endpoint.", "3s")
         .Add("first_byte", Shapes.Duration, (t, v) => t.FirstByte = v, "From the request sent to the head of the response.", "60s")
         .Add("idle", Shapes.Duration, (t, v) => t.Idle = v, "Silence of the origin within a body.", "60s")
         .Add("total", Shapes.Duration, (t, v) => t.Total = v, "The whole exchange.", "off")
         .Add("tunnel", Shapes.Duration, (t, v) => t.Tunnel = v, "Silence in both directions of a tunnel (WebSocket and the like).", "1h");
 
+    public static Section<TimeoutsConfig> RouteTimeouts { get; } = Timeouts.Within("route_timeouts", "How long things may take in a site or a route; what is not written holds as outside.", BelongsTo, "body", "write", "connect", "first_byte", "idle", "total", "tunnel");
+
+    public static Section<TimeoutsConfig> UpstreamTimeouts { get; } = Timeouts.Within("upstream_timeouts", "How long things may take with these servers; a route may say otherwise.", BelongsTo, "connect", "first_byte", "idle", "total")
+        .Add("keep_alive", Shapes.Duration, (t, v) => t.KeepAlive = v, "How long an idle connection to a server is kept.", "60s");
+
     public static Section<LimitsConfig> Limits { get; } = new Section<LimitsConfig>("limits", "The most there may be of things.")
         .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Client connections at once. Top level only.", "what the descriptor limit allows")
         .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address; 0: no limit. Top level only.", "0")
         .Add("memory", Shapes.Size, (l, v) => l.Memory = v, "Bytes in buffers at once. Top level only.", "1GiB")
-        .Add("head", Shapes.Size, (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
-        .Add("target", Shapes.Size, (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
+        .Add("head", Shapes.SizeFrom("256B", "128KiB"), (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
+        .Add("target", Shapes.SizeFrom("16B", "64KiB"), (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
         .Add("fields", Shapes.Int(1, 10_000), (l, v) => l.Fields = v, "Field lines in a head (431 beyond). Top level only.", "100")
         .Add("body", Shapes.Size, (l, v) => l.Body = v, "Bytes in a request's body (413 beyond).", "off")
         .Add("requests_per_connection", Shapes.Int(0, long.MaxValue), (l, v) => l.RequestsPerConnection = v, "Requests a client's connection may carry; 0: no limit. Top level only.", "0")
         .Add("connection_age", Shapes.Duration, (l, v) => l.ConnectionAge = v, "How old a client's connection may grow before its next response ends it. Top level only.", "off")
         .Add("min_rate", Shapes.ByteRate, (l, v) => l.MinRate = v, "The least a peer must move while it owes bytes: a client that sends its body, or reads its response. Never counted against an origin that thinks.", "240B/s")
         .Add("min_rate_grace", Shapes.Duration, (l, v) => l.MinRateGrace = v, "How long a peer may owe bytes whatever its rate.", "10s");
+
+    public static Section<LimitsConfig> RouteLimits { get; } = Limits.Within("route_limits", "The most there may be of things in a site or a route; what is not written holds as outside.", static key => $"'{key}' is a limit of the top level only", "body", "min_rate", "min_rate_grace");
 
     public static Section<ListenConfig> Listen { get; } = new Section<ListenConfig>("listener", "An address to listen on.")
         .Short(Shapes.Address, (l, v) => l.Address = v)
@@ -44,13 +51,13 @@ public static class ProxySchema
         .Add("token", Shapes.Text, (a, v) => a.Token = v, "Asked for as 'Authorization: Bearer …'; needed unless the address is on loopback or a Unix socket.");
 
     public static Section<AccessLogConfig> AccessLog { get; } = new Section<AccessLogConfig>("access_log", "A record for each exchange.")
-        .Short(Shapes.Text, (a, v) => (a.Off, a.Target) = (v == "off", v))
-        .Add("target", Shapes.Text, (a, v) => (a.Off, a.Target) = (v == "off", v), "off, stdout, stderr, a file's path, syslog (the local one), or syslog:HOST:PORT (UDP).", "stdout")
-        .Add("format", Shapes.Text, (a, v) => a.Format = v, "json, combined, or a line with fields in braces such as \"{client_ip} {status}\".", "json");
+        .Short(Shapes.AccessLogTarget, (a, v) => (a.Off, a.Target) = (v == "off", v))
+        .Add("target", Shapes.AccessLogTarget, (a, v) => (a.Off, a.Target) = (v == "off", v), "Where to: syslog is the local one, syslog:HOST:PORT one by UDP.", "in a site the top level's, else stdout")
+        .Add("format", Shapes.Text, (a, v) => a.Format = v, "json, combined, or a line with fields in braces such as \"{client_ip} {status}\"; {{ stands for {.", "in a site the top level's, else json");
 
     public static Section<ErrorLogConfig> ErrorLog { get; } = new Section<ErrorLogConfig>("error_log", "What the program says about itself.")
-        .Short(Shapes.Text, (e, v) => e.Target = v)
-        .Add("target", Shapes.Text, (e, v) => e.Target = v, "stderr, stdout, or a file's path.", "stderr")
+        .Short(Shapes.ErrorLogTarget, (e, v) => e.Target = v)
+        .Add("target", Shapes.ErrorLogTarget, (e, v) => e.Target = v, "Where to.", "stderr")
         .Add("level", Shapes.OneOf("debug", "info", "warn", "error"), (e, v) => e.Level = v, "The least grave lines that are written.", "info");
 
     public static Section<ErrorPageConfig> ErrorPage { get; } = new Section<ErrorPageConfig>("error_page", "What a fault's answer looks like.")
@@ -69,7 +76,7 @@ public static class ProxySchema
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
         .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
-        .Add("timeouts", Timeouts, (u, v) => u.Timeouts = v, "Times for these servers: connect, first_byte, idle, total, keep_alive.")
+        .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
         .Add("connect_retries", Shapes.Int(0, 63), (u, v) => u.ConnectRetries = v, "Further servers tried where no connection can be made.", "2")
@@ -144,16 +151,16 @@ public static class ProxySchema
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: the client's where a trusted proxy sent it, else one made here.", "false")
-        .Add("limits", Limits, (r, v) => r.Limits = v, "Limits for this route: body, min_rate, min_rate_grace.")
-        .Add("timeouts", Timeouts, (r, v) => r.Timeouts = v, "Times for this route.")
+        .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
+        .Add("timeouts", RouteTimeouts, (r, v) => r.Timeouts = v, "Times for this route.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (r, v) => r.ErrorPages = v, "Pages for this route's faults."));
 
     public static Section<SiteConfig> Site { get; } = WithAction(new Section<SiteConfig>("site", "One site. proxy, redirect, respond or files here are its one last route.")
         .Add("hosts", Shapes.ListOf(Shapes.Host), (s, v) => s.Hosts = v, "Names it answers to; \"*.example.com\" covers every name below; without hosts it is the default.")
         .Add("listen", Shapes.ListOf(Shapes.Address), (s, v) => s.Listen = v, "Only on these of the listeners.", "all")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
-        .Add("limits", Limits, (s, v) => s.Limits = v, "Limits for this site: body, min_rate, min_rate_grace.")
-        .Add("timeouts", Timeouts, (s, v) => s.Timeouts = v, "Times for this site.")
+        .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
+        .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (s, v) => s.ErrorPages = v, "Pages for this site's faults.")
         .Add("routes", Shapes.ListOf(Route), (s, v) => s.Routes = v, "Its routes; the first that matches wins."));
 
