@@ -60,6 +60,12 @@ internal static class YamlTraps
             }
 
             if (c is '@' or '`' or '%') return $"a value cannot begin with '{c}': quote it";
+            if ((c is '*' or '&') && AfterName(line, column + 1) is var after && after > column + 1 && (after == line.Length || line[after] is ' ' or ',' or ']' or '}'))
+            {
+                column = after; // One that is meant.
+                continue;
+            }
+
             if (c is '*' or '&') return c == '*' ? "a value that begins with '*' is an alias: quote it, as in \"*.example.com\"" : "a value that begins with '&' is an anchor: quote it";
             if (c is '{' or '[')
             {
@@ -94,6 +100,12 @@ internal static class YamlTraps
         }
 
         return line[from..at];
+    }
+
+    private static int AfterName(string line, int at)
+    {
+        while (at < line.Length && (char.IsAsciiLetterOrDigit(line[at]) || line[at] is '_' or '-')) at++;
+        return at;
     }
 
     private static int AfterQuote(string line, int at)
