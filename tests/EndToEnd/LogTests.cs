@@ -107,9 +107,9 @@ public class LogTests
         Assert.Equal(0, weir.Ask("reload").Code); // Tells at info,
         weir.Exchange(Get);
         Eventually.Holds(() => Dropped(weir) == 1 && (level == "error" || Logged().Contains("warn", StringComparison.Ordinal)), Logged); // at warn,
-        weir.Configure("nonsense: 1\n");
+        weir.Configure(configuration + "nonsense: 1\n");
         Assert.Equal(1, weir.Ask("reload").Code); // and at error.
-        Eventually.Holds(() => Logged().Contains($"error reload: refused, the configuration in force stays: {weir.ConfigPath}:3:1: error: unknown key 'nonsense'", StringComparison.Ordinal), Logged);
+        Eventually.Holds(() => Logged().Contains($"error reload: refused, the configuration in force stays: {weir.ConfigPath}:7:1: error: unknown key 'nonsense'", StringComparison.Ordinal), Logged);
         Assert.All(Logged().TrimEnd('\n').Split('\n'), static line => Assert.Matches("^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z (info|warn|error) [a-z ]+: ", line));
         Assert.Equal(taken.Split(' ').Order(), Logged().TrimEnd('\n').Split('\n').Select(static line => line.Split(' ')[1]).Distinct().Order());
         Assert.DoesNotContain("nonsense", weir.Said, StringComparison.Ordinal);

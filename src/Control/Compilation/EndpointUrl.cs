@@ -3,6 +3,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Weir.Control.Configuration;
 using Weir.Engine.Transports;
 
 namespace Weir.Control.Compilation;
@@ -21,6 +22,16 @@ public static class EndpointUrl
 
     /// <summary>The path put before what is forwarded; no trailing slash.</summary>
     public static byte[] Prefix(Uri url) => url.Scheme == "unix" ? [] : Encoding.ASCII.GetBytes(url.AbsolutePath.TrimEnd('/'));
+
+    /// <summary>Says which hosts cannot be resolved, of a configuration that has other mistakes and so is not compiled.</summary>
+    public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
+    {
+        var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).Select(p => p?.Inline).OfType<UpstreamConfig>();
+        foreach (var endpoint in config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints))
+        {
+            if (endpoint.Url is not null && Resolve(endpoint.Url, out var trouble).Length == 0) diagnostics.Error(endpoint.At, trouble);
+        }
+    }
 
     /// <summary>Addresses of the host, IPv4 first: each is tried where the one before refuses.</summary>
     public static NetworkAddress[] Resolve(Uri url, out string trouble)

@@ -99,7 +99,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
     private ServerSettings Settings() => new()
     {
-        HeadLimits = new HeadLimits((int)Math.Min(config.Limits.Head ?? 32 << 10, 128 << 10), (int)Math.Min(config.Limits.Target ?? 8 << 10, 64 << 10), (int)(config.Limits.Fields ?? 100)),
+        HeadLimits = new HeadLimits((int)(config.Limits.Head ?? 32 << 10), (int)(config.Limits.Target ?? 8 << 10), (int)(config.Limits.Fields ?? 100)),
         RequestsPerConnection = config.Limits.RequestsPerConnection ?? 0,
         ConnectionAge = config.Limits.ConnectionAge ?? Timeouts.None,
         Timeouts = new Scope(config.Limits, config.Timeouts, [], null).Times(new Timeouts()),
@@ -241,8 +241,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private AccessLog? Log(AccessLogConfig? log)
     {
         if (log is null || log.Off) return null;
-        var format = log.Format switch { "json" => LogFormat.Json, "combined" => LogFormat.TryCompile(LogFormat.Combined, out _)!, _ => LogFormat.TryCompile(log.Format, out _)! };
-        var made = live.Log($"{log.Target}\n{log.Format}", () => new AccessLog(log.Target, format, LogTargets.Open(log.Target), live.Loops));
+        var (target, name) = (log.Target ?? "stdout", log.Format ?? "json");
+        var format = name switch { "json" => LogFormat.Json, "combined" => LogFormat.TryCompile(LogFormat.Combined, out _)!, _ => LogFormat.TryCompile(name, out _)! };
+        var made = live.Log($"{target}\n{name}", () => new AccessLog(target, format, LogTargets.Open(target), live.Loops));
         named.Add(made);
         if (!logs.Exists(l => l.Log == made)) logs.Add((made, log.At));
         return made;

@@ -30,7 +30,16 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
             Tunnel = timeouts.Tunnel ?? Timeouts.Tunnel,
         },
         [.. pages, .. ErrorPages],
-        log ?? AccessLog);
+        Narrow(log));
+
+    // What a site does not say of its log holds as outside: a format alone keeps the target.
+    private AccessLogConfig? Narrow(AccessLogConfig? log) => log is null ? AccessLog : new AccessLogConfig
+    {
+        At = log.At,
+        Off = log.Target is null ? AccessLog?.Off ?? false : log.Off,
+        Target = log.Target ?? AccessLog?.Target,
+        Format = log.Format ?? AccessLog?.Format,
+    };
 
     public Timeouts Times(Timeouts standard) => standard with
     {
@@ -64,13 +73,12 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
 
     private static ErrorPage? Read(ErrorPageConfig page, Diagnostics diagnostics)
     {
-        const long MostBytes = 1 << 20;
         var type = page.ContentType ?? (page.File is null ? "text/plain; charset=utf-8" : "text/html; charset=utf-8");
         if (page.Body is not null) return new ErrorPage(Encoding.UTF8.GetBytes(page.Body), Encoding.ASCII.GetBytes(type));
         try
         {
-            if (new FileInfo(page.File!).Length <= MostBytes) return new ErrorPage(File.ReadAllBytes(page.File!), Encoding.ASCII.GetBytes(type));
-            diagnostics.Error(page.At, $"'{page.File}' is larger than {MostBytes >> 20} MiB");
+            if (ErrorPageConfig.Trouble(page.File!) is not { } trouble) return new ErrorPage(File.ReadAllBytes(page.File!), Encoding.ASCII.GetBytes(type));
+            diagnostics.Error(page.At, trouble);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

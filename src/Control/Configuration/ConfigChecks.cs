@@ -1,7 +1,10 @@
-// What can be wrong although every value is right: names that do not exist, routes that can never match, two of what there
-// may be one of.
+// What can be wrong although every value is right: names that do not exist, two of what there may be one of. What is told
+// already is not asked for again.
 
+using System.Globalization;
 using System.Net;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Observe;
 using Weir.Engine.Transports;
 
 namespace Weir.Control.Configuration;
@@ -11,8 +14,8 @@ public static class ConfigChecks
 {
     public static void Check(ProxyConfig config, Diagnostics diagnostics)
     {
-        if (config.Listen.Count == 0) diagnostics.Error(config.At, "nothing to listen on: add listen: \":8080\"");
-        if (config.Sites.Count == 0) diagnostics.Error(config.At, "no sites: add sites: [{ proxy: \"http://127.0.0.1:9000\" }]");
+        if (config.Listen.Count == 0 && !diagnostics.IsTold(config, "listen")) diagnostics.Error(config.At, "nothing to listen on: add listen: \":8080\"");
+        if (config.Sites.Count == 0 && !diagnostics.IsTold(config, "sites")) diagnostics.Error(config.At, "no sites: add sites: [{ proxy: \"http://127.0.0.1:9000\" }]");
         if (config.User is { } user && SystemUser.Find(user) is null) diagnostics.Error(config.At, $"there is no user '{user}'");
         CheckListeners(config, diagnostics);
         CheckAdmin(config, diagnostics);
@@ -29,7 +32,7 @@ public static class ConfigChecks
         {
             if (listen.Address == NetworkAddress.None)
             {
-                diagnostics.Error(listen.At, "a listener needs an address");
+                if (!diagnostics.IsTold(listen, "address")) diagnostics.Error(listen.At, "a listener needs an address");
                 continue;
             }
 
@@ -41,8 +44,14 @@ public static class ConfigChecks
     private static void CheckAdmin(ProxyConfig config, Diagnostics diagnostics)
     {
         if (config.Admin is not { } admin) return;
-        if (admin.Address == NetworkAddress.None) diagnostics.Error(admin.At, "admin needs an address");
-        else if (admin.Token is null && !admin.Address.IsUnix && !(admin.Address.Ip is { } ip && IPAddress.IsLoopback(ip))) diagnostics.Error(admin.At, "an admin listener that is not on loopback needs a token");
+        if (admin.Address == NetworkAddress.None)
+        {
+            if (!diagnostics.IsTold(admin, "address")) diagnostics.Error(admin.At, "admin needs an address");
+            return;
+        }
+
+        var isNear = admin.Address.IsUnix || (admin.Address.Ip is { } ip && IPAddress.IsLoopback(ip));
+        if (admin.Token is null && !isNear && !diagnostics.IsTold(admin, "token")) diagnostics.Error(admin.At, "an admin listener that is not on loopback needs a token");
         if (admin.Token is { Length: < 16 }) diagnostics.Error(admin.At, "the admin token is shorter than 16 characters");
         if (config.Listen.Exists(l => l.Address.Equals(admin.Address) && l.Address.Port != 0)) diagnostics.Error(admin.At, "the admin listener's address is listened on for sites too");
     }
@@ -52,77 +61,82 @@ public static class ConfigChecks
         if (!IsTarget(config.ErrorLog.Target)) diagnostics.Error(config.ErrorLog.At, $"'{config.ErrorLog.Target}' is no target for a log");
         foreach (var log in config.Sites.Select(s => s.AccessLog).Append(config.AccessLog))
         {
-            if (log is not null && !IsTarget(log.Target)) diagnostics.Error(log.At, $"'{log.Target}' is no target for a log{(log.Target.StartsWith("syslog:", StringComparison.Ordinal) ? ": write syslog:HOST:PORT" : "")}");
-            if (log is null || log.Format is "json" or "combined") continue;
-            if (!log.Format.Contains('{', StringComparison.Ordinal)) diagnostics.Error(log.At, $"the format '{log.Format}' is neither json nor combined, and names no field in braces");
-            else if (Weir.Engine.Observe.LogFormat.TryCompile(log.Format, out var unknown) is null) diagnostics.Error(log.At, $"unknown field '{{{unknown}}}'{NearestWord.Suggest(unknown, Weir.Engine.Observe.LogFormat.Names.Select(n => n.Name))}");
+            if (log?.Target is { } target && !IsTarget(target)) diagnostics.Error(log.At, $"'{target}' is no target for a log{(target.StartsWith("syslog:", StringComparison.Ordinal) ? ": write syslog:HOST:PORT" : "")}");
+            if (log?.Format is not null and not ("json" or "combined")) CheckFormat(log, log.Format, diagnostics);
         }
     }
 
+    private static void CheckFormat(AccessLogConfig log, string format, Diagnostics diagnostics)
+    {
+        if (!format.Replace("{{", "", StringComparison.Ordinal).Contains('{', StringComparison.Ordinal)) diagnostics.Error(log.At, $"the format '{format}' is neither json nor combined, and names no field in braces");
+        else if (LogFormat.TryCompile(format, out var unknown) is not null) return;
+        else if (unknown.StartsWith('{')) diagnostics.Error(log.At, "'{' without '}' in the format: write '{{' for the character itself");
+        else diagnostics.Error(log.At, $"unknown field '{{{unknown}}}'{NearestWord.Suggest(unknown, LogFormat.Names.Select(n => n.Name))}");
+    }
+
     private static bool IsTarget(string target) =>
-        target.StartsWith("syslog:", StringComparison.Ordinal) ? Engine.Observe.SyslogTarget.TrySplit(target[7..], out _, out _) : target.Length > 0 && !target.Contains('\0', StringComparison.Ordinal);
+        target.StartsWith("syslog:", StringComparison.Ordinal) ? SyslogTarget.TrySplit(target[7..], out _, out _) : target.Length > 0 && !target.Contains('\0', StringComparison.Ordinal);
 
     private static void CheckSites(ProxyConfig config, Diagnostics diagnostics)
     {
         var hosts = new Dictionary<(string Listener, string Host), Position>();
+        var knowsListeners = !diagnostics.IsTold(config, "listen") && !config.Listen.Exists(l => diagnostics.IsTold(l, "address"));
         foreach (var site in config.Sites)
         {
             foreach (var listen in site.Listen)
             {
-                if (!config.Listen.Exists(l => l.Address.Equals(listen))) diagnostics.Error(site.At, $"{listen} is not one of the listeners{NearestWord.Suggest(listen.ToString(), config.Listen.Select(l => l.Address.ToString()))}");
+                if (knowsListeners && !config.Listen.Exists(l => l.Address.Equals(listen))) diagnostics.Error(site.At, $"{listen} is not one of the listeners{NearestWord.Suggest(listen.ToString(), config.Listen.Select(l => l.Address.ToString()))}");
             }
 
-            IEnumerable<string> names = site.Hosts.Count == 0 ? [""] : site.Hosts;
-            foreach (var name in names)
-            {
-                foreach (var listener in config.Listen.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)).Select(l => l.Address.ToString()))
-                {
-                    if (hosts.TryAdd((listener, name), site.At)) continue;
-                    diagnostics.Error(site.At, name.Length == 0 ? $"two sites without hosts on one listener; first at {hosts[(listener, name)]}" : $"the host '{name}' is served twice; first at {hosts[(listener, name)]}");
-                }
-            }
-
+            if (!diagnostics.IsTold(site, "listen")) CheckHosts(config, site, hosts, diagnostics);
             foreach (var page in site.ErrorPages) CheckPage(page, diagnostics);
             if (Actions(site) > 1) diagnostics.Error(site.At, "a site has at most one of proxy, redirect, respond, files");
-            if (site.Routes.Count == 0 && Actions(site) == 0) diagnostics.Error(site.At, "a site needs routes, or one of proxy, redirect, respond, files");
+            if (site.Routes.Count == 0 && Actions(site) == 0 && !diagnostics.IsTold(site, "routes") && !MissesAction(site, diagnostics)) diagnostics.Error(site.At, "a site needs routes, or one of proxy, redirect, respond, files");
             CheckAction(config, site, diagnostics);
-            CheckRoutes(config, site, diagnostics);
+            foreach (var route in site.Routes) CheckRoute(config, route, diagnostics);
+            RouteOrder.Check(site, hasLast: Actions(site) == 1, diagnostics);
         }
     }
 
-    private static void CheckRoutes(ProxyConfig config, SiteConfig site, Diagnostics diagnostics)
+    private static void CheckHosts(ProxyConfig config, SiteConfig site, Dictionary<(string Listener, string Host), Position> hosts, Diagnostics diagnostics)
     {
-        // Earlier routes by the first segment of their path, so that ten thousand routes are compared with few each.
-        var earlier = new Dictionary<string, List<RouteConfig>>();
-        foreach (var route in site.Routes)
+        if (site.Hosts.Count == 0 && diagnostics.IsTold(site, "hosts")) return;
+        IEnumerable<string> names = site.Hosts.Count == 0 ? [""] : site.Hosts;
+        foreach (var name in names)
         {
-            if (Actions(route) != 1) diagnostics.Error(route.At, $"a route has exactly one of proxy, redirect, respond, files; this one has {(Actions(route) == 0 ? "none" : Actions(route))}");
-            CheckAction(config, route, diagnostics);
-            foreach (var page in route.ErrorPages) CheckPage(page, diagnostics);
-            if (route.Rewrite?.Regex is { } regex && (regex.Match is null || regex.Replace is null)) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
-            CheckGroups(route, diagnostics);
-            var first = FirstSegment(route.Match);
-            var before = Candidates(earlier, first).FirstOrDefault(r => Covers(r.Match, route.Match));
-            if (!earlier.TryGetValue(first, out var alike)) earlier[first] = alike = [];
-            alike.Add(route);
-            if (before is not null) diagnostics.Warn(route.At, $"this route can never match: the one at line {before.At.Line} takes all its requests");
+            foreach (var listener in config.Listen.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)).Select(l => l.Address.ToString()))
+            {
+                if (hosts.TryAdd((listener, name), site.At)) continue;
+                diagnostics.Error(site.At, name.Length == 0 ? $"two sites without hosts on one listener; first at {hosts[(listener, name)]}" : $"the host '{name}' is served twice; first at {hosts[(listener, name)]}");
+            }
         }
-
-        if (Actions(site) == 1 && site.Routes.Exists(r => r.Match is { Path: null, HasConditions: false })) diagnostics.Warn(site.At, "the site's own last route can never match: one of its routes takes every request");
     }
+
+    private static void CheckRoute(ProxyConfig config, RouteConfig route, Diagnostics diagnostics)
+    {
+        if (Actions(route) > 1 || (Actions(route) == 0 && !MissesAction(route, diagnostics))) diagnostics.Error(route.At, $"a route has exactly one of proxy, redirect, respond, files; this one has {(Actions(route) == 0 ? "none" : Actions(route))}");
+        CheckAction(config, route, diagnostics);
+        foreach (var page in route.ErrorPages) CheckPage(page, diagnostics);
+        if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
+        CheckGroups(route, diagnostics);
+    }
+
+    // What should have been its action has been told to be wrong.
+    private static bool MissesAction(IWritten section, Diagnostics diagnostics) => Array.Exists(["proxy", "redirect", "respond", "files"], key => diagnostics.IsTold(section, key));
 
     private static void CheckGroups(RouteConfig route, Diagnostics diagnostics)
     {
+        if (diagnostics.IsFlawed(route.Match) || (route.Rewrite is { } rewrite && diagnostics.IsFlawed(rewrite))) return;
         var names = new HashSet<string>();
         foreach (var expression in new[] { route.Match.Path?.Regex, route.Rewrite?.Regex?.Match })
         {
             if (expression is null) continue;
             names.UnionWith(expression.GetGroupNames());
-            names.UnionWith(expression.GetGroupNumbers().Select(n => n.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            names.UnionWith(expression.GetGroupNumbers().Select(n => n.ToString(CultureInfo.InvariantCulture)));
         }
 
         var count = (route.Match.Path?.Regex?.GetGroupNumbers().Length ?? 0) + (route.Rewrite?.Regex?.Match?.GetGroupNumbers().Length ?? 0);
-        if (count > Engine.Exchanges.Captures.Most) diagnostics.Warn(route.At, $"the expressions of this route have {count} groups; at most {Engine.Exchanges.Captures.Most} are kept: write (?:…) for those that are not used");
+        if (count > Captures.Most) diagnostics.Warn(route.At, $"the expressions of this route have {count} groups; at most {Captures.Most} are kept: write (?:…) for those that are not used");
 
         IEnumerable<TemplateText?> templates =
         [
@@ -131,81 +145,51 @@ public static class ConfigChecks
             .. route.Respond?.Headers.Select(s => s.Value) ?? [],
             .. route.RequestHeaders?.Add.Select(s => s.Value) ?? [], .. route.ResponseHeaders?.Add.Select(s => s.Value) ?? [],
         ];
-        foreach (var part in templates.SelectMany(t => t?.Parts ?? []).Where(p => p.Kind == Engine.Exchanges.Placeholder.Capture))
+        foreach (var part in templates.SelectMany(t => t?.Parts ?? []).Where(p => p.Kind == Placeholder.Capture))
         {
-            var group = part.Group >= 0 ? part.Group.ToString(System.Globalization.CultureInfo.InvariantCulture) : System.Text.Encoding.UTF8.GetString(part.Text);
+            var group = part.Group >= 0 ? part.Group.ToString(CultureInfo.InvariantCulture) : System.Text.Encoding.UTF8.GetString(part.Text);
             if (!names.Contains(group)) diagnostics.Error(route.At, $"no expression of this route has a group '{group}'{NearestWord.Suggest(group, names)}");
         }
     }
 
     private static void CheckAction(ProxyConfig config, IAction action, Diagnostics diagnostics)
     {
-        if (action.Proxy is { Name: { } name } && !config.Upstreams.Exists(u => u.Name == name)) diagnostics.Error(action.Proxy.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
+        if (action.Proxy is { Name: { } name } && !config.Upstreams.Exists(u => u.Name == name) && !diagnostics.IsTold(config, "upstreams")) diagnostics.Error(action.Proxy.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
         if (action.Proxy?.Inline is { } inline) CheckUpstream(inline, diagnostics);
         if (action.Redirect is { } redirect)
         {
             if (redirect.Status is not (301 or 302 or 303 or 307 or 308)) diagnostics.Error(redirect.At, "a redirect's status is 301, 302, 303, 307 or 308");
-            if (redirect.To.Text.Length == 0) diagnostics.Error(redirect.At, "a redirect needs a target: to");
+            if (redirect.To.Text.Length == 0 && !diagnostics.IsTold(redirect, "to")) diagnostics.Error(redirect.At, "a redirect needs a target: to");
         }
 
         if (action.Respond is { Body.Text.Length: > 0, Status: 204 or 304 } respond) diagnostics.Error(respond.At, $"a {respond.Status} has no body");
-        if (action.Files is { } files && !Directory.Exists(files.Root)) diagnostics.Error(files.At, $"there is no folder '{files.Root}'");
+        if (action.Files is { } files && !Directory.Exists(files.Root) && !diagnostics.IsTold(files, "root")) diagnostics.Error(files.At, $"there is no folder '{files.Root}'");
     }
 
     private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
     {
-        if (upstream.Endpoints.Count == 0) diagnostics.Error(upstream.At, "an upstream needs endpoints");
+        if (upstream.Endpoints.Count == 0 && !diagnostics.IsTold(upstream, "endpoints")) diagnostics.Error(upstream.At, "an upstream needs endpoints");
         var seen = new HashSet<string>();
         foreach (var endpoint in upstream.Endpoints)
         {
-            if (endpoint.Url is null) diagnostics.Error(endpoint.At, "an endpoint needs a url");
-            else if (!seen.Add(endpoint.Url.ToString())) diagnostics.Error(endpoint.At, $"{endpoint.Url} stands twice; give it a weight instead");
+            if (endpoint.Url is not null)
+            {
+                if (!seen.Add(endpoint.Url.ToString())) diagnostics.Error(endpoint.At, $"{endpoint.Url} stands twice; give it a weight instead");
+            }
+            else if (!diagnostics.IsTold(endpoint, "url"))
+            {
+                diagnostics.Error(endpoint.At, "an endpoint needs a url");
+            }
         }
     }
 
     private static void CheckPage(ErrorPageConfig page, Diagnostics diagnostics)
     {
-        if (page.Status.Count == 0) diagnostics.Error(page.At, "an error page needs a status");
-        if ((page.File is null) == (page.Body is null)) diagnostics.Error(page.At, "an error page has exactly one of file and body");
-        else if (page.File is not null && !File.Exists(page.File)) diagnostics.Error(page.At, $"there is no file '{page.File}'");
+        if (page.Status.Count == 0 && !diagnostics.IsTold(page, "status")) diagnostics.Error(page.At, "an error page needs a status");
+        var knowsBoth = !diagnostics.IsTold(page, "file") && !diagnostics.IsTold(page, "body");
+        if ((page.File is null) == (page.Body is null) && (knowsBoth || page.File is not null)) diagnostics.Error(page.At, "an error page has exactly one of file and body");
+        else if (page.File is not null && ErrorPageConfig.Trouble(page.File) is { } trouble) diagnostics.Error(page.At, trouble);
     }
 
     private static int Actions(IAction action) => (action.Proxy is null ? 0 : 1) + (action.Redirect is null ? 0 : 1) + (action.Respond is null ? 0 : 1) + (action.Files is null ? 0 : 1);
-
-    private static string FirstSegment(MatchConfig match) => match.Path?.Pattern is { } path ? path.Text[1..].Split('/', 2)[0] : "**";
-
-    private static IEnumerable<RouteConfig> Candidates(Dictionary<string, List<RouteConfig>> earlier, string first)
-    {
-        foreach (var key in new[] { first, "*", "**" }.Distinct())
-        {
-            if (!earlier.TryGetValue(key, out var routes)) continue;
-            foreach (var route in routes) yield return route;
-        }
-    }
-
-    // Whether every request of the later match is one of the earlier: judged where paths alone, or equal conditions, decide.
-    private static bool Covers(MatchConfig earlier, MatchConfig later)
-    {
-        if (earlier.Methods.Count > 0 && !(later.Methods.Count > 0 && later.Methods.TrueForAll(earlier.Methods.Contains))) return false;
-        if (earlier.Headers.Count + earlier.Query.Count + earlier.Cookies.Count + earlier.ClientIp.Count > 0) return false;
-        if (earlier.Path is null) return true;
-        if (earlier.Path.Regex is not null) return later.Path?.Regex is not null && later.Path.Regex.ToString() == earlier.Path.Regex.ToString();
-        if (later.Path?.Pattern is null) return false;
-        return Covers(earlier.Path.Pattern!.Text[1..].Split('/'), later.Path.Pattern.Text[1..].Split('/'));
-    }
-
-    private static bool Covers(string[] earlier, string[] later)
-    {
-        for (var i = 0; i < earlier.Length; i++)
-        {
-            if (earlier[i] == "**") return true;
-            if (i >= later.Length) return false;
-            if (later[i] == "**") return false;
-            if (earlier[i] == later[i] || (earlier[i] == "*" && later[i].Length > 0)) continue;
-            return false;
-        }
-
-        // "/a/**" takes "/a" too, which "/a" alone does not cover the other way round.
-        return earlier.Length == later.Length;
-    }
 }

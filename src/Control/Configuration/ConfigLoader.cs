@@ -9,67 +9,89 @@ public static class ConfigLoader
     /// <returns>The configuration; null where there are errors.</returns>
     public static ProxyConfig? Load(string path, Diagnostics diagnostics, Func<string, string?>? environment = null)
     {
-        var files = new List<(string, string)>();
+        var draft = Draft(path, diagnostics, environment);
+        return diagnostics.HasErrors ? null : draft;
+    }
+
+    /// <summary>Loads what can be read of it, errors or not; null where there is nothing.</summary>
+    public static ProxyConfig? Draft(string path, Diagnostics diagnostics, Func<string, string?>? environment = null)
+    {
+        string[] names = [path];
+        if (Directory.Exists(path))
+        {
+            try
+            {
+                names = [.. Directory.GetFiles(path).Where(f => Path.GetExtension(f) is ".yaml" or ".yml" or ".json").Order(StringComparer.Ordinal)];
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                diagnostics.Error(new Position(path, 0, 0), $"cannot be read: {e.Message}");
+                return null;
+            }
+
+            if (names.Length == 0) diagnostics.Error(new Position(path, 0, 0), "the folder holds no .yaml, .yml or .json file");
+        }
+
+        return Read([.. names.Select(name => (name, Text(name, diagnostics)))], diagnostics, environment);
+    }
+
+    /// <summary>Reads one text; null where there are errors.</summary>
+    public static ProxyConfig? Read(string file, string text, Diagnostics diagnostics, Func<string, string?>? environment = null)
+    {
+        var draft = Read([(file, text)], diagnostics, environment);
+        return diagnostics.HasErrors ? null : draft;
+    }
+
+    private static string? Text(string file, Diagnostics diagnostics)
+    {
         try
         {
-            if (Directory.Exists(path))
-            {
-                var names = Directory.GetFiles(path).Where(f => Path.GetExtension(f) is ".yaml" or ".yml" or ".json").Order(StringComparer.Ordinal).ToArray();
-                if (names.Length == 0) diagnostics.Error(new Position(path, 0, 0), "the folder holds no .yaml, .yml or .json file");
-                foreach (var name in names) files.Add((name, File.ReadAllText(name)));
-            }
-            else
-            {
-                files.Add((path, File.ReadAllText(path)));
-            }
+            return File.ReadAllText(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            diagnostics.Error(new Position(path, 0, 0), $"cannot be read: {e.Message}");
+            diagnostics.Error(new Position(file, 0, 0), $"cannot be read: {e.Message}");
             return null;
         }
-
-        return Read(files, diagnostics, environment);
     }
 
-    /// <summary>Reads one text.</summary>
-    public static ProxyConfig? Read(string file, string text, Diagnostics diagnostics, Func<string, string?>? environment = null) =>
-        Read([(file, text)], diagnostics, environment);
-
-    private static ProxyConfig? Read(List<(string File, string Text)> files, Diagnostics diagnostics, Func<string, string?>? environment)
+    private static ProxyConfig? Read(List<(string File, string? Text)> files, Diagnostics diagnostics, Func<string, string?>? environment)
     {
         MapNode? whole = null;
+        var isCut = false;
         foreach (var (file, text) in files)
         {
-            var root = YamlTree.Read(file, text, diagnostics);
-            if (root is null) continue;
-            if (root is not MapNode map)
+            var mistakes = diagnostics.Errors;
+            var root = text is null ? null : YamlTree.Read(file, text, diagnostics);
+            if (root is MapNode map)
             {
-                if (root is not ScalarNode { IsNull: true }) diagnostics.Error(root.At, $"expected a map of settings, found {root.Kind}");
+                if (whole is null) whole = map;
+                else Merge(whole, map, diagnostics);
                 continue;
             }
 
-            if (whole is null) whole = map;
-            else Merge(whole, map, diagnostics);
+            if (root is not (null or ScalarNode { IsNull: true } or { IsWrong: true })) diagnostics.Error(root.At, $"expected a map of settings, found {root.Kind}");
+            isCut |= text is null || diagnostics.Errors > mistakes;
         }
 
-        if (diagnostics.HasErrors) return null;
         if (whole is null)
         {
-            diagnostics.Error(new Position(files.Count > 0 ? files[0].File : "configuration", 1, 1), "nothing is configured: the least is 'listen: \":8080\"' and 'sites: [{ proxy: \"http://127.0.0.1:9000\" }]'");
+            if (!diagnostics.HasErrors) diagnostics.Error(new Position(files.Count > 0 ? files[0].File : "configuration", 1, 1), "nothing is configured: the least is 'listen: \":8080\"' and 'sites: [{ proxy: \"http://127.0.0.1:9000\" }]'");
             return null;
         }
 
+        whole.IsCut |= isCut;
         Substitution.Apply(whole, environment ?? Environment.GetEnvironmentVariable, diagnostics);
-        var read = ProxySchema.Root.TryRead(whole, diagnostics, out var config);
-        if (read) ConfigChecks.Check(config, diagnostics);
-        return diagnostics.HasErrors ? null : config;
+        ProxySchema.Root.Read(whole, diagnostics, out var config);
+        ConfigChecks.Check(config, diagnostics);
+        return config;
     }
 
     // Lists and maps of several files add up; a scalar or a name given twice is a mistake: two files that each think of
     // an upstream of their own would silently share it.
     private static void Merge(MapNode into, MapNode from, Diagnostics diagnostics, bool areNames = false)
     {
+        into.IsCut |= from.IsCut;
         foreach (var (key, value) in from.Entries)
         {
             var index = into.Entries.FindIndex(e => e.Key.Text == key.Text);
@@ -81,9 +103,15 @@ public static class ConfigLoader
 
             var (first, existing) = into.Entries[index];
             if (areNames) diagnostics.Error(key.At, $"'{key.Text}' is given twice; first at {first.At}");
-            else if (existing is ListNode list && value is ListNode more) list.Items.AddRange(more.Items);
+            else if (existing is ListNode list && value is ListNode more) Join(list, more);
             else if (existing is MapNode map && value is MapNode further) Merge(map, further, diagnostics, key.Text == "upstreams");
             else diagnostics.Error(key.At, $"'{key.Text}' is given twice; first at {first.At}");
         }
+    }
+
+    private static void Join(ListNode into, ListNode from)
+    {
+        into.Items.AddRange(from.Items);
+        into.IsCut |= from.IsCut;
     }
 }

@@ -16,15 +16,23 @@ public sealed record Diagnostic(Position At, bool IsError, string Text)
     public override string ToString() => $"{At}: {(IsError ? "error" : "warning")}: {Text}";
 }
 
-/// <summary>Gathers diagnostics.</summary>
+/// <summary>
+/// Gathers diagnostics, and remembers which parts of a configuration they are about: whoever checks the whole says nothing
+/// more about what is told already.
+/// </summary>
 public sealed class Diagnostics
 {
     /// <summary>Diagnostics kept; further ones are only counted.</summary>
     public const int Most = 100;
 
     private readonly List<Diagnostic> all = [];
+    private readonly HashSet<(IWritten Section, string Key)> told = [];
+    private readonly HashSet<IWritten> flawed = [];
 
-    public bool HasErrors { get; private set; }
+    public bool HasErrors => Errors > 0;
+
+    /// <summary>How many errors were told.</summary>
+    public int Errors { get; private set; }
 
     /// <summary>How many were left out.</summary>
     public int More { get; private set; }
@@ -43,9 +51,21 @@ public sealed class Diagnostics
         return string.Join('\n', More == 0 ? lines : lines.Append($"… and {More} more"));
     }
 
+    /// <summary>Remembers that the value of a key is not all that was written; without a key, of any key.</summary>
+    public void Mark(IWritten section, string key = "") => told.Add((section, key));
+
+    /// <summary>Remembers that something within a section is wrong.</summary>
+    public void MarkFlawed(IWritten section) => flawed.Add(section);
+
+    /// <summary>Whether something that is missed here has been told to be wrong.</summary>
+    public bool IsTold(IWritten section, string key) => told.Contains((section, key)) || told.Contains((section, ""));
+
+    /// <summary>Whether a section is not what was written.</summary>
+    public bool IsFlawed(IWritten section) => flawed.Contains(section);
+
     private void Add(Diagnostic diagnostic)
     {
-        HasErrors |= diagnostic.IsError;
+        if (diagnostic.IsError) Errors++;
         if (all.Contains(diagnostic)) return;
         if (all.Count < Most) all.Add(diagnostic);
         else More++;

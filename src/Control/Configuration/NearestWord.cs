@@ -6,10 +6,13 @@ namespace Weir.Control.Configuration;
 public static class NearestWord
 {
     /// <summary>"; did you mean 'x'?", or nothing where no word is near.</summary>
-    public static string Suggest(string wrong, IEnumerable<string> right)
+    public static string Suggest(string wrong, IEnumerable<string> right) => Find(wrong, right) is { } word ? $"; did you mean '{word}'?" : "";
+
+    /// <summary>The nearest word; null where none is near.</summary>
+    public static string? Find(string wrong, IEnumerable<string> right)
     {
         var best = right.Select(word => (Word: word, Distance: Distance(wrong, word))).OrderBy(c => c.Distance).FirstOrDefault();
-        return best.Word is not null && best.Distance <= Math.Max(2, wrong.Length / 3) ? $"; did you mean '{best.Word}'?" : "";
+        return best.Word is not null && best.Distance <= Math.Max(2, wrong.Length / 3) ? best.Word : null;
     }
 
     // Edits (insert, delete, replace, swap of neighbours) between two words.

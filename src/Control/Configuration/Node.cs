@@ -7,6 +7,9 @@ public abstract class Node(Position at)
 {
     public Position At { get; } = at;
 
+    /// <summary>It has been told to be wrong: nothing is read from it, and nothing more said.</summary>
+    public bool IsWrong { get; set; }
+
     /// <summary>What it is, for people.</summary>
     public abstract string Kind { get; }
 }
@@ -32,6 +35,9 @@ public sealed class ListNode(Position at) : Node(at)
 {
     public List<Node> Items { get; } = [];
 
+    /// <summary>Something that stood in it is missing, and that has been told.</summary>
+    public bool IsCut { get; set; }
+
     public override string Kind => "a list";
 }
 
@@ -39,6 +45,9 @@ public sealed class ListNode(Position at) : Node(at)
 public sealed class MapNode(Position at) : Node(at)
 {
     public List<(ScalarNode Key, Node Value)> Entries { get; } = [];
+
+    /// <summary>Something that stood in it is missing, and that has been told.</summary>
+    public bool IsCut { get; set; }
 
     public override string Kind => "a map";
 

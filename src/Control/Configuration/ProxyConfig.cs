@@ -48,8 +48,8 @@ public sealed class AccessLogConfig : IWritten
 {
     public Position At { get; set; }
     public bool Off { get; set; }
-    public string Target { get; set; } = "stdout";
-    public string Format { get; set; } = "json";
+    public string? Target { get; set; }
+    public string? Format { get; set; }
 }
 
 public sealed class ErrorLogConfig : IWritten
@@ -96,6 +96,25 @@ public sealed class ErrorPageConfig : IWritten
     public string? File { get; set; }
     public string? Body { get; set; }
     public string? ContentType { get; set; }
+
+    /// <summary>Why a file cannot be a page; null: it can.</summary>
+    public static string? Trouble(string file)
+    {
+        const long MostBytes = 1 << 20;
+        try
+        {
+            using var page = System.IO.File.OpenRead(file);
+            return page.Length <= MostBytes ? null : $"'{file}' is larger than {MostBytes >> 20} MiB";
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return $"there is no file '{file}'";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return $"cannot read '{file}': {e.Message}";
+        }
+    }
 }
 
 public sealed class UpstreamConfig : IWritten

@@ -1,9 +1,6 @@
 // The table: every key of the language, once. It parses, validates, and is the source of the JSON Schema and of the
 // reference.
 
-using System.Text;
-using Ascii = Weir.Wire.Bytes.Ascii;
-
 namespace Weir.Control.Configuration;
 
 /// <summary>The language.</summary>
@@ -12,28 +9,35 @@ public static class ProxySchema
     private static readonly Func<Node, bool> IsText = static node => node is ScalarNode;
 
     public static Section<TimeoutsConfig> Timeouts { get; } = new Section<TimeoutsConfig>("timeouts", "How long things may take.")
-        .Add("header", Shapes.Duration, (t, v) => t.Header = v, "From a request's first byte to the end of its head; top level and listener only.", "30s")
+        .Add("header", Shapes.Duration, (t, v) => t.Header = v, "From a request's first byte to the end of its head. Top level only.", "30s")
         .Add("body", Shapes.Duration, (t, v) => t.Body = v, "Silence of the client within a request's body.", "60s")
         .Add("write", Shapes.Duration, (t, v) => t.Write = v, "A client that takes nothing of what is written to it.", "60s")
-        .Add("keep_alive", Shapes.Duration, (t, v) => t.KeepAlive = v, "At the top: how long a client's connection may be idle between requests (75s). In an upstream: how long an idle connection to an origin is kept (60s).")
+        .Add("keep_alive", Shapes.Duration, (t, v) => t.KeepAlive = v, "How long a client's connection may be idle between requests. Top level only; upstreams have one of their own.", "75s")
         .Add("connect", Shapes.Duration, (t, v) => t.Connect = v, "Making a connection to an endpoint.", "3s")
         .Add("first_byte", Shapes.Duration, (t, v) => t.FirstByte = v, "From the request sent to the head of the response.", "60s")
         .Add("idle", Shapes.Duration, (t, v) => t.Idle = v, "Silence of the origin within a body.", "60s")
         .Add("total", Shapes.Duration, (t, v) => t.Total = v, "The whole exchange.", "off")
         .Add("tunnel", Shapes.Duration, (t, v) => t.Tunnel = v, "Silence in both directions of a tunnel (WebSocket and the like).", "1h");
 
+    public static Section<TimeoutsConfig> RouteTimeouts { get; } = Timeouts.Within("route_timeouts", "How long things may take in a site or a route; what is not written holds as outside.", BelongsTo, "body", "write", "connect", "first_byte", "idle", "total", "tunnel");
+
+    public static Section<TimeoutsConfig> UpstreamTimeouts { get; } = Timeouts.Within("upstream_timeouts", "How long things may take with these servers; a route may say otherwise.", BelongsTo, "connect", "first_byte", "idle", "total")
+        .Add("keep_alive", Shapes.Duration, (t, v) => t.KeepAlive = v, "How long an idle connection to a server is kept.", "60s");
+
     public static Section<LimitsConfig> Limits { get; } = new Section<LimitsConfig>("limits", "The most there may be of things.")
         .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Client connections at once. Top level only.", "what the descriptor limit allows")
         .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address; 0: no limit. Top level only.", "0")
         .Add("memory", Shapes.Size, (l, v) => l.Memory = v, "Bytes in buffers at once. Top level only.", "1GiB")
-        .Add("head", Shapes.Size, (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
-        .Add("target", Shapes.Size, (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
+        .Add("head", Shapes.SizeFrom("256B", "128KiB"), (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
+        .Add("target", Shapes.SizeFrom("16B", "64KiB"), (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
         .Add("fields", Shapes.Int(1, 10_000), (l, v) => l.Fields = v, "Field lines in a head (431 beyond). Top level only.", "100")
         .Add("body", Shapes.Size, (l, v) => l.Body = v, "Bytes in a request's body (413 beyond).", "off")
         .Add("requests_per_connection", Shapes.Int(0, long.MaxValue), (l, v) => l.RequestsPerConnection = v, "Requests a client's connection may carry; 0: no limit. Top level only.", "0")
         .Add("connection_age", Shapes.Duration, (l, v) => l.ConnectionAge = v, "How old a client's connection may grow before its next response ends it. Top level only.", "off")
         .Add("min_rate", Shapes.ByteRate, (l, v) => l.MinRate = v, "The least a peer must move while it owes bytes: a client that sends its body, or reads its response. Never counted against an origin that thinks.", "240B/s")
         .Add("min_rate_grace", Shapes.Duration, (l, v) => l.MinRateGrace = v, "How long a peer may owe bytes whatever its rate.", "10s");
+
+    public static Section<LimitsConfig> RouteLimits { get; } = Limits.Within("route_limits", "The most there may be of things in a site or a route; what is not written holds as outside.", static key => $"'{key}' is a limit of the top level only", "body", "min_rate", "min_rate_grace");
 
     public static Section<ListenConfig> Listen { get; } = new Section<ListenConfig>("listener", "An address to listen on.")
         .Short(Shapes.Address, (l, v) => l.Address = v)
@@ -47,13 +51,13 @@ public static class ProxySchema
         .Add("token", Shapes.Text, (a, v) => a.Token = v, "Asked for as 'Authorization: Bearer …'; needed unless the address is on loopback or a Unix socket.");
 
     public static Section<AccessLogConfig> AccessLog { get; } = new Section<AccessLogConfig>("access_log", "A record for each exchange.")
-        .Short(Shapes.Text, (a, v) => (a.Off, a.Target) = (v == "off", v))
-        .Add("target", Shapes.Text, (a, v) => (a.Off, a.Target) = (v == "off", v), "off, stdout, stderr, a file's path, syslog (the local one), or syslog:HOST:PORT (UDP).", "stdout")
-        .Add("format", Shapes.Text, (a, v) => a.Format = v, "json, combined, or a line with fields in braces such as \"{client_ip} {status}\".", "json");
+        .Short(Shapes.AccessLogTarget, (a, v) => (a.Off, a.Target) = (v == "off", v))
+        .Add("target", Shapes.AccessLogTarget, (a, v) => (a.Off, a.Target) = (v == "off", v), "Where to: syslog is the local one, syslog:HOST:PORT one by UDP.", "in a site the top level's, else stdout")
+        .Add("format", Shapes.Text, (a, v) => a.Format = v, "json, combined, or a line with fields in braces such as \"{client_ip} {status}\"; {{ stands for {.", "in a site the top level's, else json");
 
     public static Section<ErrorLogConfig> ErrorLog { get; } = new Section<ErrorLogConfig>("error_log", "What the program says about itself.")
-        .Short(Shapes.Text, (e, v) => e.Target = v)
-        .Add("target", Shapes.Text, (e, v) => e.Target = v, "stderr, stdout, or a file's path.", "stderr")
+        .Short(Shapes.ErrorLogTarget, (e, v) => e.Target = v)
+        .Add("target", Shapes.ErrorLogTarget, (e, v) => e.Target = v, "Where to.", "stderr")
         .Add("level", Shapes.OneOf("debug", "info", "warn", "error"), (e, v) => e.Level = v, "The least grave lines that are written.", "info");
 
     public static Section<ErrorPageConfig> ErrorPage { get; } = new Section<ErrorPageConfig>("error_page", "What a fault's answer looks like.")
@@ -72,7 +76,7 @@ public static class ProxySchema
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
         .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
-        .Add("timeouts", Timeouts, (u, v) => u.Timeouts = v, "Times for these servers: connect, first_byte, idle, total, keep_alive.")
+        .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
         .Add("connect_retries", Shapes.Int(0, 63), (u, v) => u.ConnectRetries = v, "Further servers tried where no connection can be made.", "2")
@@ -92,7 +96,7 @@ public static class ProxySchema
         .Add("status", Shapes.Int(200, 599), (r, v) => r.Status = v, "The status.", "200")
         .Add("body", Shapes.Template, (r, v) => r.Body = v, "The body.")
         .Add("content_type", Shapes.FieldValue, (r, v) => r.ContentType = v, "The body's media type.", "text/plain; charset=utf-8")
-        .Add("headers", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (r, v) => r.Headers = v, "Fields of the answer.");
+        .Add("headers", Fields(Shapes.LineTemplate, EditedFields.OfResponse), (r, v) => r.Headers = v, "Fields of the answer; Content-Type and Date here replace its own.");
 
     public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files.")
         .Short(Shapes.Text, (f, v) => f.Root = v)
@@ -114,7 +118,7 @@ public static class ProxySchema
         .Short(Path, (m, v) => m.Path = v, IsText)
         .Add("path", Path, (m, v) => m.Path = v, "The path: /a exactly, /a/** everything below, * one segment.")
         .Add("methods", Shapes.ListOf(Shapes.Method), (m, v) => m.Methods = v, "One of these; GET includes HEAD.")
-        .Add("headers", new MapShape<ValueConfig>("field names", Value, CheckName), (m, v) => m.Headers = v, "Fields of the request.")
+        .Add("headers", Fields(Value, EditedFields.Any), (m, v) => m.Headers = v, "Fields of the request.")
         .Add("query", new MapShape<ValueConfig>("parameters", Value), (m, v) => m.Query = v, "Parameters of the query, as written.")
         .Add("cookies", new MapShape<ValueConfig>("cookies", Value), (m, v) => m.Cookies = v, "Cookies.")
         .Add("client_ip", Shapes.ListOf(Shapes.Network), (m, v) => m.ClientIp = v, "The client's address, in one of these networks.");
@@ -128,18 +132,17 @@ public static class ProxySchema
         .Add("regex", RegexRewrite, (r, v) => r.Regex = v, "Rewritten by an expression.")
         .Add("path", Shapes.LineTemplate, (r, v) => r.Path = v, "The path as a whole.")
         .Add("query", Shapes.LineTemplate, (r, v) => r.Query = v, "The query as a whole; empty: none.")
-        .Add("add_prefix", Shapes.Path, (r, v) => r.AddPrefix = v, "Put in front of the path.");
+        .Add("add_prefix", Shapes.PlainPath, (r, v) => r.AddPrefix = v, "Put in front of the path.");
 
-    public static Section<HeaderEditsConfig> HeaderEdits { get; } = new Section<HeaderEditsConfig>("header_edits", "Changes fields: removed first, then set, then added.")
-        .Add("remove", Shapes.ListOf(Shapes.HeaderName), (h, v) => h.Remove = v, "Fields not passed on.")
-        .Add("set", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
-        .Add("add", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (h, v) => h.Add = v, "Fields added to what is there.");
+    public static Section<HeaderEditsConfig> RequestHeaders { get; } = HeaderEdits("request_headers", "Changes fields of the request that is sent on: removed first, then set, then added. What frames it, and Host, cannot be changed here.", EditedFields.RemovedFromRequest, EditedFields.SetInRequest, EditedFields.AddedToRequest);
+
+    public static Section<HeaderEditsConfig> ResponseHeaders { get; } = HeaderEdits("response_headers", "Changes fields of the response: removed first, then set, then added. What frames it cannot be changed.", EditedFields.OfResponse, EditedFields.OfResponse, EditedFields.AddedToResponse);
 
     public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
         .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
         .Add("rewrite", Rewrite, (r, v) => r.Rewrite = v, "What is done to path and query.")
-        .Add("request_headers", HeaderEdits, (r, v) => r.RequestHeaders = v, "Fields of the request that is sent on.")
-        .Add("response_headers", HeaderEdits, (r, v) => r.ResponseHeaders = v, "Fields of the response.")
+        .Add("request_headers", RequestHeaders, (r, v) => r.RequestHeaders = v, "Fields of the request that is sent on.")
+        .Add("response_headers", ResponseHeaders, (r, v) => r.ResponseHeaders = v, "Fields of the response.")
         .Add("forwarded", Shapes.OneOf("x_forwarded", "rfc7239", "both", "off"), (r, v) => r.Forwarded = v, "How the origin is told of the client: X-Forwarded-For, -Proto, -Host; Forwarded; or not.", "x_forwarded")
         .Add("host", Shapes.SentHost, (r, v) => r.Host = v, "The Host the origin is sent: keep, endpoint, or a name.", "the upstream's")
         .Add("hide_origin", Shapes.Bool, (r, v) => r.HideOrigin = v, "Drops Server, X-Powered-By and the like; rewrites Location, Refresh, and the domain and path of cookies, where they name the origin.", "true")
@@ -148,16 +151,16 @@ public static class ProxySchema
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
-        .Add("limits", Limits, (r, v) => r.Limits = v, "Limits for this route: body, min_rate, min_rate_grace.")
-        .Add("timeouts", Timeouts, (r, v) => r.Timeouts = v, "Times for this route.")
+        .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
+        .Add("timeouts", RouteTimeouts, (r, v) => r.Timeouts = v, "Times for this route.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (r, v) => r.ErrorPages = v, "Pages for this route's faults."));
 
     public static Section<SiteConfig> Site { get; } = WithAction(new Section<SiteConfig>("site", "One site. proxy, redirect, respond or files here are its one last route.")
         .Add("hosts", Shapes.ListOf(Shapes.Host), (s, v) => s.Hosts = v, "Names it answers to; \"*.example.com\" covers every name below; without hosts it is the default.")
         .Add("listen", Shapes.ListOf(Shapes.Address), (s, v) => s.Listen = v, "Only on these of the listeners.", "all")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
-        .Add("limits", Limits, (s, v) => s.Limits = v, "Limits for this site: body, min_rate, min_rate_grace.")
-        .Add("timeouts", Timeouts, (s, v) => s.Timeouts = v, "Times for this site.")
+        .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
+        .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (s, v) => s.ErrorPages = v, "Pages for this site's faults.")
         .Add("routes", Shapes.ListOf(Route), (s, v) => s.Routes = v, "Its routes; the first that matches wins."));
 
@@ -187,9 +190,21 @@ public static class ProxySchema
         .Add("respond", Respond, (a, v) => a.Respond = v, "A fixed answer.")
         .Add("files", Files, (a, v) => a.Files = v, "Files from a folder.");
 
-    private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
+    private static string BelongsTo(string time) => time switch
+    {
+        "header" => "'header' is a time of the top level only",
+        "keep_alive" => "'keep_alive' is a time of the top level, for clients, or of an upstream, for its connections",
+        _ => $"'{time}' is a time of the top level, a site or a route, not of an upstream",
+    };
 
-    private static string? CheckName(string name) => Ascii.IsToken(Encoding.UTF8.GetBytes(name)) ? null : $"'{name}' is not a field name";
+    private static Section<HeaderEditsConfig> HeaderEdits(string name, string doc, Func<string, string?> removed, Func<string, string?> set, Func<string, string?> added) => new Section<HeaderEditsConfig>(name, doc)
+        .Add("remove", Shapes.ListOf(Shapes.HeaderName(removed)), (h, v) => h.Remove = v, "Fields not passed on.")
+        .Add("set", Fields(Shapes.LineTemplate, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
+        .Add("add", Fields(Shapes.LineTemplate, added), (h, v) => h.Add = v, "Fields added to what is there.");
+
+    private static MapShape<T> Fields<T>(Shape<T> value, Func<string, string?> checkName) => new("field names", value, checkName, StringComparer.OrdinalIgnoreCase);
+
+    private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
 
     private static string? CheckUpstreamName(string name) =>
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? null : $"'{name}' is not a name: letters, digits, '_', '-' and '.', at most 64";

@@ -41,7 +41,8 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
     where T : IWritten, new()
 {
     private readonly List<Key> keys = [];
-    private readonly List<(Shape Shape, Func<Node, Diagnostics, (bool, T)> Read, Func<Node, bool> Fits)> shortForms = [];
+    private readonly List<(Shape Shape, Func<Node, Diagnostics, (Reading, T)> Read, Func<Node, bool> Fits)> shortForms = [];
+    private readonly Dictionary<string, string> misplaced = [];
 
     public string Name => name;
 
@@ -58,11 +59,13 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
     /// <summary>Adds a row.</summary>
     public Section<T> Add<TValue>(string key, Shape<TValue> shape, Action<T, TValue> set, string line, string? standard = null)
     {
+        misplaced.Remove(key);
         keys.Add(new Key(key, shape, line, standard, (target, node, diagnostics) =>
         {
-            if (!shape.TryRead(node, diagnostics, out var value)) return false;
-            set(target, value);
-            return true;
+            var reading = shape.Read(node, diagnostics, out var value);
+            if (reading != Reading.Lost) set(target, value);
+            if (reading >= Reading.Partial) diagnostics.Mark(target, key);
+            return reading;
         }));
         return this;
     }
@@ -73,47 +76,83 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
         shortForms.Add((shape, (node, diagnostics) =>
         {
             var target = new T { At = node.At };
-            var good = shape.TryRead(node, diagnostics, out var value);
-            if (good) set(target, value);
-            return (good, target);
+            var reading = shape.Read(node, diagnostics, out var value);
+            if (reading != Reading.Lost) set(target, value);
+            if (reading >= Reading.Partial) diagnostics.Mark(target);
+            return (reading, target);
         }, fits ?? (static node => node is ScalarNode)));
         return this;
     }
 
-    public override bool TryRead(Node node, Diagnostics diagnostics, out T value)
+    /// <summary>The section of a narrower scope: only these of its rows. What has no place there is told where it belongs.</summary>
+    public Section<T> Within(string scope, string line, Func<string, string> belongs, params string[] rows)
     {
-        foreach (var form in shortForms)
+        var narrow = new Section<T>(scope, line);
+        foreach (var key in keys)
         {
-            if (!form.Fits(node)) continue;
-            (var fits, value) = form.Read(node, diagnostics);
-            return fits;
+            if (rows.Contains(key.Name)) narrow.keys.Add(key with { Default = null });
+            else narrow.misplaced.Add(key.Name, belongs(key.Name));
+        }
+
+        return narrow;
+    }
+
+    // Never Lost: what is wrong is told and remembered, and the rest is read and checked.
+    public override Reading Read(Node node, Diagnostics diagnostics, out T value)
+    {
+        var reading = Fill(node, diagnostics, out value);
+        if (reading == Reading.Good) return reading;
+        diagnostics.MarkFlawed(value);
+        return Reading.Marked;
+    }
+
+    private Reading Fill(Node node, Diagnostics diagnostics, out T value)
+    {
+        if (!node.IsWrong)
+        {
+            foreach (var form in shortForms)
+            {
+                if (!form.Fits(node)) continue;
+                (var fits, value) = form.Read(node, diagnostics);
+                return fits;
+            }
         }
 
         value = new T { At = node.At };
-        if (node is not MapNode map)
+        if (node is not MapNode map || node.IsWrong)
         {
-            diagnostics.Error(node.At, $"expected {Words}, found {node.Kind}");
-            return false;
+            if (!node.IsWrong) diagnostics.Error(node.At, $"expected {Words}, found {node.Kind}");
+            diagnostics.Mark(value);
+            return Reading.Partial;
         }
 
-        var good = true;
+        if (map.IsCut) diagnostics.Mark(value);
+        var worst = map.IsCut ? Reading.Partial : Reading.Good;
         foreach (var (key, entry) in map.Entries)
         {
             var row = keys.Find(k => k.Name == key.Text);
-            if (row is null)
-            {
-                // "{host}" without quotes is a map to YAML.
-                var isTrap = shortForms.Count > 0 && map.Entries.Count == 1 && entry is ScalarNode { IsNull: true };
-                diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : NearestWord.Suggest(key.Text, keys.Select(k => k.Name)))}");
-                good = false;
-            }
-            else
-            {
-                good &= row.Read(value, entry, diagnostics);
-            }
+            var reading = row is null ? Refuse(key, entry, map, value, diagnostics) : row.Read(value, entry, diagnostics);
+            if (reading > worst) worst = reading;
         }
 
-        return good;
+        return worst;
+    }
+
+    private Reading Refuse(ScalarNode key, Node entry, MapNode map, T value, Diagnostics diagnostics)
+    {
+        if (misplaced.TryGetValue(key.Text, out var where))
+        {
+            diagnostics.Error(key.At, where);
+            return Reading.Partial;
+        }
+
+        // "{host}" without quotes is a map to YAML.
+        var isTrap = shortForms.Count > 0 && map.Entries.Count == 1 && entry is ScalarNode { IsNull: true };
+        var meant = NearestWord.Find(key.Text, keys.Select(k => k.Name));
+        diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : NearestWord.Suggest(key.Text, keys.Select(k => k.Name)))}");
+        if (isTrap) diagnostics.Mark(value);
+        else if (meant is not null) diagnostics.Mark(value, meant);
+        return Reading.Partial;
     }
 
     public override JsonObject Schema(SortedDictionary<string, JsonObject> definitions)
@@ -138,5 +177,5 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
         return new JsonObject { ["$ref"] = $"#/$defs/{name}" };
     }
 
-    private sealed record Key(string Name, Shape Shape, string Doc, string? Default, Func<T, Node, Diagnostics, bool> Read) : IKey;
+    private sealed record Key(string Name, Shape Shape, string Doc, string? Default, Func<T, Node, Diagnostics, Reading> Read) : IKey;
 }

@@ -18,11 +18,26 @@ public abstract class Shape
     public virtual IEnumerable<ISection> Sections => [];
 }
 
+/// <summary>How well a node fitted. What is wrong has been said wherever it is not Good.</summary>
+public enum Reading
+{
+    Good,
+
+    /// <summary>The value holds all that was written; what is wrong within is remembered with its sections.</summary>
+    Marked,
+
+    /// <summary>The value lacks some of what was written.</summary>
+    Partial,
+
+    /// <summary>There is no value.</summary>
+    Lost,
+}
+
 /// <summary>A shape of values of one type.</summary>
 public abstract class Shape<T> : Shape
 {
-    /// <summary>Reads a node; says what is wrong and returns false where it does not fit.</summary>
-    public abstract bool TryRead(Node node, Diagnostics diagnostics, out T value);
+    /// <summary>Reads a node; says what is wrong where it does not fit, and goes on, so that all is said at once.</summary>
+    public abstract Reading Read(Node node, Diagnostics diagnostics, out T value);
 }
 
 /// <summary>A single value made from text.</summary>
@@ -30,25 +45,21 @@ public sealed class ScalarShape<T>(string words, string schemaType, Func<string,
 {
     public override string Words => words;
 
-    public override bool TryRead(Node node, Diagnostics diagnostics, out T value)
+    public override Reading Read(Node node, Diagnostics diagnostics, out T value)
     {
         value = default!;
+        if (node.IsWrong) return Reading.Lost;
         if (node is not ScalarNode scalar || scalar.IsNull)
         {
             var hint = node is MapNode { Entries.Count: 1 } ? "; if braces are meant literally, quote the value" : "";
             diagnostics.Error(node.At, $"expected {words}, found {node.Kind}{hint}");
-            return false;
+            return Reading.Lost;
         }
 
-        var (result, trouble) = read(scalar.Text);
-        if (trouble is not null)
-        {
-            diagnostics.Error(node.At, scalar.IsSecret ? $"expected {words}" : trouble);
-            return false;
-        }
-
-        value = result;
-        return true;
+        (value, var trouble) = read(scalar.Text);
+        if (trouble is null) return Reading.Good;
+        diagnostics.Error(node.At, scalar.IsSecret ? $"expected {words}" : trouble);
+        return Reading.Lost;
     }
 
     public override JsonObject Schema(SortedDictionary<string, JsonObject> definitions)
@@ -68,24 +79,27 @@ public sealed class ListShape<T>(Shape<T> item) : Shape<List<T>>
 
     public override IEnumerable<ISection> Sections => item.Sections;
 
-    public override bool TryRead(Node node, Diagnostics diagnostics, out List<T> value)
+    public override Reading Read(Node node, Diagnostics diagnostics, out List<T> value)
     {
         value = [];
-        if (node is not ListNode list)
-        {
-            if (!item.TryRead(node, diagnostics, out var one)) return false;
-            value.Add(one);
-            return true;
-        }
-
-        var good = true;
+        if (node.IsWrong) return Reading.Lost;
+        if (node is not ListNode list) return Add(node, diagnostics, value);
+        var worst = list.IsCut ? Reading.Partial : Reading.Good;
         foreach (var entry in list.Items)
         {
-            if (item.TryRead(entry, diagnostics, out var one)) value.Add(one);
-            else good = false;
+            var reading = Add(entry, diagnostics, value);
+            if (reading == Reading.Lost) reading = Reading.Partial;
+            if (reading > worst) worst = reading;
         }
 
-        return good;
+        return worst;
+    }
+
+    private Reading Add(Node node, Diagnostics diagnostics, List<T> value)
+    {
+        var reading = item.Read(node, diagnostics, out var one);
+        if (reading != Reading.Lost) value.Add(one);
+        return reading;
     }
 
     public override JsonObject Schema(SortedDictionary<string, JsonObject> definitions) => new()
@@ -95,40 +109,41 @@ public sealed class ListShape<T>(Shape<T> item) : Shape<List<T>>
 }
 
 /// <summary>A map from names to values, in the order written.</summary>
-public sealed class MapShape<T>(string names, Shape<T> item, Func<string, string?>? checkName = null) : Shape<List<Named<T>>>
+/// <param name="names">What the names are, for people.</param>
+/// <param name="item">The values' shape.</param>
+/// <param name="checkName">What is wrong with a name.</param>
+/// <param name="comparer">Which names are the same.</param>
+public sealed class MapShape<T>(string names, Shape<T> item, Func<string, string?>? checkName = null, StringComparer? comparer = null) : Shape<List<Named<T>>>
 {
     public override string Words => $"a map from {names} to {item.Words}";
 
     public override IEnumerable<ISection> Sections => item.Sections;
 
-    public override bool TryRead(Node node, Diagnostics diagnostics, out List<Named<T>> value)
+    public override Reading Read(Node node, Diagnostics diagnostics, out List<Named<T>> value)
     {
         value = [];
+        if (node.IsWrong) return Reading.Lost;
         if (node is not MapNode map)
         {
             diagnostics.Error(node.At, $"expected {Words}, found {node.Kind}");
-            return false;
+            return Reading.Lost;
         }
 
-        var good = true;
+        var worst = map.IsCut ? Reading.Partial : Reading.Good;
+        var seen = new Dictionary<string, Position>(comparer ?? StringComparer.Ordinal);
         foreach (var (key, entry) in map.Entries)
         {
-            if (checkName?.Invoke(key.Text) is { } trouble)
-            {
-                diagnostics.Error(key.At, trouble);
-                good = false;
-            }
-            else if (item.TryRead(entry, diagnostics, out var one))
-            {
-                value.Add(new Named<T>(key.Text, key.At, one));
-            }
-            else
-            {
-                good = false;
-            }
+            var trouble = checkName?.Invoke(key.Text);
+            if (trouble is null && !seen.TryAdd(key.Text, key.At)) trouble = $"'{key.Text}' stands twice; first at line {seen[key.Text].Line}";
+            if (trouble is not null) diagnostics.Error(key.At, trouble);
+            var reading = item.Read(entry, diagnostics, out var one);
+            if (reading != Reading.Lost) value.Add(new Named<T>(key.Text, key.At, one));
+            else reading = Reading.Partial;
+            if (trouble is not null && reading == Reading.Good) reading = Reading.Marked;
+            if (reading > worst) worst = reading;
         }
 
-        return good;
+        return worst;
     }
 
     public override JsonObject Schema(SortedDictionary<string, JsonObject> definitions) => new()

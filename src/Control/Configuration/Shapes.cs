@@ -16,6 +16,8 @@ public static class Shapes
     /// <summary>Milliseconds that mean "no limit".</summary>
     public const long NoLimit = long.MaxValue;
 
+    private static readonly List<string> Methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "REPORT", "PURGE"];
+
     private static readonly string[] DurationUnits = ["ms", "s", "m", "h", "d"];
 
     public static Shape<bool> Bool { get; } = new ScalarShape<bool>("true or false", "boolean", text => text switch
@@ -31,6 +33,14 @@ public static class Shapes
     public static Shape<long> Duration { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h, or off", "string", ReadDuration, "^(off|[0-9]+(\\.[0-9]+)?(ms|s|m|h|d))$");
 
     public static Shape<long> Size { get; } = new ScalarShape<long>("a size such as 64KiB, 10MiB or off", "scalar", ReadSize);
+
+    /// <summary>A size between two others, which are written as they are to be read.</summary>
+    public static Shape<long> SizeFrom(string least, string most) => new ScalarShape<long>($"a size from {least} to {most}", "scalar", text =>
+    {
+        var (size, trouble) = ReadSize(text);
+        if (trouble is null && (size < ReadSize(least).Value || size > ReadSize(most).Value)) trouble = $"expected a size from {least} to {most}, found '{text}'";
+        return (size, trouble);
+    });
 
     /// <summary>Bytes per second.</summary>
     public static Shape<long> ByteRate { get; } = new ScalarShape<long>("bytes per second such as 240B/s, 10KiB/s or off", "string", text =>
@@ -59,9 +69,10 @@ public static class Shapes
         return (text, $"expected a host such as example.com or \"*.example.com\", without port, found '{text}'");
     });
 
-    public static Shape<string> Method { get; } = new ScalarShape<string>("a method such as GET", "string", text => Token(text, "a method such as GET"));
+    public static Shape<string> Method { get; } = new ScalarShape<string>("a method such as GET", "string", text =>
+        Methods.Find(m => m != text && string.Equals(m, text, StringComparison.OrdinalIgnoreCase)) is { } meant ? (text, $"methods are case-sensitive: '{text}' is not '{meant}'; did you mean '{meant}'?") : Token(text, "a method such as GET"));
 
-    public static Shape<string> HeaderName { get; } = new ScalarShape<string>("a field name such as x-tenant", "string", text => Token(text, "a field name such as x-tenant"));
+    public static Shape<string> HeaderName(Func<string, string?> check) => new ScalarShape<string>("a field name such as x-tenant", "string", text => (text, check(text)));
 
     public static Shape<StatusRange> StatusRange { get; } = new ScalarShape<StatusRange>("a status or a range of them such as 502 or 500-599", "scalar", text =>
     {
@@ -73,6 +84,10 @@ public static class Shapes
     });
 
     public static Shape<PathPattern> Path { get; } = new ScalarShape<PathPattern>("a path such as /a, /a/** or /a/*/b", "string", ReadPath, "^/");
+
+    /// <summary>A path that stands as it is.</summary>
+    public static Shape<PathPattern> PlainPath { get; } = new ScalarShape<PathPattern>("a path such as /a", "string", text =>
+        text.StartsWith('/') && text.Contains('*', StringComparison.Ordinal) ? (new PathPattern(text), $"this path is taken as it stands, and '*' means nothing in it; did you mean '{text[..text.IndexOf('*', StringComparison.Ordinal)].TrimEnd('/')}'?") : ReadPath(text), "^/");
 
     public static Shape<Regex> Pattern { get; } = new ScalarShape<Regex>("a regular expression (never backtracking)", "string", text => ReadPattern(text, whole: true));
 
@@ -92,9 +107,21 @@ public static class Shapes
     public static Shape<string> SentHost { get; } = new ScalarShape<string>("keep, endpoint, or a host such as example.com or example.com:8080", "string", text =>
         Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected keep, endpoint, or a host such as example.com or example.com:8080, found '{text}'"));
 
+    /// <summary>Where the access log goes; "off" for nowhere.</summary>
+    public static Shape<string> AccessLogTarget { get; } = new ScalarShape<string>("off, stdout, stderr, a file's path, syslog, or syslog:HOST:PORT", "string", text =>
+        text is "none" or "no" or "false" or "true" or "on" or "yes" ? (text, $"'{text}' would be a file of that name; write {(text is "none" or "no" or "false" ? "off" : "stdout")}, or ./{text} for the file") : (text, null));
+
+    /// <summary>Where the error log goes.</summary>
+    public static Shape<string> ErrorLogTarget { get; } = new ScalarShape<string>("stderr, stdout, or a file's path", "string", text => text switch
+    {
+        "off" or "none" or "no" or "false" => (text, "the error log cannot be off; write { level: error } for the least of it, or /dev/null"),
+        "debug" or "info" or "warn" or "error" => (text, $"'{text}' would be a file of that name; write {{ level: {text} }} for the level, or ./{text} for the file"),
+        _ => (text, null),
+    });
+
     /// <summary>The name of a hop in Via (RFC 9110 §7.6.3).</summary>
     public static Shape<string> HopName { get; } = new ScalarShape<string>("a name such as edge-1 or a host", "string", text =>
-        Ascii.IsToken(Encoding.UTF8.GetBytes(text)) || Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected a name such as edge-1 or a host, found '{text}'"));
+        text is "off" or "none" or "no" or "false" ? (text, "Via cannot be off: loops are seen by it; write the name of this hop, such as edge-1") : Ascii.IsToken(Encoding.UTF8.GetBytes(text)) || Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected a name such as edge-1 or a host, found '{text}'"));
 
     public static Shape<long> Int(long least, long most) => new ScalarShape<long>($"a number from {least} to {most}", "integer", text =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= least && n <= most ? (n, null) : (0, $"expected a number from {least} to {most}, found '{text}'"));

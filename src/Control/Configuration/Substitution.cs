@@ -43,6 +43,7 @@ public static class Substitution
             if (close < 0)
             {
                 diagnostics.Error(scalar.At, "'${' without '}': write '$${' for the characters themselves");
+                scalar.IsWrong = true;
                 return;
             }
 
@@ -56,6 +57,7 @@ public static class Substitution
             else
             {
                 diagnostics.Error(scalar.At, trouble);
+                scalar.IsWrong = true;
             }
         }
 

@@ -1,4 +1,5 @@
-// An answer that stands in the configuration: a status, fields, a body.
+// An answer that stands in the configuration: a status, fields, a body. Its fields replace Date and Content-Type, never stand
+// beside them.
 
 using Weir.Engine.Exchanges;
 using Weir.Engine.Loops;
@@ -18,7 +19,7 @@ public sealed class FixedAnswer(int status, Template body, byte[] contentType, A
         OwnResponse.Begin(exchange, status, text.Memory, ByteRange.Of(contentType));
         foreach (ref readonly var field in fields.AsSpan())
         {
-            if (field.Value.TryRender(exchange, out var value)) exchange.Response.Fields.Add(KnownFields.Lookup(field.Name), ByteRange.Of(field.Name), value);
+            if (field.Value.TryRender(exchange, out var value)) exchange.Response.Fields.Set(KnownFields.Lookup(field.Name), ByteRange.Of(field.Name), value);
         }
 
         return new LoopTask<Fault>(Fault.None);

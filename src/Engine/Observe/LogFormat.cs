@@ -97,7 +97,10 @@ public sealed class LogFormat
     /// <summary>The combined format known from web servers.</summary>
     public static string Combined => "{client_ip} - - [{clf_time}] \"{method} {uri} {protocol}\" {status} {bytes_out} \"{referer}\" \"{user_agent}\"";
 
-    /// <summary>Compiles a format such as <see cref="Combined"/>; null, with the name, where one is not known.</summary>
+    /// <summary>
+    /// Compiles a format such as <see cref="Combined"/>; "{{" stands for "{". Null, with the name, where one is not known; with
+    /// what begins with '{' where its '}' is missing.
+    /// </summary>
     public static LogFormat? TryCompile(string format, out string unknown)
     {
         var items = new List<Item>();
@@ -106,11 +109,24 @@ public sealed class LogFormat
         while (at < format.Length)
         {
             var open = format.IndexOf('{', at);
-            var close = open < 0 ? -1 : format.IndexOf('}', open);
-            if (close < 0)
+            if (open < 0)
             {
                 items.Add(new Item(LogField.Text, Encoding.UTF8.GetBytes(format[at..])));
                 break;
+            }
+
+            if (open + 1 < format.Length && format[open + 1] == '{')
+            {
+                items.Add(new Item(LogField.Text, Encoding.UTF8.GetBytes(format[at..(open + 1)])));
+                at = open + 2;
+                continue;
+            }
+
+            var close = format.IndexOf('}', open);
+            if (close < 0)
+            {
+                unknown = format[open..];
+                return null;
             }
 
             if (open > at) items.Add(new Item(LogField.Text, Encoding.UTF8.GetBytes(format[at..open])));

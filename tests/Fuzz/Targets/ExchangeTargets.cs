@@ -94,7 +94,7 @@ internal sealed class TemplateTarget : Target
     {
         var (template, head) = Trial.Halves(input);
         var diagnostics = new Diagnostics();
-        var read = Shapes.Template.TryRead(new ScalarNode(Position.None, Trial.Text(template), false), diagnostics, out var text);
+        var read = Shapes.Template.Read(new ScalarNode(Position.None, Trial.Text(template), false), diagnostics, out var text) == Reading.Good;
         Must(read != diagnostics.HasErrors, "neither good nor a mistake");
         if (!read || !trial.TryRequest(head)) return;
         try

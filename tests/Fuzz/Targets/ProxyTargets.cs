@@ -54,8 +54,8 @@ internal sealed class ForwardTarget() : WorldTarget(Configuration)
         sites:
           - routes:
               - { match: "/old/**", redirect: "https://{host}/new{path}" }
-              - { match: "/own", respond: { status: 200, body: "own {uri}" } }
-              - { match: "/s/**", rewrite: { strip_prefix: /s }, proxy: "http://10.0.0.1:9000", request_headers: { set: { x-p: "{path}" } }, request_id: true, forwarded: both }
+              - { match: "/own", respond: { status: 200, body: "own {uri}", headers: { content-type: "{header:accept}", x-u: "{uri}" } } }
+              - { match: "/s/**", rewrite: { strip_prefix: /s }, proxy: "http://10.0.0.1:9000", request_headers: { set: { x-p: "{path}", user-agent: "{header:x-a}" }, add: { x-a: "{query}", cookie: a=b }, remove: [accept, expect] }, response_headers: { set: { server: "{host}", date: "{header:x-a}" }, add: { set-cookie: "{uri}" }, remove: [x-b, etag] }, request_id: true, forwarded: both }
               - { match: { methods: CONNECT }, proxy: "http://10.0.0.1:9000", connect: true }
             proxy: "http://10.0.0.1:9000"
           - { hosts: [small], limits: { body: 4 }, proxy: "http://10.0.0.1:9000" }

@@ -145,6 +145,14 @@ public class LogFormatTests
         Assert.Equal("statos", unknown);
     }
 
+    [Fact]
+    public void A_brace_is_written_twice_and_never_left_open()
+    {
+        Served.Look(Request, exchange => Assert.Equal("{GET} {method} {\n", Write(exchange, LogFormat.TryCompile("{{{method}} {{method} {{", out _)!)));
+        Assert.Null(LogFormat.TryCompile("{{ {status", out var open));
+        Assert.Equal("{status", open);
+    }
+
     private static void ComesBack(Exchange exchange, byte[] bytes)
     {
         exchange.Request.Target = ByteRange.Of(bytes);
