@@ -81,19 +81,8 @@ public sealed class FieldBlock
     /// <summary>Does not pass on a field, received or added.</summary>
     public void Drop(KnownField known)
     {
-        if (Index.Has(known))
-        {
-            for (var i = 0; i < Index.Count; i++)
-            {
-                if (Index[i].Known == known) Drop(i);
-            }
-        }
-
-        if (addedCount == 0) return;
-        for (var i = addedCount - 1; i >= 0; i--)
-        {
-            if (added[i].Known == known) RemoveAdded(i);
-        }
+        if (Index.Has(known)) DropReceived(known);
+        if (addedCount > 0) DropAdded(known);
     }
 
     /// <summary>Does not pass on a field by name, received or added; '_' and '-' are the same here, as they are to many servers.</summary>
@@ -149,6 +138,22 @@ public sealed class FieldBlock
         }
 
         return false;
+    }
+
+    private void DropReceived(KnownField known)
+    {
+        for (var i = 0; i < Index.Count; i++)
+        {
+            if (Index[i].Known == known) Drop(i);
+        }
+    }
+
+    private void DropAdded(KnownField known)
+    {
+        for (var i = addedCount - 1; i >= 0; i--)
+        {
+            if (added[i].Known == known) RemoveAdded(i);
+        }
     }
 
     private void RemoveAdded(int i)

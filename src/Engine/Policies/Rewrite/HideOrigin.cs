@@ -38,7 +38,10 @@ public sealed class HideOrigin : IResponsePolicy
     {
         var fields = exchange.Response.Fields;
         if (!fields.Index.HasAny(Software)) return;
-        foreach (var field in SoftwareFields) fields.Drop(field);
+        foreach (var field in SoftwareFields)
+        {
+            if (fields.Index.Has(field)) fields.Drop(field);
+        }
     }
 
     // Every line of the field: one is usual, but nothing stops an origin from sending two.
