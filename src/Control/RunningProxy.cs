@@ -144,7 +144,7 @@ public sealed class RunningProxy : IDisposable
 
         var patience = config.DrainTimeout == Shapes.NoLimit ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(config.DrainTimeout);
         var since = DateTimeOffset.UtcNow;
-        while (Engine.Connections > 0 && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
+        while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
         Engine.Stop();

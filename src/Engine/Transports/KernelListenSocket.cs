@@ -8,11 +8,16 @@ namespace Weir.Engine.Transports;
 /// <summary>A listening socket of the kernel. Made on any thread, watched by loops.</summary>
 public sealed unsafe class KernelListenSocket : ListenSocket
 {
+    // Handshakes that were begun before no more may begin: a few round trips.
+    private const int HandshakesEnd = 250;
+
+    private readonly bool isOurs;
     private int descriptor;
 
-    private KernelListenSocket(int descriptor, NetworkAddress address, bool shared)
+    private KernelListenSocket(int descriptor, NetworkAddress address, bool shared, bool isOurs)
     {
         this.descriptor = descriptor;
+        this.isOurs = isOurs;
         Address = address;
         IsShared = shared;
     }
@@ -63,9 +68,20 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         // Service managers hand sockets down that block: an accept that waits for a connection another loop took would stop the loop.
         _ = SocketCalls.fcntl(descriptor, SocketCalls.SetFlags, SocketCalls.fcntl(descriptor, SocketCalls.GetFlags, 0) | SocketCalls.NonBlocking);
         _ = SocketCalls.fcntl(descriptor, SocketCalls.SetDescriptorFlags, SocketCalls.CloseOnExecFlag);
-        var socket = new KernelListenSocket(descriptor, ReadAddress(descriptor), shared: true);
+        var socket = new KernelListenSocket(descriptor, ReadAddress(descriptor), shared: true, isOurs: false);
         if (!socket.Address.IsUnix) SetForConnections(descriptor);
         return socket;
+    }
+
+    // TCP: a filter drops first packets only, so that begun handshakes end and their connections can be taken; who is dropped
+    // asks again within a second, and is refused by then or taken by whoever listens. A Unix socket that is shut down refuses.
+    // What was handed down is the giver's too: it goes on listening, and nothing that waits there is lost.
+    public override int Refuse()
+    {
+        if (!isOurs) return 0;
+        if (!Address.IsUnix) return SocketCalls.DropFirstPackets(descriptor) ? HandshakesEnd : 0;
+        _ = SocketCalls.shutdown(descriptor, SocketCalls.ShutRead);
+        return 0;
     }
 
     public override void Close()
@@ -88,7 +104,7 @@ public sealed unsafe class KernelListenSocket : ListenSocket
     {
         var descriptor = Open(address, reusePort, out error);
         if (descriptor < 0) return null;
-        if (SocketCalls.listen(descriptor, backlog) == 0) return new KernelListenSocket(descriptor, ReadAddress(descriptor), shared);
+        if (SocketCalls.listen(descriptor, backlog) == 0) return new KernelListenSocket(descriptor, ReadAddress(descriptor), shared, isOurs: true);
         error = Errno.Last;
         _ = SocketCalls.close(descriptor);
         return null;
