@@ -7,6 +7,7 @@ using Weir.Engine;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
+using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
 using Weir.Engine.Upstreams;
@@ -68,7 +69,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
             Sites = [.. sites.Select(s => s.Plan)],
             Upstreams = [.. upstreams],
             Hops = hops,
-            TrustedProxies = [.. config.TrustedProxies],
+            TrustedProxies = new TrustedProxies([.. config.TrustedProxies.OfType<System.Net.IPNetwork>()], config.TrustedProxies.Contains(null)),
             MostConnections = (int)(config.Limits.Connections ?? DefaultConnections(descriptors)),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,

@@ -17,7 +17,8 @@ public sealed class ProxyConfig : IWritten
     public long? Loops { get; set; }
     public string? User { get; set; }
     public bool Watch { get; set; }
-    public List<IPNetwork> TrustedProxies { get; set; } = [];
+    /// <summary>Networks; null: whoever connects over a Unix socket.</summary>
+    public List<IPNetwork?> TrustedProxies { get; set; } = [];
     public AccessLogConfig? AccessLog { get; set; }
     public ErrorLogConfig ErrorLog { get; set; } = new();
     public LimitsConfig Limits { get; set; } = new();

@@ -171,7 +171,7 @@ public static class ProxySchema
         .Add("loops", Shapes.Int(1, 1024), (c, v) => c.Loops = v, "Event loops. A reload cannot change it.", "the processors the process may use")
         .Add("user", Shapes.Text, (c, v) => c.User = v, "Started as root, becomes this user once everything is bound. A reload cannot change it.")
         .Add("watch", Shapes.Bool, (c, v) => c.Watch = v, "Reloads when the file changes.", "false")
-        .Add("trusted_proxies", Shapes.ListOf(Shapes.Network), (c, v) => c.TrustedProxies = v, "Who may say on whose behalf it speaks, by X-Forwarded-For.")
+        .Add("trusted_proxies", Shapes.ListOf(Shapes.Proxy), (c, v) => c.TrustedProxies = v, "Who may say on whose behalf it speaks, and whether that was https: by X-Forwarded-For and X-Forwarded-Proto where either is there, else by Forwarded. unix: whoever connects over a Unix socket. Each must replace or drop those of these fields that it does not write itself.")
         .Add("access_log", AccessLog, (c, v) => c.AccessLog = v, "A record for each exchange.", "off")
         .Add("error_log", ErrorLog, (c, v) => c.ErrorLog = v, "What the program says about itself.", "stderr")
         .Add("limits", Limits, (c, v) => c.Limits = v, "The most there may be of things.")

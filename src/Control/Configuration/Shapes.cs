@@ -42,12 +42,11 @@ public static class Shapes
 
     public static Shape<NetworkAddress> Address { get; } = new ScalarShape<NetworkAddress>("an address such as :8080, 127.0.0.1:80, [::1]:80 or unix:/path", "string", ReadAddress);
 
-    public static Shape<IPNetwork> Network { get; } = new ScalarShape<IPNetwork>("an address or network such as 10.0.0.0/8", "string", text =>
-    {
-        if (IPNetwork.TryParse(text, out var network)) return (network, null);
-        if (IPAddress.TryParse(text, out var ip)) return (new IPNetwork(ip, ip.GetAddressBytes().Length * 8), null);
-        return (default, $"expected an address or network such as 10.0.0.0/8, found '{text}'{(text.Contains('/', StringComparison.Ordinal) ? " (bits beyond the prefix must be 0)" : "")}");
-    });
+    public static Shape<IPNetwork> Network { get; } = new ScalarShape<IPNetwork>("an address or network such as 10.0.0.0/8", "string", text => ReadNetwork(text, "an address or network such as 10.0.0.0/8"));
+
+    /// <summary>Where a proxy connects from; null: over a Unix socket.</summary>
+    public static Shape<IPNetwork?> Proxy { get; } = new ScalarShape<IPNetwork?>("an address or network such as 10.0.0.0/8, or unix", "string", text =>
+        text == "unix" ? (null, null) : ReadNetwork(text, "an address or network such as 10.0.0.0/8, or unix"));
 
     public static Shape<Uri> Url { get; } = new ScalarShape<Uri>("a URL such as http://127.0.0.1:9000 or http://unix:/run/app.sock", "string", ReadUrl);
 
@@ -103,6 +102,13 @@ public static class Shapes
         choices.Contains(text) ? (text, null) : (text, $"expected one of {string.Join(", ", choices)}, found '{text}'{NearestWord.Suggest(text, choices)}"), choices: choices);
 
     public static Shape<List<T>> ListOf<T>(Shape<T> item) => new ListShape<T>(item);
+
+    private static (IPNetwork Value, string? Trouble) ReadNetwork(string text, string words)
+    {
+        if (IPNetwork.TryParse(text, out var network)) return (network, null);
+        if (IPAddress.TryParse(text, out var ip)) return (new IPNetwork(ip, ip.GetAddressBytes().Length * 8), null);
+        return (default, $"expected {words}, found '{text}'{(text.Contains('/', StringComparison.Ordinal) ? " (bits beyond the prefix must be 0)" : "")}");
+    }
 
     private static (long Value, string? Trouble) ReadDuration(string text)
     {

@@ -71,8 +71,6 @@ public sealed class ServerConnection
 
     internal Timeouts Timeouts => host.Settings.Timeouts;
 
-    internal bool IsSecure => false;
-
     internal ConnectionEnds Ends => ends.LocalPort != 0 || ends.ClientAddress is not null ? ends : ends = ReadEnds();
 
     /// <summary>Whether the response under way is the connection's last.</summary>

@@ -345,7 +345,7 @@ internal sealed class ServerStream : ClientStream
             exchange.Scratch.Borrow(room, from);
         }
 
-        exchange.Request.IsSecure = connection.IsSecure;
+        exchange.Request.IsSecure = exchange.Ends.IsSecure;
         var fits = RequestFill.From(exchange, head, block, start, whole);
         if (whole) reader.BeginBody(head.Length, head.Framing, head.ContentLength);
         else reader.BeginBody(0, BodyFraming.None, 0);
