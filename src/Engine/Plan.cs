@@ -53,9 +53,15 @@ public sealed record ListenerPlan
 
     public int Backlog { get; init; } = 4096;
 
+    /// <summary>Who may connect to a Unix socket; null: whom the process's own habits let.</summary>
+    public SocketAccess? Access { get; init; }
+
     public ServerSettings Settings { get; init; } = new();
 
     public required HostTable<SitePlan> Hosts { get; init; }
+
+    /// <summary>What faults look like of requests that reached no site.</summary>
+    public ErrorPages ErrorPages { get; init; } = ErrorPages.None;
 
     /// <summary>Where records go of requests that reached no site; null: nowhere.</summary>
     public AccessLog? AccessLog { get; init; }

@@ -10,6 +10,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
+using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Wire.Http1;
 
@@ -42,14 +43,17 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         inlineWeights.Clear();
         hops = new Hops(config.Via ?? instance);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
+        var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
         {
             Name = l.Address.ToString(),
             Address = l.Address,
             SharesPort = l.SharesPort,
             Backlog = (int)l.Backlog,
+            Access = Access(l),
             Settings = Settings(),
             Hosts = new HostTable<SitePlan>(),
+            ErrorPages = pages,
             AccessLog = Log(config.AccessLog),
         }).ToArray();
         var sites = config.Sites.Select(site => (Config: site, Plan: Site(site, global))).ToArray();
@@ -101,6 +105,26 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         ConnectionAge = config.Limits.ConnectionAge ?? Timeouts.None,
         Timeouts = new Scope(config.Limits, config.Timeouts, [], null).Times(new Timeouts()),
     };
+
+    // A socket's owner is whom the program becomes unless another is named: it takes the name over at the next start.
+    private SocketAccess? Access(ListenConfig listener)
+    {
+        if (!listener.Address.HasFile) return null;
+        var (owner, group) = config.User is { } user && Accounts.FindUser(user) is { } self ? (self.User, self.Group) : ((uint?)null, (uint?)null);
+        if (listener.Owner is { } name)
+        {
+            if (Accounts.FindUser(name) is { } found) owner = found.User;
+            else diagnostics.Error(listener.At, $"there is no user '{name}'");
+        }
+
+        if (listener.Group is { } of)
+        {
+            group = Accounts.FindGroup(of);
+            if (group is null) diagnostics.Error(listener.At, $"there is no group '{of}'");
+        }
+
+        return new SocketAccess(listener.Mode, owner, group);
+    }
 
     private SitePlan Site(SiteConfig site, Scope outer)
     {

@@ -39,7 +39,10 @@ public static class ProxySchema
         .Short(Shapes.Address, (l, v) => l.Address = v)
         .Add("address", Shapes.Address, (l, v) => l.Address = v, "Where to listen; \":8080\" is every address, IPv6 and IPv4.")
         .Add("reuse_port", Shapes.OneOf("own", "shared"), (l, v) => l.SharesPort = v == "shared", "shared: other programs may listen on the same port.", "own")
-        .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096");
+        .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096")
+        .Add("mode", Shapes.FileMode, (l, v) => l.Mode = v, "Who may connect to a Unix socket, as the mode of its file: those who may write to it.", "what the umask leaves")
+        .Add("owner", Shapes.Text, (l, v) => l.Owner = v, "The owner of a Unix socket's file.", "user, else whoever starts the program")
+        .Add("group", Shapes.Text, (l, v) => l.Group = v, "The group of a Unix socket's file.", "that of user, else of whoever starts the program");
 
     public static Section<AdminConfig> Admin { get; } = new Section<AdminConfig>("admin", "The admin listener: metrics, status, readiness.")
         .Short(Shapes.Address, (a, v) => a.Address = v)
@@ -94,7 +97,7 @@ public static class ProxySchema
         .Add("content_type", Shapes.FieldValue, (r, v) => r.ContentType = v, "The body's media type.", "text/plain; charset=utf-8")
         .Add("headers", new MapShape<TemplateText>("field names", Shapes.LineTemplate, CheckName), (r, v) => r.Headers = v, "Fields of the answer.");
 
-    public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files.")
+    public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files but those of /.well-known.")
         .Short(Shapes.Text, (f, v) => f.Root = v)
         .Add("root", Shapes.Text, (f, v) => f.Root = v, "The folder.")
         .Add("index", Shapes.ListOf(Shapes.Text), (f, v) => f.Index = v, "What is looked for where a folder is asked for.", "index.html")
@@ -178,6 +181,7 @@ public static class ProxySchema
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
+        .Add("drain_delay", Shapes.Delay, (c, v) => c.DrainDelay = v, "How long connections are still taken after the program was told to stop, while the readiness path answers 503 and answers end their connections: so that load balancers notice first.", "0s")
         .Add("via", Shapes.HopName, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");
 
     private static Section<T> WithAction<T>(Section<T> section)

@@ -30,6 +30,14 @@ public static class Shapes
     /// <summary>Milliseconds; "off" for no limit.</summary>
     public static Shape<long> Duration { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h, or off", "string", ReadDuration, "^(off|[0-9]+(\\.[0-9]+)?(ms|s|m|h|d))$");
 
+    /// <summary>Milliseconds that end.</summary>
+    public static Shape<long> Delay { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h", "string", text =>
+        text == "off" ? (0, "expected a duration such as 250ms, 5s, 2h, found 'off'") : ReadDuration(text), "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
+
+    /// <summary>The mode of a file, in octal digits.</summary>
+    public static Shape<UnixFileMode?> FileMode { get; } = new ScalarShape<UnixFileMode?>("a mode in octal digits such as \"660\"", "scalar", text =>
+        text.Length is 3 or 4 && text.All(c => c is >= '0' and <= '7') && Convert.ToInt32(text, 8) is <= 0x1FF and var mode ? ((UnixFileMode)mode, null) : (null, $"expected a mode in octal digits such as \"660\", found '{text}'"));
+
     public static Shape<long> Size { get; } = new ScalarShape<long>("a size such as 64KiB, 10MiB or off", "scalar", ReadSize);
 
     /// <summary>Bytes per second.</summary>

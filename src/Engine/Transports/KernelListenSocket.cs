@@ -5,6 +5,9 @@ using Weir.Engine.Loops;
 
 namespace Weir.Engine.Transports;
 
+/// <summary>Who may use the file of a Unix socket; null: as it is made.</summary>
+public sealed record SocketAccess(UnixFileMode? Mode, uint? Owner, uint? Group);
+
 /// <summary>A listening socket of the kernel. Made on any thread, watched by loops.</summary>
 public sealed unsafe class KernelListenSocket : ListenSocket
 {
@@ -36,11 +39,12 @@ public sealed unsafe class KernelListenSocket : ListenSocket
     /// <param name="reusePort">Another program may listen on the same port.</param>
     /// <param name="backlog">Connections the kernel keeps waiting.</param>
     /// <param name="error">An <see cref="Errno"/> where nothing is returned.</param>
-    public static KernelListenSocket[]? Bind(NetworkAddress address, int loops, bool reusePort, int backlog, out int error)
+    /// <param name="access">Who may connect to a Unix socket.</param>
+    public static KernelListenSocket[]? Bind(NetworkAddress address, int loops, bool reusePort, int backlog, out int error, SocketAccess? access = null)
     {
         if (address.IsUnix)
         {
-            var one = BindOne(address, shared: true, reusePort: false, backlog, out error);
+            var one = BindOne(address, shared: true, reusePort: false, backlog, out error, access);
             return one is null ? null : [one];
         }
 
@@ -100,14 +104,22 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         return true;
     }
 
-    private static KernelListenSocket? BindOne(NetworkAddress address, bool shared, bool reusePort, int backlog, out int error)
+    private static KernelListenSocket? BindOne(NetworkAddress address, bool shared, bool reusePort, int backlog, out int error, SocketAccess? access = null)
     {
         var descriptor = Open(address, reusePort, out error);
         if (descriptor < 0) return null;
-        if (SocketCalls.listen(descriptor, backlog) == 0) return new KernelListenSocket(descriptor, ReadAddress(descriptor), shared, isOurs: true);
+        // Nobody connects before the access is what it is to be.
+        if (Give(address, access) && SocketCalls.listen(descriptor, backlog) == 0) return new KernelListenSocket(descriptor, ReadAddress(descriptor), shared, isOurs: true);
         error = Errno.Last;
         _ = SocketCalls.close(descriptor);
         return null;
+    }
+
+    private static bool Give(NetworkAddress address, SocketAccess? access)
+    {
+        if (access is null || !address.HasFile) return true;
+        if (access.Mode is { } mode && SocketCalls.chmod(address.Path!, (uint)mode) != 0) return false;
+        return (access.Owner is null && access.Group is null) || SocketCalls.chown(address.Path!, access.Owner ?? uint.MaxValue, access.Group ?? uint.MaxValue) == 0;
     }
 
     private static int Open(NetworkAddress address, bool reusePort, out int error)

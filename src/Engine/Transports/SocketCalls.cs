@@ -88,6 +88,13 @@ internal static unsafe partial class SocketCalls
     [LibraryImport("libc")]
     public static partial int close(int descriptor);
 
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chmod(string path, uint mode);
+
+    /// <summary>An id of all ones leaves what is.</summary>
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chown(string path, uint user, uint group);
+
     public static int SetInt(int descriptor, int level, int name, int value) => setsockopt(descriptor, level, name, &value, sizeof(int));
 
     public static int GetInt(int descriptor, int level, int name)
