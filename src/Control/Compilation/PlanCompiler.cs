@@ -23,7 +23,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
     private readonly List<Action> changes = [];
     private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
-    private readonly Dictionary<string, string> inlineWeights = [];
+    private readonly Dictionary<string, List<string>> inlineLists = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -40,7 +40,7 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         changes.Clear();
         logs.Clear();
         upstreams.Clear();
-        inlineWeights.Clear();
+        inlineLists.Clear();
         hops = new Hops(config.Via ?? instance);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
         var pages = global.Pages(diagnostics);
@@ -206,7 +206,8 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         var endpoints = new List<Endpoint>();
         foreach (var written in from.Endpoints)
         {
-            var endpoint = live.Endpoint(identity, EndpointUrl.Identity(written.Url), EndpointUrl.Name(written.Url), EndpointUrl.Authority(written.Url));
+            var url = EndpointUrl.Identity(written.Url);
+            var endpoint = live.Endpoint(identity, url, endpoints.Count(e => e.Identity == url), EndpointUrl.Name(written.Url), EndpointUrl.Authority(written.Url));
             named.Add(endpoint);
             var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
             // A name that cannot be resolved now keeps the addresses it had.
@@ -237,14 +238,15 @@ public sealed class PlanCompiler(LiveThings live, string instance)
         };
     }
 
-    // Its endpoints' URLs and its settings. Weights tell it apart only where another list of this configuration differs in nothing
-    // else, so that changing them leaves health, load and connections alone.
+    // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or
+    // settings, so that changing these leaves health, load and connections alone.
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
-        var identity = $"inline {string.Join(' ', urls)} {from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive}";
-        var weights = string.Join(' ', from.Endpoints.Select(e => e.Weight));
-        if (!inlineWeights.TryAdd(identity, weights) && inlineWeights[identity] != weights) identity += $" weights {weights}";
-        return identity;
+        var identity = $"inline {string.Join(' ', urls)}";
+        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
+        if (!alike.Contains(rest)) alike.Add(rest);
+        return $"{identity} #{alike.IndexOf(rest)}";
     }
 
     private AccessLog? Log(AccessLogConfig? log)

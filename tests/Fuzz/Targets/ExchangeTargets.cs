@@ -185,8 +185,10 @@ internal sealed class OriginTarget : Target
     private static readonly byte[] Asked = Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: front.example\r\n\r\n");
 
     private readonly Trial trial = new();
+    private static readonly byte[] Base = "/base"u8.ToArray();
+
     private readonly HideOrigin policy = new();
-    private readonly Endpoint endpoint = new("http://" + Authority, Authority, 1) { PathPrefix = "/base"u8.ToArray() };
+    private readonly Endpoint endpoint = new("http://" + Authority, Authority, 1);
 
     public override string Name => "origin";
 
@@ -208,6 +210,7 @@ internal sealed class OriginTarget : Target
             if (!trial.TryResponse(input)) return;
             var exchange = trial.Exchange;
             exchange.Place.EndpointState = endpoint;
+            exchange.Request.PathPrefix = Base;
             exchange.Origin = SilentOrigin.Instance;
             policy.Apply(exchange);
             var fields = exchange.Response.Fields;
