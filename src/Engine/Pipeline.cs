@@ -122,8 +122,13 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
 
         if (fault.ClosesClient) client.EndAfterThis();
         (route?.ErrorPages ?? site?.ErrorPages ?? Listener.ErrorPages).Answer(exchange, fault.Status);
-        if (client.StartResponse(exchange.Response, exchange.Request) != FaultCause.None
-            || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, client.ResponseBody)).IsNone)
+        var refused = client.StartResponse(exchange.Response, exchange.Request);
+        if (refused == FaultCause.Exhausted)
+        {
+            exchange.Response.Status = 503;
+            client.AnswerBare();
+        }
+        else if (refused != FaultCause.None || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, client.ResponseBody)).IsNone)
         {
             client.Abort();
         }

@@ -27,7 +27,7 @@ public sealed class Worker
     private readonly Dictionary<string, Served> listeners = [];
     private readonly List<Served> leaving = [];
     private Upstream[] upstreams = [];
-    private long refusalsSaid;
+    private long refusalsSeen;
     private bool stopped;
 
     public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors)
@@ -157,17 +157,18 @@ public sealed class Worker
 
             foreach (var upstream in upstreams) SweepPools(upstream);
             leaving.RemoveAll(static served => served.Admission.IsDone && served.Host.Count == 0);
-            if (Loop.Index == 0) SayRefusals();
+            LookAtRefusals();
         }
     }
 
-    // A request without a buffer is answered 503; who runs this must hear why.
-    private void SayRefusals()
+    // A request without a buffer is answered 503; who runs this must hear why. What this loop keeps is another's then.
+    private void LookAtRefusals()
     {
         var refusals = budget.Refusals;
-        if (refusals == refusalsSaid) return;
-        refusalsSaid = refusals;
-        errors.Warn("memory", $"no buffer could be had: limits.memory allows {budget.Limit >> 20} MiB");
+        if (refusals == refusalsSeen) return;
+        refusalsSeen = refusals;
+        Buffers.LetGo();
+        if (Loop.Index == 0) errors.Warn("memory", $"no buffer could be had: limits.memory allows {budget.Limit >> 20} MiB");
     }
 
     private void SweepPools(Upstream upstream)
