@@ -159,12 +159,18 @@ public sealed class RunningProxy : IDisposable
         lock (turn)
         {
             isStopping = true;
-            Engine.Drain();
+            Engine.Drain(keepAccepting: config.DrainDelay > 0);
+        }
+
+        if (config.DrainDelay > 0)
+        {
+            hurry.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(Math.Min(config.DrainDelay, int.MaxValue)));
+            lock (turn) Engine.Drain();
         }
 
         var patience = config.DrainTimeout == Shapes.NoLimit ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(config.DrainTimeout);
         var since = DateTimeOffset.UtcNow;
-        while (Engine.Connections > 0 && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
+        while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
         Engine.Stop();
@@ -263,6 +269,7 @@ public sealed class RunningProxy : IDisposable
         foreach (var (listener, _) in Engine.Addresses)
         {
             var same = next.Listen.Find(l => l.Address.ToString() == listener.Name);
+            if (same is not null && config.Listen.Find(l => l.Address.ToString() == listener.Name) is { } before && (same.Mode, same.Owner, same.Group) != (before.Mode, before.Owner, before.Group)) diagnostics.Warn(same.At, $"mode, owner or group of {listener.Name} has changed: it takes a restart");
             if (same is not null && ((int)same.Backlog != listener.Backlog || same.SharesPort != listener.SharesPort)) diagnostics.Warn(same.At, $"backlog or reuse_port of {listener.Name} has changed: it takes a restart");
         }
     }

@@ -67,7 +67,7 @@ public sealed class KernelGround : Ground
     {
         trouble = "";
         if (inherited.Remove(listener.Address.ToString(), out var handed)) return [handed];
-        var sockets = KernelListenSocket.Bind(listener.Address, loops.Length, listener.SharesPort, listener.Backlog, out var error);
+        var sockets = KernelListenSocket.Bind(listener.Address, loops.Length, listener.SharesPort, listener.Backlog, out var error, listener.Access);
         if (sockets is null) trouble = error == Errno.AddressInUse ? "the address is in use" : Errno.Describe(error);
         return sockets;
     }

@@ -110,7 +110,7 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         return Tunnel.RunAsync(exchange);
     }
 
-    private static async LoopTask FailAsync(Exchange exchange, Fault fault, SitePlan? site, RoutePlan? route)
+    private async LoopTask FailAsync(Exchange exchange, Fault fault, SitePlan? site, RoutePlan? route)
     {
         exchange.Fault = fault;
         var client = exchange.Client;
@@ -121,9 +121,14 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
         }
 
         if (fault.ClosesClient) client.EndAfterThis();
-        (route?.ErrorPages ?? site?.ErrorPages ?? ErrorPages.None).Answer(exchange, fault.Status);
-        if (client.StartResponse(exchange.Response, exchange.Request) != FaultCause.None
-            || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, client.ResponseBody)).IsNone)
+        (route?.ErrorPages ?? site?.ErrorPages ?? Listener.ErrorPages).Answer(exchange, fault.Status);
+        var refused = client.StartResponse(exchange.Response, exchange.Request);
+        if (refused == FaultCause.Exhausted)
+        {
+            exchange.Response.Status = 503;
+            client.AnswerBare();
+        }
+        else if (refused != FaultCause.None || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, client.ResponseBody)).IsNone)
         {
             client.Abort();
         }

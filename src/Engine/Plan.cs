@@ -1,11 +1,11 @@
 // What the engine executes: compiled from a configuration, immutable, every name resolved, swapped whole. Live things
 // (upstreams, endpoints, sites' records) are keyed by identity, outlive plans, and are only referred to here.
 
-using System.Net;
 using Weir.Engine.Answers;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
+using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
 using Weir.Engine.Transports;
@@ -34,7 +34,7 @@ public sealed record Plan
     public long MemoryLimit { get; init; } = 1L << 30;
 
     /// <summary>Who may say on whose behalf it speaks.</summary>
-    public IPNetwork[] TrustedProxies { get; init; } = [];
+    public TrustedProxies TrustedProxies { get; init; } = TrustedProxies.None;
 
     /// <summary>The name of this hop, for Via and for recognising loops.</summary>
     public required Hops Hops { get; init; }
@@ -53,9 +53,15 @@ public sealed record ListenerPlan
 
     public int Backlog { get; init; } = 4096;
 
+    /// <summary>Who may connect to a Unix socket; null: whom the process's own habits let.</summary>
+    public SocketAccess? Access { get; init; }
+
     public ServerSettings Settings { get; init; } = new();
 
     public required HostTable<SitePlan> Hosts { get; init; }
+
+    /// <summary>What faults look like of requests that reached no site.</summary>
+    public ErrorPages ErrorPages { get; init; } = ErrorPages.None;
 
     /// <summary>Where records go of requests that reached no site; null: nowhere.</summary>
     public AccessLog? AccessLog { get; init; }

@@ -3,6 +3,7 @@
 //
 //   new ProxyEngine(ground, errors) → TryExecute(plan) → Start → TryExecute(next plan) … → Drain → Stop
 
+using System.Diagnostics;
 using Weir.Engine.Listeners;
 using Weir.Engine.Memory;
 using Weir.Engine.Observe;
@@ -18,6 +19,7 @@ public sealed class ProxyEngine
     private readonly ErrorLog errors;
     private readonly MemoryBudget budget = new(1L << 30);
     private readonly Dictionary<string, ListenSocket[]> sockets = [];
+    private readonly List<EndingListener> ending = [];
     private readonly Worker[] workers;
     private volatile Plan? plan;
     private volatile (ListenerPlan, NetworkAddress)[] addresses = [];
@@ -56,17 +58,17 @@ public sealed class ProxyEngine
         foreach (var listener in next.Listeners)
         {
             if (sockets.ContainsKey(listener.Name)) continue;
-            if (ground.Bind(listener, out var why) is { } bound) fresh[listener.Name] = bound;
+            if (Bind(listener, out var why) is { } bound) fresh[listener.Name] = bound;
             else trouble.Add($"cannot listen on {listener.Name}: {why}");
         }
 
         if (trouble.Count > 0)
         {
-            foreach (var bound in fresh.Values) CloseAll(bound);
+            foreach (var bound in fresh.Values) EndingListener.CloseAll(bound);
             return false;
         }
 
-        var gone = sockets.Keys.Except(next.Listeners.Select(l => l.Name)).ToArray();
+        var gone = End(sockets.Keys.Except(next.Listeners.Select(l => l.Name)).ToArray());
         foreach (var (name, bound) in fresh) sockets[name] = bound;
         Occupancy.Most = next.MostConnections;
         Occupancy.MostPerClient = next.MostConnectionsPerClient;
@@ -81,16 +83,9 @@ public sealed class ProxyEngine
         {
             worker.Loop.Post(() =>
             {
-                worker.Execute(next, now);
+                worker.Execute(next, now, gone);
                 worker.Forget(left);
             });
-        }
-
-        // A listening socket is closed last, when no loop watches it any more.
-        foreach (var name in gone)
-        {
-            sockets.Remove(name, out var old);
-            AfterAll(() => CloseAll(old!));
         }
 
         return true;
@@ -107,9 +102,15 @@ public sealed class ProxyEngine
     /// <param name="keepAccepting">Still takes connections, so that a load balancer in front sees no refusals meanwhile.</param>
     public void Drain(bool keepAccepting = false)
     {
-        foreach (var worker in workers) worker.Loop.Post(() => worker.Drain(keepAccepting));
-        if (keepAccepting) return;
-        foreach (var bound in sockets.Values) AfterAll(() => CloseAll(bound));
+        EndingListener[] gone = keepAccepting ? [] : End([.. sockets.Keys]);
+        foreach (var worker in workers)
+        {
+            worker.Loop.Post(() =>
+            {
+                worker.Drain();
+                foreach (var listener in gone) worker.End(listener);
+            });
+        }
     }
 
     /// <summary>After <see cref="Drain"/> that kept accepting: connections are kept again.</summary>
@@ -121,32 +122,46 @@ public sealed class ProxyEngine
     /// <summary>Client connections still open.</summary>
     public int Connections => Occupancy.Connections;
 
+    /// <summary>Whether connections may still be taken: on a listener, or the last ones of one that ends.</summary>
+    public bool IsAccepting => sockets.Count > 0 || ending.Exists(static e => !e.IsDone);
+
     /// <summary>Breaks what is left and stops the loops.</summary>
     public void Stop()
     {
         foreach (var worker in workers) worker.Loop.Post(worker.Stop);
         ground.Stop();
-        foreach (var bound in sockets.Values) CloseAll(bound);
+        foreach (var bound in sockets.Values) EndingListener.CloseAll(bound);
+        foreach (var listener in ending) listener.Close();
         if (Connections > 0) errors.Warn("engine", $"{Connections} connections were broken off");
     }
 
     private static IEnumerable<Endpoint> Endpoints(Plan of) => of.Upstreams.SelectMany(u => u.Endpoints.ToArray()).Distinct();
 
-    private static void CloseAll(ListenSocket[] bound)
+    // An address that was just given up is free when those who waited at it are taken.
+    private ListenSocket[]? Bind(ListenerPlan listener, out string trouble)
     {
-        foreach (var socket in bound) socket.Close();
+        const int MostWait = 1_000;
+        var since = Stopwatch.StartNew();
+        while (true)
+        {
+            var bound = ground.Bind(listener, out trouble);
+            if (bound is not null || !ending.Exists(e => e.Name == listener.Name && !e.IsDone) || since.ElapsedMilliseconds > MostWait) return bound;
+            Thread.Sleep(10);
+        }
     }
 
-    // Runs once every loop has done what was posted to it before.
-    private void AfterAll(Action then)
+    // A listening socket is closed last, when nobody waits at it and no loop watches it any more.
+    private EndingListener[] End(string[] names)
     {
-        var left = workers.Length;
-        foreach (var worker in workers)
+        ending.RemoveAll(static e => e.IsDone);
+        var gone = new EndingListener[names.Length];
+        for (var i = 0; i < names.Length; i++)
         {
-            worker.Loop.Post(() =>
-            {
-                if (Interlocked.Decrement(ref left) == 0) then();
-            });
+            sockets.Remove(names[i], out var bound);
+            gone[i] = new EndingListener(names[i], bound!, workers.Length);
         }
+
+        ending.AddRange(gone);
+        return gone;
     }
 }

@@ -25,9 +25,9 @@ public sealed class Worker
     private readonly ErrorLog errors;
     private readonly Forwarder forwarder;
     private readonly Dictionary<string, Served> listeners = [];
-    private readonly List<ServerHost> leaving = [];
+    private readonly List<Served> leaving = [];
     private Upstream[] upstreams = [];
-    private long refusalsSaid;
+    private long refusalsSeen;
     private bool stopped;
 
     public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors, Traffic unsited)
@@ -61,7 +61,8 @@ public sealed class Worker
     /// <summary>Executes a plan from now on. On the loop.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="sockets">Sockets by listener name; those of listeners that stay are the same as before.</param>
-    public void Execute(Plan plan, IReadOnlyDictionary<string, ListenSocket[]> sockets)
+    /// <param name="ending">The listeners that are gone.</param>
+    public void Execute(Plan plan, IReadOnlyDictionary<string, ListenSocket[]> sockets, IEnumerable<EndingListener> ending)
     {
         upstreams = plan.Upstreams;
         foreach (var listener in plan.Listeners)
@@ -78,13 +79,7 @@ public sealed class Worker
             served.Host.Settings = listener.Settings;
         }
 
-        foreach (var name in listeners.Keys.Except(plan.Listeners.Select(l => l.Name)).ToArray())
-        {
-            listeners.Remove(name, out var gone);
-            gone!.Admission.Close();
-            gone.Host.Drain();
-            leaving.Add(gone.Host);
-        }
+        foreach (var listener in ending) End(listener);
     }
 
     /// <summary>Closes connections to endpoints that have left the plan. On the loop.</summary>
@@ -93,14 +88,19 @@ public sealed class Worker
         foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
     }
 
-    /// <summary>Stops accepting; idle connections close, the others after their response. On the loop.</summary>
-    public void Drain(bool keepAccepting)
+    /// <summary>Idle connections close, the others after their response. On the loop.</summary>
+    public void Drain()
     {
-        foreach (var served in listeners.Values)
-        {
-            if (!keepAccepting) served.Admission.Close();
-            served.Host.Drain();
-        }
+        foreach (var served in listeners.Values) served.Host.Drain();
+    }
+
+    /// <summary>Takes who waits at a listener, and then nobody; its connections end as in <see cref="Drain"/>. On the loop.</summary>
+    public void End(EndingListener listener)
+    {
+        listeners.Remove(listener.Name, out var served);
+        leaving.Add(served!);
+        served!.Host.Drain();
+        served.Admission.Close(listener.Linger, listener.Done);
     }
 
     /// <summary>Connections are kept again. On the loop.</summary>
@@ -112,8 +112,12 @@ public sealed class Worker
     /// <summary>Ends what is still under way. On the loop.</summary>
     public void Stop()
     {
-        foreach (var served in listeners.Values) served.Host.Stop();
-        foreach (var host in leaving) host.Stop();
+        foreach (var served in listeners.Values.Concat(leaving))
+        {
+           
+            served.Host.Stop();
+        }
+
         foreach (var upstream in upstreams)
         {
             foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
@@ -152,18 +156,19 @@ public sealed class Worker
             }
 
             foreach (var upstream in upstreams) SweepPools(upstream);
-            leaving.RemoveAll(static host => host.Count == 0);
-            if (Loop.Index == 0) SayRefusals();
+            leaving.RemoveAll(static served => served.Admission.IsDone && served.Host.Count == 0);
+            LookAtRefusals();
         }
     }
 
-    // A request without a buffer is answered 503; who runs this must hear why.
-    private void SayRefusals()
+    // A request without a buffer is answered 503; who runs this must hear why. What this loop keeps is another's then.
+    private void LookAtRefusals()
     {
         var refusals = budget.Refusals;
-        if (refusals == refusalsSaid) return;
-        refusalsSaid = refusals;
-        errors.Warn("memory", $"no buffer could be had: limits.memory allows {budget.Limit >> 20} MiB");
+        if (refusals == refusalsSeen) return;
+        refusalsSeen = refusals;
+        Buffers.LetGo();
+        if (Loop.Index == 0) errors.Warn("memory", $"no buffer could be had: limits.memory allows {budget.Limit >> 20} MiB");
     }
 
     private void SweepPools(Upstream upstream)

@@ -41,6 +41,22 @@ public sealed class FilesTests : IDisposable
     }
 
     [Fact]
+    public void Hidden_files_are_not_there_but_those_that_are_well_known()
+    {
+        string[] there = [".well-known/security.txt", ".well-known/acme-challenge/token"];
+        string[] hidden = [".well-known/.secret", ".well-known/.git/config", ".git/config", "sub/.well-known/a", ".well-known.txt", ".hidden"];
+        foreach (var name in there.Concat(hidden))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(root, name))!);
+            File.WriteAllText(Path.Combine(root, name), "text");
+        }
+
+        using var weir = Start();
+        foreach (var name in there) Assert.EndsWith("\r\n\r\ntext", Ask(weir, "/" + name), StringComparison.Ordinal);
+        foreach (var name in hidden.Append(".well-known/../.git/config").Append("%2ewell-known/../.hidden")) Assert.StartsWith("HTTP/1.1 404 ", Ask(weir, "/" + name), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Validators_and_ranges_hold_what_they_say()
     {
         var file = Path.Combine(root, "a.txt");

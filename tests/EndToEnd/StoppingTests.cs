@@ -51,6 +51,34 @@ public class StoppingTests
     }
 
     [Fact]
+    public void Before_it_stops_accepting_it_says_for_a_while_that_it_is_not_ready()
+    {
+        using var held = new HeldOrigin();
+        using var weir = WeirProcess.Start(Configuration(held, "drain_delay: 2s\n"));
+        var since = Stopwatch.StartNew();
+        weir.Signal("TERM");
+        Eventually.Holds(() => Ready(weir).StartsWith("HTTP/1.1 503 ", StringComparison.Ordinal), () => weir.Said);
+        Assert.Contains("Connection: close\r\n", weir.Exchange("GET /here HTTP/1.1\r\nHost: a\r\n\r\n"), StringComparison.Ordinal);
+        Assert.Equal(1, weir.Ask("reload").Code);
+        Eventually.Holds(() => weir.WaitForExit(TimeSpan.Zero) || IsRefused(weir), () => "it still listens");
+        Assert.True(since.Elapsed > TimeSpan.FromMilliseconds(1_900), $"after {since.Elapsed}");
+        Assert.True(weir.WaitForExit(TimeSpan.FromSeconds(20)));
+        Assert.Equal(0, weir.ExitCode);
+    }
+
+    [Fact]
+    public void A_second_signal_does_not_wait_for_load_balancers()
+    {
+        using var held = new HeldOrigin();
+        using var weir = WeirProcess.Start(Configuration(held, "drain_delay: 10m\n"));
+        weir.Signal("TERM");
+        Eventually.Holds(() => weir.Said.Contains("draining: 0 connections", StringComparison.Ordinal), () => weir.Said);
+        weir.Signal("TERM");
+        Assert.True(weir.WaitForExit(TimeSpan.FromSeconds(20)));
+        Assert.Equal(0, weir.ExitCode);
+    }
+
+    [Fact]
     public void When_the_time_for_draining_is_over_what_is_left_ends()
     {
         using var held = new HeldOrigin();

@@ -31,6 +31,7 @@ internal sealed class EngineWorld
         (OriginLoop, OriginNetwork) = World.AddLoop();
         Errors = new ErrorLog(said);
         Engine = new ProxyEngine(ground, Errors);
+        Networks = [.. ground.Loops.Select(l => (SimulatedNetwork)ground.NetworkOf(l))];
         var upstream = new Upstream("u", "u", new RoundRobin(), 2);
         var endpoints = new List<Endpoint>();
         for (var i = 0; i < origins; i++)
@@ -62,6 +63,19 @@ internal sealed class EngineWorld
     public ProxyEngine Engine { get; }
 
     public ErrorLog Errors { get; }
+
+    /// <summary>The networks of the engine's own loops.</summary>
+    public SimulatedNetwork[] Networks { get; }
+
+    /// <summary>All that the engine has said.</summary>
+    public string Said
+    {
+        get
+        {
+            Errors.Drain();
+            return said.Text;
+        }
+    }
 
     public Loop ClientLoop { get; }
 

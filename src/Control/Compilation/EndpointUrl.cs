@@ -11,8 +11,8 @@ namespace Weir.Control.Compilation;
 /// <summary>Endpoint URLs.</summary>
 public static class EndpointUrl
 {
-    /// <summary>Scheme, authority and path: what adopts the endpoint over reloads.</summary>
-    public static string Identity(Uri url) => url.Scheme == "unix" ? $"http://unix:{url.AbsolutePath}" : $"http://{Authority(url)}{url.AbsolutePath.TrimEnd('/')}";
+    /// <summary>Scheme and authority: what adopts the endpoint over reloads, whatever its path.</summary>
+    public static string Identity(Uri url) => url.Scheme == "unix" ? $"http://unix:{url.AbsolutePath}" : $"http://{Authority(url)}";
 
     /// <summary>What people call it: host and port, or the path of its socket.</summary>
     public static string Name(Uri url) => url.Scheme == "unix" ? $"unix:{url.AbsolutePath}" : Authority(url);

@@ -25,11 +25,12 @@ public sealed class LiveThings(int loops)
 
     /// <param name="upstream">The upstream's identity: an endpoint belongs to one upstream.</param>
     /// <param name="identity">Scheme and authority.</param>
+    /// <param name="place">Its place among those of the upstream that differ in their path only; from 0.</param>
     /// <param name="name">What people call it.</param>
     /// <param name="authority">The Host that belongs to it.</param>
-    public Endpoint Endpoint(string upstream, string identity, string name, string authority)
+    public Endpoint Endpoint(string upstream, string identity, int place, string name, string authority)
     {
-        var key = $"{upstream}\n{identity}";
+        var key = $"{upstream}\n{identity}\n{place}";
         if (!endpoints.TryGetValue(key, out var endpoint)) endpoints[key] = endpoint = new Endpoint(identity, name, Loops, authority);
         return endpoint;
     }

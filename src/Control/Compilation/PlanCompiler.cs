@@ -7,8 +7,10 @@ using Weir.Engine;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
+using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
+using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Wire.Http1;
 
@@ -24,7 +26,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly List<Action> changes = [];
     private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
-    private readonly Dictionary<string, string> inlineWeights = [];
+    private readonly Dictionary<string, List<string>> inlineLists = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -41,17 +43,20 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         changes.Clear();
         logs.Clear();
         upstreams.Clear();
-        inlineWeights.Clear();
+        inlineLists.Clear();
         hops = new Hops(config.Via ?? instance);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
+        var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
         {
             Name = l.Address.ToString(),
             Address = l.Address,
             SharesPort = l.SharesPort,
             Backlog = (int)l.Backlog,
+            Access = Access(l),
             Settings = Settings(),
             Hosts = new HostTable<SitePlan>(),
+            ErrorPages = pages,
             AccessLog = Log(config.AccessLog),
         }).ToArray();
         foreach (var (listener, written) in listeners.Zip(config.Listen)) made?.Invoke(listener, written);
@@ -72,7 +77,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Sites = [.. sites.Select(s => s.Plan)],
             Upstreams = [.. upstreams],
             Hops = hops,
-            TrustedProxies = [.. config.TrustedProxies],
+            TrustedProxies = new TrustedProxies([.. config.TrustedProxies.OfType<System.Net.IPNetwork>()], config.TrustedProxies.Contains(null)),
             MostConnections = (int)(config.Limits.Connections ?? DefaultConnections(descriptors)),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
@@ -104,6 +109,26 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         ConnectionAge = config.Limits.ConnectionAge ?? Timeouts.None,
         Timeouts = new Scope(config.Limits, config.Timeouts, [], null).Times(new Timeouts()),
     };
+
+    // A socket's owner is whom the program becomes unless another is named: it takes the name over at the next start.
+    private SocketAccess? Access(ListenConfig listener)
+    {
+        if (!listener.Address.HasFile) return null;
+        var (owner, group) = config.User is { } user && Accounts.FindUser(user) is { } self ? (self.User, self.Group) : ((uint?)null, (uint?)null);
+        if (listener.Owner is { } name)
+        {
+            if (Accounts.FindUser(name) is { } found) owner = found.User;
+            else diagnostics.Error(listener.At, $"there is no user '{name}'");
+        }
+
+        if (listener.Group is { } of)
+        {
+            group = Accounts.FindGroup(of);
+            if (group is null) diagnostics.Error(listener.At, $"there is no group '{of}'");
+        }
+
+        return new SocketAccess(listener.Mode, owner, group);
+    }
 
     private SitePlan Site(SiteConfig site, Scope outer)
     {
@@ -197,7 +222,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var endpoints = new List<Endpoint>();
         foreach (var written in from.Endpoints)
         {
-            var endpoint = live.Endpoint(identity, EndpointUrl.Identity(written.Url), EndpointUrl.Name(written.Url), EndpointUrl.Authority(written.Url));
+            var url = EndpointUrl.Identity(written.Url);
+            var endpoint = live.Endpoint(identity, url, endpoints.Count(e => e.Identity == url), EndpointUrl.Name(written.Url), EndpointUrl.Authority(written.Url));
             named.Add(endpoint);
             var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
             // A name that cannot be resolved now keeps the addresses it had.
@@ -228,14 +254,15 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    // Its endpoints' URLs and its settings. Weights tell it apart only where another list of this configuration differs in nothing
-    // else, so that changing them leaves health, load and connections alone.
+    // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or
+    // settings, so that changing these leaves health, load and connections alone.
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
-        var identity = $"inline {string.Join(' ', urls)} {from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive}";
-        var weights = string.Join(' ', from.Endpoints.Select(e => e.Weight));
-        if (!inlineWeights.TryAdd(identity, weights) && inlineWeights[identity] != weights) identity += $" weights {weights}";
-        return identity;
+        var identity = $"inline {string.Join(' ', urls)}";
+        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
+        if (!alike.Contains(rest)) alike.Add(rest);
+        return $"{identity} #{alike.IndexOf(rest)}";
     }
 
     private AccessLog? Log(AccessLogConfig? log)

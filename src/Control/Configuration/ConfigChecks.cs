@@ -37,6 +37,7 @@ public static class ConfigChecks
             }
 
             var name = listen.Address.ToString();
+            if ((listen.Mode is not null || listen.Owner is not null || listen.Group is not null) && !listen.Address.HasFile) diagnostics.Error(listen.At, $"mode, owner and group are for Unix sockets that have a file, and {name} has none");
             if (!seen.TryAdd(name, listen.At)) diagnostics.Error(listen.At, $"{name} is listened on twice; first at {seen[name]}");
         }
     }

@@ -17,13 +17,15 @@ public sealed class ProxyConfig : IWritten
     public long? Loops { get; set; }
     public string? User { get; set; }
     public bool Watch { get; set; }
-    public List<IPNetwork> TrustedProxies { get; set; } = [];
+    /// <summary>Networks; null: whoever connects over a Unix socket.</summary>
+    public List<IPNetwork?> TrustedProxies { get; set; } = [];
     public AccessLogConfig? AccessLog { get; set; }
     public ErrorLogConfig ErrorLog { get; set; } = new();
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];
     public long DrainTimeout { get; set; } = 30_000;
+    public long DrainDelay { get; set; }
     public string? Via { get; set; }
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
@@ -35,6 +37,9 @@ public sealed class ListenConfig : IWritten
     public NetworkAddress Address { get; set; } = NetworkAddress.None;
     public bool SharesPort { get; set; }
     public long Backlog { get; set; } = 4096;
+    public UnixFileMode? Mode { get; set; }
+    public string? Owner { get; set; }
+    public string? Group { get; set; }
 }
 
 public sealed class AdminConfig : IWritten

@@ -43,7 +43,10 @@ public static class ProxySchema
         .Short(Shapes.Address, (l, v) => l.Address = v)
         .Add("address", Shapes.Address, (l, v) => l.Address = v, "Where to listen; \":8080\" is every address, IPv6 and IPv4.")
         .Add("reuse_port", Shapes.OneOf("own", "shared"), (l, v) => l.SharesPort = v == "shared", "shared: other programs may listen on the same port.", "own")
-        .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096");
+        .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096")
+        .Add("mode", Shapes.FileMode, (l, v) => l.Mode = v, "Who may connect to a Unix socket, as the mode of its file: those who may write to it.", "what the umask leaves")
+        .Add("owner", Shapes.Text, (l, v) => l.Owner = v, "The owner of a Unix socket's file.", "user, else whoever starts the program")
+        .Add("group", Shapes.Text, (l, v) => l.Group = v, "The group of a Unix socket's file.", "that of user, else of whoever starts the program");
 
     public static Section<AdminConfig> Admin { get; } = new Section<AdminConfig>("admin", "The admin listener: metrics, status, readiness.")
         .Short(Shapes.Address, (a, v) => a.Address = v)
@@ -98,7 +101,7 @@ public static class ProxySchema
         .Add("content_type", Shapes.FieldValue, (r, v) => r.ContentType = v, "The body's media type.", "text/plain; charset=utf-8")
         .Add("headers", Fields(Shapes.LineTemplate, EditedFields.OfResponse), (r, v) => r.Headers = v, "Fields of the answer; Content-Type and Date here replace its own.");
 
-    public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files.")
+    public static Section<FilesConfig> Files { get; } = new Section<FilesConfig>("files", "Files from a folder. Nothing outside it, no hidden files but those of /.well-known.")
         .Short(Shapes.Text, (f, v) => f.Root = v)
         .Add("root", Shapes.Text, (f, v) => f.Root = v, "The folder.")
         .Add("index", Shapes.ListOf(Shapes.Text), (f, v) => f.Index = v, "What is looked for where a folder is asked for.", "index.html")
@@ -174,13 +177,14 @@ public static class ProxySchema
         .Add("loops", Shapes.Int(1, 1024), (c, v) => c.Loops = v, "Event loops. A reload cannot change it.", "the processors the process may use")
         .Add("user", Shapes.Text, (c, v) => c.User = v, "Started as root, becomes this user once everything is bound. A reload cannot change it.")
         .Add("watch", Shapes.Bool, (c, v) => c.Watch = v, "Reloads when the file changes.", "false")
-        .Add("trusted_proxies", Shapes.ListOf(Shapes.Network), (c, v) => c.TrustedProxies = v, "Who may say on whose behalf it speaks, by X-Forwarded-For.")
+        .Add("trusted_proxies", Shapes.ListOf(Shapes.Proxy), (c, v) => c.TrustedProxies = v, "Who may say on whose behalf it speaks, and whether that was https: by X-Forwarded-For and X-Forwarded-Proto where either is there, else by Forwarded. unix: whoever connects over a Unix socket. Each must replace or drop those of these fields that it does not write itself.")
         .Add("access_log", AccessLog, (c, v) => c.AccessLog = v, "A record for each exchange.", "off")
         .Add("error_log", ErrorLog, (c, v) => c.ErrorLog = v, "What the program says about itself.", "stderr")
         .Add("limits", Limits, (c, v) => c.Limits = v, "The most there may be of things.")
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
+        .Add("drain_delay", Shapes.Delay, (c, v) => c.DrainDelay = v, "How long connections are still taken after the program was told to stop, while the readiness path answers 503 and answers end their connections: so that load balancers notice first.", "0s")
         .Add("via", Shapes.HopName, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");
 
     private static Section<T> WithAction<T>(Section<T> section)

@@ -32,6 +32,14 @@ public static class Shapes
     /// <summary>Milliseconds; "off" for no limit.</summary>
     public static Shape<long> Duration { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h, or off", "string", ReadDuration, "^(off|[0-9]+(\\.[0-9]+)?(ms|s|m|h|d))$");
 
+    /// <summary>Milliseconds that end.</summary>
+    public static Shape<long> Delay { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h", "string", text =>
+        text == "off" ? (0, "expected a duration such as 250ms, 5s, 2h, found 'off'") : ReadDuration(text), "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
+
+    /// <summary>The mode of a file, in octal digits.</summary>
+    public static Shape<UnixFileMode?> FileMode { get; } = new ScalarShape<UnixFileMode?>("a mode in octal digits such as \"660\"", "scalar", text =>
+        text.Length is 3 or 4 && text.All(c => c is >= '0' and <= '7') && Convert.ToInt32(text, 8) is <= 0x1FF and var mode ? ((UnixFileMode)mode, null) : (null, $"expected a mode in octal digits such as \"660\", found '{text}'"));
+
     public static Shape<long> Size { get; } = new ScalarShape<long>("a size such as 64KiB, 10MiB or off", "scalar", ReadSize);
 
     /// <summary>A size between two others, which are written as they are to be read.</summary>
@@ -52,12 +60,11 @@ public static class Shapes
 
     public static Shape<NetworkAddress> Address { get; } = new ScalarShape<NetworkAddress>("an address such as :8080, 127.0.0.1:80, [::1]:80 or unix:/path", "string", ReadAddress);
 
-    public static Shape<IPNetwork> Network { get; } = new ScalarShape<IPNetwork>("an address or network such as 10.0.0.0/8", "string", text =>
-    {
-        if (IPNetwork.TryParse(text, out var network)) return (network, null);
-        if (IPAddress.TryParse(text, out var ip)) return (new IPNetwork(ip, ip.GetAddressBytes().Length * 8), null);
-        return (default, $"expected an address or network such as 10.0.0.0/8, found '{text}'{(text.Contains('/', StringComparison.Ordinal) ? " (bits beyond the prefix must be 0)" : "")}");
-    });
+    public static Shape<IPNetwork> Network { get; } = new ScalarShape<IPNetwork>("an address or network such as 10.0.0.0/8", "string", text => ReadNetwork(text, "an address or network such as 10.0.0.0/8"));
+
+    /// <summary>Where a proxy connects from; null: over a Unix socket.</summary>
+    public static Shape<IPNetwork?> Proxy { get; } = new ScalarShape<IPNetwork?>("an address or network such as 10.0.0.0/8, or unix", "string", text =>
+        text == "unix" ? (null, null) : ReadNetwork(text, "an address or network such as 10.0.0.0/8, or unix"));
 
     public static Shape<Uri> Url { get; } = new ScalarShape<Uri>("a URL such as http://127.0.0.1:9000 or http://unix:/run/app.sock", "string", ReadUrl);
 
@@ -130,6 +137,13 @@ public static class Shapes
         choices.Contains(text) ? (text, null) : (text, $"expected one of {string.Join(", ", choices)}, found '{text}'{NearestWord.Suggest(text, choices)}"), choices: choices);
 
     public static Shape<List<T>> ListOf<T>(Shape<T> item) => new ListShape<T>(item);
+
+    private static (IPNetwork Value, string? Trouble) ReadNetwork(string text, string words)
+    {
+        if (IPNetwork.TryParse(text, out var network)) return (network, null);
+        if (IPAddress.TryParse(text, out var ip)) return (new IPNetwork(ip, ip.GetAddressBytes().Length * 8), null);
+        return (default, $"expected {words}, found '{text}'{(text.Contains('/', StringComparison.Ordinal) ? " (bits beyond the prefix must be 0)" : "")}");
+    }
 
     private static (long Value, string? Trouble) ReadDuration(string text)
     {

@@ -1,6 +1,6 @@
 // Files from a folder: GET and HEAD, conditions, one range, an index, compressed siblings. Nothing outside the folder is
 // reached: the path is the resolved one, each of its segments is a plain name, and the file that was opened must lie below
-// the root after links are followed. Hidden files do not exist. RFC 9110 §13, §14.
+// the root after links are followed. Hidden files do not exist, but for /.well-known (RFC 8615). RFC 9110 §13, §14.
 
 using System.Globalization;
 using System.Text;
@@ -64,7 +64,7 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
         if (raw.IsEmpty || !exchange.Scratch.TryTake(raw.Length + 1, out var room, out _)) return null;
         if (Wire.Targets.TargetPath.Normalize(raw, room, out var length) == Wire.Targets.PathVerdict.Unsafe) return null;
         var path = Encoding.UTF8.GetString(room[..length]);
-        foreach (var segment in path.Split('/'))
+        foreach (var segment in (path.StartsWith("/.well-known/", StringComparison.Ordinal) ? path[13..] : path).Split('/'))
         {
             if (segment.StartsWith('.') || segment.Contains('\0', StringComparison.Ordinal)) return null;
         }

@@ -54,8 +54,11 @@ public sealed class Request
     /// <summary>Whether the target was written out with the scheme "https".</summary>
     public bool IsHttpsTarget { get; set; }
 
-    /// <summary>Whether the client's connection is encrypted.</summary>
+    /// <summary>Whether the client asked over an encrypted connection: ours, or as trusted proxies tell it.</summary>
     public bool IsSecure { get; set; }
+
+    /// <summary>Whether it tells of a client by X-Forwarded fields: Forwarded is nobody's word then, whoever the peer is.</summary>
+    public bool HasXForwarded => Fields.Index.Has(KnownField.XForwardedFor) || Fields.Index.Has(KnownField.XForwardedProto);
 
     /// <summary>Whether a body follows; its source is the client stream's.</summary>
     public bool HasBody { get; set; }
@@ -150,5 +153,5 @@ public sealed class Response
     private static readonly FieldIndex Empty = new();
 }
 
-/// <summary>The two ends of the client's connection.</summary>
-public readonly record struct ConnectionEnds(IPAddress? ClientAddress, int ClientPort, int LocalPort);
+/// <summary>The two ends of the client's connection, and whether it is encrypted.</summary>
+public readonly record struct ConnectionEnds(IPAddress? ClientAddress, int ClientPort, int LocalPort, bool IsSecure = false);

@@ -39,6 +39,9 @@ public abstract class ClientStream
     /// <summary>The connection is not used for another exchange after this one.</summary>
     public abstract void EndAfterThis();
 
+    /// <summary>Answers 503 and ends the connection, where there is no buffer for any answer.</summary>
+    public virtual void AnswerBare() => Abort();
+
     /// <summary>Breaks the stream so that the client sees that the response is not whole.</summary>
     public abstract void Abort();
 }

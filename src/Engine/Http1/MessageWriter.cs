@@ -39,6 +39,9 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
     /// <summary>Whether the message is whole and sent.</summary>
     public bool IsFinished => finished && pending is null;
 
+    /// <summary>Whether something waits to be sent.</summary>
+    public bool HasPending => pending is not null;
+
     /// <summary>Whether any byte of this message has reached the transport.</summary>
     public bool HasSent { get; private set; }
 

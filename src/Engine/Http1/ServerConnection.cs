@@ -38,6 +38,9 @@ public sealed class ServerConnection
     // Pipelined requests served before others on the loop have their turn.
     private const int RequestsPerTurn = 16;
 
+    // Who has connected is about to ask: while draining, for so long (ms) it is waited for.
+    private const long FreshPatience = 2_000;
+
     private readonly ServerHost host;
     private readonly Waiter idle;
     private readonly long openedAt;
@@ -45,6 +48,7 @@ public sealed class ServerConnection
     private ServerStream? serving;
     private ConnectionEnds ends;
     private bool lingering;
+    private bool stopped;
 
     internal ServerConnection(Transport transport, ServerHost host)
     {
@@ -67,8 +71,6 @@ public sealed class ServerConnection
 
     internal Timeouts Timeouts => host.Settings.Timeouts;
 
-    internal bool IsSecure => false;
-
     internal ConnectionEnds Ends => ends.LocalPort != 0 || ends.ClientAddress is not null ? ends : ends = ReadEnds();
 
     /// <summary>Whether the response under way is the connection's last.</summary>
@@ -79,7 +81,10 @@ public sealed class ServerConnection
 
     internal void CountRequest() => requests++;
 
-    /// <summary>Lets go of an idle connection; one that serves ends after its response, one that lingers by itself.</summary>
+    /// <summary>
+    /// Lets go of an idle connection unless a request has just come; one that has asked nothing yet has a little time. One that
+    /// serves ends after its response, one that lingers by itself.
+    /// </summary>
     internal void Drain()
     {
         if (!lingering) idle.Cancel();
@@ -88,6 +93,7 @@ public sealed class ServerConnection
     /// <summary>Ends what is still being served: draining has taken too long.</summary>
     internal void Stop()
     {
+        stopped = true;
         idle.Cancel();
         serving?.Exchange.InterruptAll(new Fault(FaultCause.Stopping, Side.Proxy, Stage.Relay));
     }
@@ -102,9 +108,8 @@ public sealed class ServerConnection
                 // Idle: nothing is held but this.
                 if (!Transport.Readable.IsSet)
                 {
-                    if (host.IsDraining && requests > 0) break;
-                    var patience = requests == 0 ? Timeouts.Header : Timeouts.KeepAlive;
-                    if (await idle.FirstOf(Transport.Readable, Timeouts.After(Transport.Loop.Now, patience)) != Wake.First) break;
+                    var wake = await idle.FirstOf(Transport.Readable, Timeouts.After(Transport.Loop.Now, Patience));
+                    if (wake == Wake.Deadline || stopped) break;
                 }
 
                 serving = host.Lease();
@@ -114,6 +119,7 @@ public sealed class ServerConnection
                     var head = serving.Begin();
                     if (head == HeadProgress.Wait) head = await serving.AwaitHeadAsync();
                     next = head == HeadProgress.Idle ? Next.Idle : Next.Close;
+                    if (head == HeadProgress.Idle && host.IsDraining && requests > 0) next = Next.Close;
                     if (head is HeadProgress.Idle or HeadProgress.Left) break;
 
                     await host.Handler.HandleAsync(serving.Exchange);
@@ -146,6 +152,9 @@ public sealed class ServerConnection
             host.Closed(this);
         }
     }
+
+    private long Patience =>
+        requests > 0 ? Timeouts.KeepAlive : host.IsDraining ? Math.Min(Timeouts.Header, FreshPatience) : Timeouts.Header;
 
     // Closing with unread bytes would reset the connection and could destroy the answer on its way (RFC 9112 §9.6).
     private async LoopTask LingerAsync()

@@ -62,6 +62,7 @@ internal sealed class ServerStream : ClientStream
     private bool started;
     private bool endAfterThis;
     private bool aborted;
+    private bool bare;
     private bool tunnelled;
     private bool sentContinue;
     private bool headWaited;
@@ -101,7 +102,7 @@ internal sealed class ServerStream : ClientStream
     /// <summary>Reads a request's head as far as it has come, and begins its exchange when it is done or refused.</summary>
     public HeadProgress Begin()
     {
-        started = endAfterThis = aborted = tunnelled = sentContinue = headWaited = false;
+        started = endAfterThis = aborted = bare = tunnelled = sentContinue = headWaited = false;
         head.Clear();
         headDeadline = 0;
         return GoOn();
@@ -127,6 +128,7 @@ internal sealed class ServerStream : ClientStream
     /// <summary>The exchange was handled: whether another one can follow on this connection.</summary>
     public Next Conclude()
     {
+        if (bare) return Next.Linger;
         if (aborted || writer.IsBroken || !writer.IsFinished) return writer.EndsByClose && started ? Next.Reset : Next.Close;
         if (tunnelled) return Next.Close;
         if (refused) return Next.Linger;
@@ -258,6 +260,13 @@ internal sealed class ServerStream : ClientStream
 
     public override void EndAfterThis() => endAfterThis = true;
 
+    public override void AnswerBare()
+    {
+        ReadOnlySpan<byte> answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"u8;
+        if (writer.HasPending || transport.TryWrite(answer) is not { Status: IoStatus.Some } sent || sent.Count != answer.Length) Abort();
+        else bare = true;
+    }
+
     public override void Abort() => aborted = true;
 
     // A body that nobody will read to its end ends the connection, and the client is told (RFC 9112 §9.6): one that may not
@@ -345,7 +354,7 @@ internal sealed class ServerStream : ClientStream
             exchange.Scratch.Borrow(room, from);
         }
 
-        exchange.Request.IsSecure = connection.IsSecure;
+        exchange.Request.IsSecure = exchange.Ends.IsSecure;
         var fits = RequestFill.From(exchange, head, block, start, whole);
         if (whole) reader.BeginBody(head.Length, head.Framing, head.ContentLength);
         else reader.BeginBody(0, BodyFraming.None, 0);

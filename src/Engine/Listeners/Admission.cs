@@ -1,5 +1,6 @@
 // Taking connections: as many as the limits allow, a bounded number per turn. While no more can be had (too many
-// connections, no descriptors) the listener leaves the loop's set and the kernel's backlog keeps the rest.
+// connections, no descriptors) the listener leaves the loop's set and the kernel's backlog keeps the rest. Before it ends,
+// whoever waits in the backlog is taken: a listening socket is not closed with connections in it.
 
 using System.Collections.Concurrent;
 using System.Net;
@@ -73,32 +74,63 @@ public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occ
     private const int PerTurn = 64;
     private const int RetryAfter = 50;
 
-    private readonly Waiter waiter = new(loop);
-    private bool closed;
+    // Where there is no room for those that still wait, in ms.
+    private const int MostEnding = 5_000;
 
-    /// <summary>Accepts until <see cref="Close"/>.</summary>
+    private readonly Waiter waiter = new(loop);
+    private long lastCall = long.MaxValue;
+    private long end = long.MaxValue;
+    private Action? whenDone;
+
+    /// <summary>Whether it has taken the last.</summary>
+    public bool IsDone { get; private set; }
+
+    /// <summary>Accepts until <see cref="Close"/> and its last call, or <see cref="Stop"/>.</summary>
     public async LoopTask RunAsync()
     {
-        while (!closed)
+        while (loop.Now < end)
         {
             if (MayTake())
             {
-                if (await waiter.FirstOf(acceptor.Acceptable, long.MaxValue) != Wake.First) break;
-                if (TryTakeSome()) continue;
+                await waiter.FirstOf(acceptor.Acceptable, lastCall);
+                if (TryTakeSome(out var emptied))
+                {
+                    if (emptied && loop.Now >= lastCall) break;
+                    continue;
+                }
             }
 
             acceptor.Pause(true);
-            if (await waiter.Until(loop.Now + RetryAfter) == Wake.Cancelled) break;
+            await waiter.Until(loop.Now + RetryAfter);
         }
 
+        IsDone = true;
         acceptor.Close();
         waiter.Release();
+        whenDone?.Invoke();
     }
 
-    /// <summary>Stops accepting.</summary>
-    public void Close()
+    /// <summary>Takes those that wait, and then no more.</summary>
+    /// <param name="linger">For how long, in ms, some may still arrive.</param>
+    /// <param name="then">Called when the last is taken.</param>
+    public void Close(int linger, Action then)
     {
-        closed = true;
+        if (IsDone)
+        {
+            then();
+            return;
+        }
+
+        whenDone += then;
+        lastCall = Math.Min(lastCall, loop.Now + linger);
+        end = Math.Min(end, loop.Now + MostEnding);
+        waiter.Cancel();
+    }
+
+    /// <summary>Takes no more, at once.</summary>
+    public void Stop()
+    {
+        end = lastCall = long.MinValue;
         waiter.Cancel();
     }
 
@@ -111,11 +143,12 @@ public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occ
     }
 
     // False, and told, where it is better to wait a little.
-    private bool TryTakeSome()
+    private bool TryTakeSome(out bool emptied)
     {
+        emptied = false;
         try
         {
-            var error = TakeSome();
+            var error = TakeSome(out emptied);
             if (error == 0) return true;
             errors.Warn("listener", $"{listener}: cannot accept: {Errno.Describe(error)}");
         }
@@ -129,13 +162,19 @@ public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occ
         return false;
     }
 
-    private int TakeSome()
+    private int TakeSome(out bool emptied)
     {
-        for (var i = 0; i < PerTurn && !closed; i++)
+        emptied = false;
+        for (var i = 0; i < PerTurn; i++)
         {
             if (occupancy.IsFull) return 0;
             var transport = acceptor.TryAccept(out var error);
-            if (transport is null) return error is Errno.ConnectionAborted ? 0 : error;
+            if (transport is null)
+            {
+                emptied = error == 0;
+                return error is Errno.ConnectionAborted ? 0 : error;
+            }
+
             if (occupancy.TryEnter(transport.Remote.Ip, out var counted)) host.Serve(transport, counted);
             else transport.Close(reset: true);
         }

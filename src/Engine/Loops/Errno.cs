@@ -13,6 +13,7 @@ public static unsafe partial class Errno
     public const int Interrupted = 4;
     public const int BadDescriptor = 9;
     public const int Again = 11;
+    public const int Invalid = 22;
     public const int NoMemory = 12;
     public const int Access = 13;
     public const int TableFull = 23;

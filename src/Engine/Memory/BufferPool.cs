@@ -83,7 +83,7 @@ public sealed class BufferPool(MemoryBudget budget)
         }
         else
         {
-            if (!budget.TryTake(Sizes[sizeClass])) return null;
+            if (!TryTake(Sizes[sizeClass])) return null;
             chunk = new Chunk(GC.AllocateUninitializedArray<byte>(Sizes[sizeClass], pinned: true), sizeClass);
         }
 
@@ -133,6 +133,27 @@ public sealed class BufferPool(MemoryBudget budget)
         }
     }
 
+    /// <summary>Lets go of all that nobody uses: memory is short.</summary>
+    public void LetGo()
+    {
+        for (var sizeClass = 0; sizeClass < free.Length; sizeClass++)
+        {
+            budget.GiveBack(kept[sizeClass] * (long)Sizes[sizeClass]);
+            free[sizeClass] = null;
+            kept[sizeClass] = unused[sizeClass] = 0;
+        }
+    }
+
+    // What is kept in one size must not be missing in another.
+    private bool TryTake(int bytes)
+    {
+        if (budget.TryTake(bytes)) return true;
+        LetGo();
+        if (budget.TryTake(bytes)) return true;
+        budget.CountRefusal();
+        return false;
+    }
+
     private static int ClassOf(int size) => size <= 4096 ? 0 : size <= 16384 ? 1 : size <= 73728 ? 2 : 3;
 
     [Conditional("DEBUG")]
@@ -157,9 +178,10 @@ public sealed class MemoryBudget(long limit)
     {
         if (Interlocked.Add(ref used, bytes) <= Limit) return true;
         Interlocked.Add(ref used, -bytes);
-        Interlocked.Increment(ref refusals);
         return false;
     }
 
-    internal void GiveBack(int bytes) => Interlocked.Add(ref used, -bytes);
+    internal void CountRefusal() => Interlocked.Increment(ref refusals);
+
+    internal void GiveBack(long bytes) => Interlocked.Add(ref used, -bytes);
 }

@@ -5,14 +5,22 @@ using Weir.Engine.Loops;
 
 namespace Weir.Engine.Transports;
 
+/// <summary>Who may use the file of a Unix socket; null: as it is made.</summary>
+public sealed record SocketAccess(UnixFileMode? Mode, uint? Owner, uint? Group);
+
 /// <summary>A listening socket of the kernel. Made on any thread, watched by loops.</summary>
 public sealed unsafe class KernelListenSocket : ListenSocket
 {
+    // Handshakes that were begun before no more may begin: a few round trips.
+    private const int HandshakesEnd = 250;
+
+    private readonly bool isOurs;
     private int descriptor;
 
-    private KernelListenSocket(int descriptor, NetworkAddress address, bool shared)
+    private KernelListenSocket(int descriptor, NetworkAddress address, bool shared, bool isOurs)
     {
         this.descriptor = descriptor;
+        this.isOurs = isOurs;
         Address = address;
         IsShared = shared;
     }
@@ -31,11 +39,12 @@ public sealed unsafe class KernelListenSocket : ListenSocket
     /// <param name="reusePort">Another program may listen on the same port.</param>
     /// <param name="backlog">Connections the kernel keeps waiting.</param>
     /// <param name="error">An <see cref="Errno"/> where nothing is returned.</param>
-    public static KernelListenSocket[]? Bind(NetworkAddress address, int loops, bool reusePort, int backlog, out int error)
+    /// <param name="access">Who may connect to a Unix socket.</param>
+    public static KernelListenSocket[]? Bind(NetworkAddress address, int loops, bool reusePort, int backlog, out int error, SocketAccess? access = null)
     {
         if (address.IsUnix)
         {
-            var one = BindOne(address, shared: true, reusePort: false, backlog, out error);
+            var one = BindOne(address, shared: true, reusePort: false, backlog, out error, access);
             return one is null ? null : [one];
         }
 
@@ -63,9 +72,20 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         // Service managers hand sockets down that block: an accept that waits for a connection another loop took would stop the loop.
         _ = SocketCalls.fcntl(descriptor, SocketCalls.SetFlags, SocketCalls.fcntl(descriptor, SocketCalls.GetFlags, 0) | SocketCalls.NonBlocking);
         _ = SocketCalls.fcntl(descriptor, SocketCalls.SetDescriptorFlags, SocketCalls.CloseOnExecFlag);
-        var socket = new KernelListenSocket(descriptor, ReadAddress(descriptor), shared: true);
+        var socket = new KernelListenSocket(descriptor, ReadAddress(descriptor), shared: true, isOurs: false);
         if (!socket.Address.IsUnix) SetForConnections(descriptor);
         return socket;
+    }
+
+    // TCP: a filter drops first packets only, so that begun handshakes end and their connections can be taken; who is dropped
+    // asks again within a second, and is refused by then or taken by whoever listens. A Unix socket that is shut down refuses.
+    // What was handed down is the giver's too: it goes on listening, and nothing that waits there is lost.
+    public override int Refuse()
+    {
+        if (!isOurs) return 0;
+        if (!Address.IsUnix) return SocketCalls.DropFirstPackets(descriptor) ? HandshakesEnd : 0;
+        _ = SocketCalls.shutdown(descriptor, SocketCalls.ShutRead);
+        return 0;
     }
 
     public override void Close()
@@ -84,14 +104,22 @@ public sealed unsafe class KernelListenSocket : ListenSocket
         return true;
     }
 
-    private static KernelListenSocket? BindOne(NetworkAddress address, bool shared, bool reusePort, int backlog, out int error)
+    private static KernelListenSocket? BindOne(NetworkAddress address, bool shared, bool reusePort, int backlog, out int error, SocketAccess? access = null)
     {
         var descriptor = Open(address, reusePort, out error);
         if (descriptor < 0) return null;
-        if (SocketCalls.listen(descriptor, backlog) == 0) return new KernelListenSocket(descriptor, ReadAddress(descriptor), shared);
+        // Nobody connects before the access is what it is to be.
+        if (Give(address, access) && SocketCalls.listen(descriptor, backlog) == 0) return new KernelListenSocket(descriptor, ReadAddress(descriptor), shared, isOurs: true);
         error = Errno.Last;
         _ = SocketCalls.close(descriptor);
         return null;
+    }
+
+    private static bool Give(NetworkAddress address, SocketAccess? access)
+    {
+        if (access is null || !address.HasFile) return true;
+        if (access.Mode is { } mode && SocketCalls.chmod(address.Path!, (uint)mode) != 0) return false;
+        return (access.Owner is null && access.Group is null) || SocketCalls.chown(address.Path!, access.Owner ?? uint.MaxValue, access.Group ?? uint.MaxValue) == 0;
     }
 
     private static int Open(NetworkAddress address, bool reusePort, out int error)

@@ -67,7 +67,7 @@ internal sealed unsafe class KernelAcceptor : Acceptor, IPolled
         {
             error = Errno.Last;
             if (error is Errno.TooManyFiles or Errno.TableFull) TurnAway();
-            else if (error is Errno.Again) error = 0;
+            else if (error is Errno.Again or Errno.Invalid) error = 0; // Invalid: empty, and shut down.
             Acceptable.Clear();
             return null;
         }

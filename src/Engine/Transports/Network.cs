@@ -39,6 +39,10 @@ public abstract class ListenSocket
     /// <summary>Where it listens; a port of 0 has become the one that was chosen.</summary>
     public abstract NetworkAddress Address { get; }
 
+    /// <summary>Lets no further connection arrive. Those that wait in the backlog stay there to be taken.</summary>
+    /// <returns>For how long, in ms, those may still arrive whose handshake is under way.</returns>
+    public abstract int Refuse();
+
     /// <summary>Closes the socket; connections in its backlog are lost, so it is closed last.</summary>
     public abstract void Close();
 }

@@ -39,6 +39,9 @@ public sealed class NetworkAddress : IEquatable<NetworkAddress>
 
     public bool IsUnix => native[0] == Unix;
 
+    /// <summary>Whether it is a Unix socket with a name in the file system.</summary>
+    public bool HasFile => Path is { } path && path[0] != '@';
+
     /// <summary>The bytes of the C structure (sockaddr_in, _in6, _un).</summary>
     public ReadOnlySpan<byte> Native => native;
 

@@ -15,12 +15,14 @@ internal static unsafe partial class SocketCalls
     public const int SoError = 4;
     public const int SoLinger = 13;
     public const int SoReusePort = 15;
+    public const int SoAttachFilter = 26;
     public const int IpTcp = 6;
     public const int TcpNoDelay = 1;
     public const int IpV6 = 41;
     public const int IpV6Only = 26;
     public const int NoSignal = 0x4000;
     public const int Peek = 2;
+    public const int ShutRead = 0;
     public const int ShutWrite = 1;
     public const int SetDescriptorFlags = 2;
     public const int GetFlags = 3;
@@ -86,6 +88,13 @@ internal static unsafe partial class SocketCalls
     [LibraryImport("libc")]
     public static partial int close(int descriptor);
 
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chmod(string path, uint mode);
+
+    /// <summary>An id of all ones leaves what is.</summary>
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chown(string path, uint user, uint group);
+
     public static int SetInt(int descriptor, int level, int name, int value) => setsockopt(descriptor, level, name, &value, sizeof(int));
 
     public static int GetInt(int descriptor, int level, int name)
@@ -93,6 +102,22 @@ internal static unsafe partial class SocketCalls
         int value;
         var length = sizeof(int);
         return getsockopt(descriptor, level, name, &value, &length) == 0 ? value : -1;
+    }
+
+    /// <summary>Drops each TCP packet that would begin a connection (SYN without ACK); all others pass.</summary>
+    public static bool DropFirstPackets(int descriptor)
+    {
+        const int FlagsAt = 13;
+        var code = stackalloc FilterStep[]
+        {
+            new() { Code = 0x30, Value = FlagsAt }, // The flags of the header, which the filter sees first.
+            new() { Code = 0x54, Value = 0x12 }, // Of them SYN and ACK.
+            new() { Code = 0x15, Value = 0x02, Else = 1 },
+            new() { Code = 0x06, Value = 0 },
+            new() { Code = 0x06, Value = uint.MaxValue },
+        };
+        var filter = new Filter { Length = 5, Steps = code };
+        return setsockopt(descriptor, SolSocket, SoAttachFilter, &filter, sizeof(Filter)) == 0;
     }
 
     /// <summary>Whether a path, links followed, is a socket.</summary>
@@ -113,6 +138,22 @@ internal static unsafe partial class SocketCalls
     {
         public byte* Start;
         public nuint Length;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct FilterStep
+    {
+        public ushort Code;
+        public byte Then;
+        public byte Else;
+        public uint Value;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Filter
+    {
+        public ushort Length;
+        public FilterStep* Steps;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -9,6 +9,7 @@ using Weir.Engine.Answers;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
+using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Upstreams;
@@ -184,8 +185,10 @@ internal sealed class OriginTarget : Target
     private static readonly byte[] Asked = Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: front.example\r\n\r\n");
 
     private readonly Trial trial = new();
+    private static readonly byte[] Base = "/base"u8.ToArray();
+
     private readonly HideOrigin policy = new();
-    private readonly Endpoint endpoint = new("http://" + Authority, Authority, 1) { PathPrefix = "/base"u8.ToArray() };
+    private readonly Endpoint endpoint = new("http://" + Authority, Authority, 1);
 
     public override string Name => "origin";
 
@@ -207,6 +210,7 @@ internal sealed class OriginTarget : Target
             if (!trial.TryResponse(input)) return;
             var exchange = trial.Exchange;
             exchange.Place.EndpointState = endpoint;
+            exchange.Request.PathPrefix = Base;
             exchange.Origin = SilentOrigin.Instance;
             policy.Apply(exchange);
             var fields = exchange.Response.Fields;
@@ -275,7 +279,7 @@ internal sealed class OriginTarget : Target
 /// <summary>Whose request it is, and what the origin is told of that.</summary>
 internal sealed class IdentityTarget : Target
 {
-    private static readonly System.Net.IPNetwork[] Trusted = [System.Net.IPNetwork.Parse("192.0.2.0/24"), System.Net.IPNetwork.Parse("10.0.0.0/8"), System.Net.IPNetwork.Parse("fd00::/8")];
+    private static readonly TrustedProxies Trusted = new([System.Net.IPNetwork.Parse("192.0.2.0/24"), System.Net.IPNetwork.Parse("10.0.0.0/8"), System.Net.IPNetwork.Parse("fd00::/8")]);
 
     private readonly Trial trial = new();
     private readonly Hops hops = new("weir-fuzz");
@@ -292,19 +296,20 @@ internal sealed class IdentityTarget : Target
     {
         foreach (var form in (ForwardedForm[])[ForwardedForm.XForwarded, ForwardedForm.XForwarded | ForwardedForm.Rfc7239])
         {
-            foreach (var trusted in (System.Net.IPNetwork[][])[[], Trusted])
+            foreach (var trusted in (TrustedProxies[])[TrustedProxies.None, Trusted])
             {
                 if (!trial.TryRequest(input)) return;
                 try
                 {
                     var exchange = trial.Exchange;
-                    Weir.Engine.Listeners.ClientIdentity.Find(exchange, trusted);
+                    ClientIdentity.Find(exchange, trusted);
                     Must(exchange.ClientAddress is not null, "nobody asked");
                     _ = hops.HasBeenHere(exchange.Request);
                     Must(new ForwardedFields(form, hops).Apply(exchange).IsContinue, "there is no room");
                     var flaw = Trial.Flaw(exchange.Request.Fields);
                     Must(flaw is null, flaw!);
-                    if (trusted.Length > 0) continue;
+                    if (trusted == Trusted) continue;
+                    Must(!exchange.Request.IsSecure, "an untrusted peer's scheme was believed");
                     Must(exchange.ClientAddress!.Equals(exchange.Ends.ClientAddress), "an untrusted peer was believed");
                     var fields = exchange.Request.Fields;
                     for (var i = 0; i < fields.Index.Count; i++) Must(fields.Index[i].Known is not (KnownField.XForwardedFor or KnownField.Forwarded or KnownField.XForwardedProto) || fields.IsDropped(i), "an untrusted field is passed on");

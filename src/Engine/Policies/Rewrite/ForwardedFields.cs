@@ -41,6 +41,10 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
             fields.Drop(KnownField.XRealIp);
             fields.Drop(KnownField.Forwarded);
         }
+        else if (request.HasXForwarded)
+        {
+            fields.Drop(KnownField.Forwarded); // Not believed here: nor is it to be believed behind.
+        }
 
         hops.Mark(request);
         if ((form & ForwardedForm.XForwarded) != 0 && !AddXForwarded(exchange)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
@@ -52,7 +56,13 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
     {
         var request = exchange.Request;
         var fields = request.Fields;
-        if (!Chain(exchange, KnownField.XForwardedFor, 45, out var to, out var range)) return false;
+        if (!Chain(exchange, KnownField.XForwardedFor, 92, out var to, out var range)) return false;
+        if (IsToldOtherwise(exchange, KnownField.XForwardedFor))
+        {
+            Template.WriteAddress(exchange.ClientAddress, ref to);
+            to.Write(", "u8);
+        }
+
         Template.WriteAddress(exchange.Ends.ClientAddress, ref to);
         if (exchange.Ends.ClientAddress is null) to.Write("unknown"u8);
         Put(exchange, KnownField.XForwardedFor, ForName, exchange.Scratch.Trim(range, to.Length));
@@ -65,9 +75,33 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
     private static bool AddForwarded(Exchange exchange)
     {
         var request = exchange.Request;
-        if (!Chain(exchange, KnownField.Forwarded, 128 + request.Authority.Length, out var to, out var range)) return false;
+        if (!Chain(exchange, KnownField.Forwarded, 192 + request.Authority.Length, out var to, out var range)) return false;
+        if (IsToldOtherwise(exchange, KnownField.Forwarded))
+        {
+            WriteFor(exchange.ClientAddress, ref to);
+            to.Write(request.IsSecure ? ";proto=https, "u8 : ";proto=http, "u8);
+        }
+
+        WriteFor(exchange.Ends.ClientAddress, ref to);
+        if (!request.Authority.IsEmpty)
+        {
+            to.Write(";host=\""u8);
+            to.Write(request.Authority.Span);
+            to.Write((byte)'"');
+        }
+
+        to.Write(exchange.Ends.IsSecure ? ";proto=https"u8 : ";proto=http"u8);
+        Put(exchange, KnownField.Forwarded, ForwardedName, exchange.Scratch.Trim(range, to.Length));
+        return true;
+    }
+
+    // A trusted proxy named the client in the other family of fields: the chain begins with that.
+    private static bool IsToldOtherwise(Exchange exchange, KnownField field) =>
+        exchange.IsFromTrustedProxy && !Continues(exchange, field) && !Equals(exchange.ClientAddress, exchange.Ends.ClientAddress);
+
+    private static void WriteFor(System.Net.IPAddress? address, ref SpanWriter to)
+    {
         to.Write("for="u8);
-        var address = exchange.Ends.ClientAddress;
         if (address is null) to.Write("unknown"u8);
         else if (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork) Template.WriteAddress(address, ref to);
         else
@@ -76,17 +110,6 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
             Template.WriteAddress(address, ref to);
             to.Write("]\""u8);
         }
-
-        if (!request.Authority.IsEmpty)
-        {
-            to.Write(";host=\""u8);
-            to.Write(request.Authority.Span);
-            to.Write((byte)'"');
-        }
-
-        to.Write(request.IsSecure ? ";proto=https"u8 : ";proto=http"u8);
-        Put(exchange, KnownField.Forwarded, ForwardedName, exchange.Scratch.Trim(range, to.Length));
-        return true;
     }
 
     // What an untrusted peer said was dropped already; only a trusted one's lines are replaced.
@@ -96,12 +119,18 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
         else exchange.Request.Fields.Add(known, name, value);
     }
 
+    private static bool Continues(Exchange exchange, KnownField field)
+    {
+        if (!exchange.IsFromTrustedProxy || !exchange.Request.Fields.Index.Has(field)) return false;
+        return field != KnownField.Forwarded || !exchange.Request.HasXForwarded;
+    }
+
     // Begins a value with what the received lines said, where they are trusted.
     private static bool Chain(Exchange exchange, KnownField field, int own, out SpanWriter to, out ByteRange range)
     {
         var fields = exchange.Request.Fields;
         var size = own;
-        var continues = exchange.IsFromTrustedProxy && fields.Index.Has(field);
+        var continues = Continues(exchange, field);
         for (var i = 0; continues && i < fields.Index.Count; i++)
         {
             if (fields.Index[i].Known == field && !fields.IsDropped(i)) size += fields.Value(i).Length + 2;

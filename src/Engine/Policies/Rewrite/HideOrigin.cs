@@ -64,7 +64,7 @@ public sealed class HideOrigin : IResponsePolicy
         var length = url[authority..].IndexOfAny(AuthorityEnd);
         if (length < 0) length = url.Length - authority;
         if (!Ascii.EqualsIgnoreCase(WithoutPort80(url.Slice(authority, length)), WithoutPort80(endpoint.Authority))) return;
-        var rest = WithoutPrefix(url[(authority + length)..], endpoint.PathPrefix);
+        var rest = WithoutPrefix(url[(authority + length)..], exchange.Request.PathPrefix);
 
         // A client that named no host gets a path.
         var request = exchange.Request;
@@ -99,7 +99,7 @@ public sealed class HideOrigin : IResponsePolicy
             var value = fields.Value(i);
             if (!exchange.Scratch.TryTake(value.Length, out var room, out var range)) return;
             var to = new SpanWriter(room);
-            changed |= Write(value, endpoint, exchange.Request.Host.Span, ref to);
+            changed |= Write(value, endpoint, exchange.Request, ref to);
             range = exchange.Scratch.Trim(range, changed ? to.Length : 0);
             if (!changed) continue;
             fields.Drop(i);
@@ -109,7 +109,7 @@ public sealed class HideOrigin : IResponsePolicy
 
     // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out, and of its Path
     // the endpoint's own. The result is never longer.
-    private static bool Write(ReadOnlySpan<byte> cookie, Endpoint endpoint, ReadOnlySpan<byte> asked, ref SpanWriter to)
+    private static bool Write(ReadOnlySpan<byte> cookie, Endpoint endpoint, Request request, ref SpanWriter to)
     {
         var changed = false;
         for (var at = 0; at < cookie.Length;)
@@ -120,13 +120,13 @@ public sealed class HideOrigin : IResponsePolicy
             at += part.Length;
             var name = equals < 0 ? default : Ascii.TrimWhiteSpace(part[1..equals]);
             var value = Ascii.TrimWhiteSpace(part[(equals + 1)..]);
-            if (Ascii.EqualsIgnoreCase(name, "domain"u8) && Covers(value, HostOf(endpoint.Authority)) && !Covers(value, asked))
+            if (Ascii.EqualsIgnoreCase(name, "domain"u8) && Covers(value, HostOf(endpoint.Authority)) && !Covers(value, request.Host.Span))
             {
                 changed = true;
                 continue;
             }
 
-            var path = Ascii.EqualsIgnoreCase(name, "path"u8) ? WithoutPrefix(value, endpoint.PathPrefix) : value;
+            var path = Ascii.EqualsIgnoreCase(name, "path"u8) ? WithoutPrefix(value, request.PathPrefix) : value;
             if (path.Length == value.Length)
             {
                 to.Write(part);

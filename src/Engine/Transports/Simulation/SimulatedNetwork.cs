@@ -43,10 +43,16 @@ public sealed class SimulatedListenSocket(SimulatedWorld world, NetworkAddress a
     /// <summary>The error that accepting fails with, such as running out of descriptors; 0: none.</summary>
     public int FailAccepts { get; set; }
 
+    public override int Refuse()
+    {
+        world.Forget(this);
+        return world.Weather.MostDelay + 1;
+    }
+
     public override void Close()
     {
         IsClosed = true;
-        world.Forget(Address);
+        world.Forget(this);
     }
 
     internal SimulatedTransport Connect(Loop from, NetworkAddress to)
@@ -73,6 +79,7 @@ internal sealed class SimulatedAcceptor : Acceptor
     private readonly SimulatedListenSocket socket;
     private readonly Queue<SimulatedTransport> waiting = new();
     private bool paused;
+    private bool closed;
 
     public SimulatedAcceptor(Loop loop, SimulatedListenSocket socket)
     {
@@ -106,12 +113,19 @@ internal sealed class SimulatedAcceptor : Acceptor
 
     public override void Close()
     {
+        closed = true;
         socket.Remove(this);
         while (waiting.TryDequeue(out var transport)) transport.Close(reset: true);
     }
 
     internal void Arrived(SimulatedTransport transport)
     {
+        if (closed)
+        {
+            transport.Close(reset: true);
+            return;
+        }
+
         waiting.Enqueue(transport);
         if (!paused) ((SimulatedPoller)Loop.Poller).Enqueue(this);
     }

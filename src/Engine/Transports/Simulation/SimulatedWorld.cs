@@ -135,7 +135,10 @@ public sealed class SimulatedWorld
 
     internal SimulatedListenSocket? ListenerAt(NetworkAddress address) => listeners.GetValueOrDefault(address);
 
-    internal void Forget(NetworkAddress address) => listeners.Remove(address);
+    internal void Forget(SimulatedListenSocket socket)
+    {
+        if (ListenerAt(socket.Address) == socket) listeners.Remove(socket.Address);
+    }
 
     internal NetworkAddress NextLocal() => NetworkAddress.FromIp(System.Net.IPAddress.Loopback, nextPort++ % 65_000);
 }
