@@ -114,7 +114,7 @@ public sealed class Worker
     {
         foreach (var served in listeners.Values.Concat(leaving))
         {
-           
+
             served.Host.Stop();
         }
 

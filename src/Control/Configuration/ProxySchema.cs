@@ -44,7 +44,7 @@ public static class ProxySchema
         .Add("address", Shapes.Address, (l, v) => l.Address = v, "Where to listen; \":8080\" is every address, IPv6 and IPv4.")
         .Add("reuse_port", Shapes.OneOf("own", "shared"), (l, v) => l.SharesPort = v == "shared", "shared: other programs may listen on the same port.", "own")
         .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096")
-        .Add("mode", Shapes.FileMode, (l, v) => l.Mode = v, "Who may connect to a Unix socket, as the mode of its file: those who may write to it.", "what the umask leaves")
+        .Add("mode", Shapes.FileMode, (l, v) => l.Mode = v, "Who may connect to a Unix socket, as the mode of its file: those who may write to it.", "that of the files the program makes")
         .Add("owner", Shapes.Text, (l, v) => l.Owner = v, "The owner of a Unix socket's file.", "user, else whoever starts the program")
         .Add("group", Shapes.Text, (l, v) => l.Group = v, "The group of a Unix socket's file.", "that of user, else of whoever starts the program");
 

@@ -100,7 +100,7 @@ public sealed class Request
     {
         ForwardedHost = UpgradeProtocol = MatchedPath = ForwardedPath = ForwardedQuery = Path = Query = Authority = Host = default;
         PathPrefix = [];
-        HasQuery = HasForwardedQuery = HasBody = ExpectsContinue = WantsUpgrade = AcceptsTrailers = false;
+        HasQuery = HasForwardedQuery = HasBody = ExpectsContinue = WantsUpgrade = AcceptsTrailers = IsSecure = false;
         Port = 0;
         BodyLength = 0;
     }
