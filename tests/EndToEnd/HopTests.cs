@@ -83,7 +83,7 @@ public class HopTests
     [InlineData("")]
     public void An_origin_that_drips_its_head_or_answers_no_expectation_is_ended_with_504(string begun)
     {
-        using var done = new ManualResetEventSlim();
+        var done = new ManualResetEventSlim(); // Not disposed: the origin's thread may be waiting on it.
         using var origin = new RawOrigin((stream, _) =>
         {
             RawOrigin.Send(stream, begun);
