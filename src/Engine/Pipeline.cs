@@ -19,7 +19,7 @@ using Weir.Wire.Targets;
 namespace Weir.Engine;
 
 /// <summary>Handles the exchanges of one listener on one loop.</summary>
-public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchangeHandler
+public sealed class Pipeline(Forwarder forwarder, LoopRecords records, ErrorLog errors) : IExchangeHandler
 {
     /// <summary>The part of the plan that this listener executes; a new plan puts its own here, on the loop.</summary>
     public ListenerPlan Listener { get; set; } = null!;
@@ -113,6 +113,7 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records) : IExchan
     private async LoopTask FailAsync(Exchange exchange, Fault fault, SitePlan? site, RoutePlan? route)
     {
         exchange.Fault = fault;
+        if (fault.Side == Side.Origin) errors.Warn("upstream", $"{exchange.Place.Endpoint}: {fault.Told}");
         var client = exchange.Client;
         if (client.HasStarted || fault.Status == 0)
         {

@@ -128,7 +128,7 @@ public sealed class Worker
 
     private Served Listen(ListenSocket socket, ListenerPlan listener)
     {
-        var pipeline = new Pipeline(forwarder, Records);
+        var pipeline = new Pipeline(forwarder, Records, errors);
         var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
         host.OnClosed = counted =>
         {
@@ -173,7 +173,11 @@ public sealed class Worker
 
     private void SweepPools(Upstream upstream)
     {
-        foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Sweep(Loop.Now);
+        foreach (var endpoint in upstream.Endpoints)
+        {
+            endpoint.Pool(Loop.Index).Sweep(Loop.Now);
+            endpoint.LookAgain(Loop.Now);
+        }
     }
 
     // How late a timer fires is how long anything on this loop may have had to wait.

@@ -27,6 +27,12 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
     private static readonly byte[] Text = "text/plain; charset=utf-8"u8.ToArray();
     private static readonly byte[] Prometheus = "text/plain; version=0.0.4; charset=utf-8"u8.ToArray();
 
+    private static readonly ByteRange ChallengeName = ByteRange.Of("WWW-Authenticate"u8.ToArray());
+    private static readonly ByteRange Challenge = ByteRange.Of("Bearer"u8.ToArray());
+    private static readonly ByteRange AllowName = ByteRange.Of("Allow"u8.ToArray());
+    private static readonly ByteRange AllowGet = ByteRange.Of("GET, HEAD"u8.ToArray());
+    private static readonly ByteRange AllowPost = ByteRange.Of("POST"u8.ToArray());
+
     private int reloads;
 
     public async LoopTask HandleAsync(Exchange exchange)
@@ -60,6 +66,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
             if (token() is { } wanted && !Bears(exchange, wanted))
             {
                 Error(exchange, 401, "the admin token is missing or wrong");
+                exchange.Response.Fields.Add(KnownField.WwwAuthenticate, ChallengeName, Challenge);
                 return;
             }
 
@@ -97,6 +104,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
                 break;
             case (_, "/live" or "/ready" or "/metrics" or "/status" or "/reload" or "/drain" or "/undrain"):
                 Error(exchange, 405, $"{method} is not answered here");
+                exchange.Response.Fields.Add(KnownField.Allow, AllowName, path is "/reload" or "/drain" or "/undrain" ? AllowPost : AllowGet);
                 break;
             default:
                 Error(exchange, 404, "there is nothing here");
@@ -124,7 +132,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
     private static bool Bears(Exchange exchange, string wanted)
     {
         var given = exchange.Request.Fields.First(KnownField.Authorization);
-        return given.StartsWith("Bearer "u8) && CryptographicOperations.FixedTimeEquals(given[7..], Encoding.UTF8.GetBytes(wanted));
+        return given.Length > 7 && Wire.Bytes.Ascii.EqualsIgnoreCase(given[..7], "Bearer "u8) && CryptographicOperations.FixedTimeEquals(given[7..], Encoding.UTF8.GetBytes(wanted));
     }
 
     private static void Error(Exchange exchange, int status, string text) => Answer(exchange, status, $"{{\"error\":{JsonText.Quote(text)}}}\n", Json);

@@ -82,7 +82,7 @@ public static class ProxySchema
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
-        .Add("connect_retries", Shapes.Int(0, 63), (u, v) => u.ConnectRetries = v, "Further servers tried where no connection can be made.", "2")
+        .Add("connect_retries", Shapes.Int(0, 63), (u, v) => u.ConnectRetries = v, "Further servers tried where no connection can be made. One that could not be connected to is asked after the others for ten seconds.", "2")
         .Add("reuse", Shapes.OneOf("always", "safe"), (u, v) => u.Reuse = v, "safe: requests that are not idempotent go on new connections only.", "always");
 
     public static Section<ProxyTargetConfig> ProxyTarget { get; } = new Section<ProxyTargetConfig>("proxy", "Where to forward to: an upstream's name, a URL, or a list of endpoints.")

@@ -20,16 +20,23 @@ public sealed class RoundRobin : Balancer
         if (endpoints.Length == 1) return (tried & 1) == 0 && endpoints[0].IsAvailable && endpoints[0].Weight > 0 ? 0 : -1;
         var turns = CurrentSchedule(endpoints).Turns;
         if (turns.Length == 0) return -1;
-        var start = (int)((uint)Interlocked.Increment(ref position) % (uint)turns.Length);
+        // The turn of one that is away is over: its share is everybody's, not its neighbour's.
         for (var i = 0; i < turns.Length; i++)
         {
-            var at = start + i;
-            var choice = turns[at >= turns.Length ? at - turns.Length : at];
-            if ((choice >= 64 || (tried & (1UL << choice)) == 0) && endpoints[choice].IsAvailable) return choice;
+            var choice = turns[(uint)Interlocked.Increment(ref position) % (uint)turns.Length];
+            if (May(endpoints, tried, choice)) return choice;
+        }
+
+        // Other loops took turns meanwhile: whoever they passed over was not looked at.
+        foreach (var choice in turns)
+        {
+            if (May(endpoints, tried, choice)) return choice;
         }
 
         return -1;
     }
+
+    private static bool May(ReadOnlySpan<IBalanced> endpoints, ulong tried, int choice) => (choice >= 64 || (tried & (1UL << choice)) == 0) && endpoints[choice].IsAvailable;
 
     /// <summary>The order of turns for these weights: each time the endpoint that is furthest behind its share.</summary>
     internal static int[] Spread(ReadOnlySpan<int> weights)

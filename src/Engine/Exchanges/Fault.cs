@@ -155,6 +155,34 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         _ => 500,
     };
 
+    /// <summary>For the error log: what a peer did, and when.</summary>
+    public string Told
+    {
+        get
+        {
+            var what = Cause switch
+            {
+                FaultCause.Malformed => "what it sent is no HTTP",
+                FaultCause.HeadTooLarge => "its head is too large",
+                FaultCause.Timeout => "nothing came in time",
+                FaultCause.Closed => "it ended or broke the connection",
+                FaultCause.StaleConnection => "a kept connection was dead, and the request may not be sent again",
+                FaultCause.Refused => "no connection",
+                FaultCause.ConnectTimeout => "no connection in time",
+                _ => Cause.ToString(),
+            };
+            var when = Stage switch
+            {
+                Stage.Connect => "connecting",
+                Stage.Send => "while the request was sent",
+                Stage.Wait => "while its response was awaited",
+                Stage.Relay => "within its response",
+                _ => Stage.ToString(),
+            };
+            return $"{what}, {when}";
+        }
+    }
+
     /// <summary>
     /// Whether the client's connection must close after the answer: what follows on it can no longer be told apart,
     /// or the client has used up its time.

@@ -39,24 +39,24 @@ public static class OwnResponse
     public static void AddDate(Exchange exchange) => exchange.Response.Fields.Add(KnownField.Date, DateName, DateNow.Of(exchange.Loop));
 }
 
-/// <summary>The date as a field value, made once a second on each loop's thread.</summary>
+/// <summary>The date as a field value, made once a second on each loop's thread, when the second begins: loops do not contradict each other.</summary>
 internal static class DateNow
 {
     [ThreadStatic]
     private static byte[]? text;
 
     [ThreadStatic]
-    private static long second;
+    private static long until; // In the loop's ms: then its second is over.
 
     public static ByteRange Of(Loop loop)
     {
-        var now = loop.Now / 1000;
-        if (text is null || now != second)
+        if (text is null || loop.Now >= until)
         {
             // In place: whoever still holds the old text gets a newer date, never a torn one, on this thread.
             text ??= new byte[HttpDate.Length];
-            HttpDate.Write(loop.UtcNow, text);
-            second = now;
+            var now = loop.UtcNow;
+            HttpDate.Write(now, text);
+            until = loop.Now + 1000 - now.Millisecond;
         }
 
         return ByteRange.Of(text);

@@ -53,6 +53,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
                 var pool = endpoint.Pool(loop.Index);
                 var connection = new ClientConnection(transport, buffers, pool);
                 pool.Opened(connection);
+                endpoint.Connected();
                 return new Lent(connection, FaultCause.None);
             }
 
@@ -60,7 +61,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
             cause = Say(endpoint, address, error);
         }
 
-        endpoint.ConnectFailed();
+        endpoint.ConnectFailed(loop.Now, cause is FaultCause.Refused or FaultCause.ConnectTimeout);
         return new Lent(null, cause);
     }
 

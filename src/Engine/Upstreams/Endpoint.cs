@@ -17,6 +17,7 @@ public sealed class Endpoint : IBalanced, ICounted
     private int connections;
     private long failures;
     private long served;
+    private long awayUntil; // 0: it is there, as far as is known.
     private bool isHttp10;
     private UpstreamSettings settings = new();
 
@@ -57,7 +58,8 @@ public sealed class Endpoint : IBalanced, ICounted
         set => Volatile.Write(ref weight, value);
     }
 
-    public bool IsAvailable => true;
+    /// <summary>Whether a connection could be made when that was tried last, or that was long ago.</summary>
+    public bool IsAvailable => Volatile.Read(ref awayUntil) == 0;
 
     /// <summary>Whether its last response was of HTTP/1.0.</summary>
     public bool IsHttp10
@@ -105,5 +107,23 @@ public sealed class Endpoint : IBalanced, ICounted
 
     internal void ConnectionClosed() => Interlocked.Decrement(ref connections);
 
-    internal void ConnectFailed() => Interlocked.Increment(ref failures);
+    /// <param name="now">The loop's time.</param>
+    /// <param name="isItsFault">Not where we had run out of something.</param>
+    internal void ConnectFailed(long now, bool isItsFault)
+    {
+        Interlocked.Increment(ref failures);
+        if (isItsFault) Volatile.Write(ref awayUntil, now + Settings.AwayFor);
+    }
+
+    internal void Connected()
+    {
+        if (Volatile.Read(ref awayUntil) != 0) Volatile.Write(ref awayUntil, 0);
+    }
+
+    /// <summary>Its time to be away is over: it is asked again. Any loop, now and then.</summary>
+    internal void LookAgain(long now)
+    {
+        var until = Volatile.Read(ref awayUntil);
+        if (until != 0 && now >= until) Interlocked.CompareExchange(ref awayUntil, 0, until);
+    }
 }

@@ -17,12 +17,16 @@ public sealed record UpstreamSettings
 
     /// <summary>How long a connection is used at all, in ms.</summary>
     public long ConnectionAge { get; init; } = 3_600_000;
+
+    /// <summary>How long after a failed connection the others are asked first, in ms.</summary>
+    public long AwayFor { get; init; } = 10_000;
 }
 
 /// <summary>A live upstream.</summary>
 public sealed class Upstream(string identity, string name, Balancer balancer, int loops) : ICounted
 {
     private Members members = new([], []);
+    private int lastResort;
 
     /// <summary>What adopts it over reloads: its name, or for an inline list its endpoints and settings.</summary>
     public string Identity { get; } = identity;
@@ -49,9 +53,24 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
     {
         var now = Volatile.Read(ref members);
         var choice = Balancer.Choose(now.Balanced, tried, exchange);
+        if (choice < 0) choice = AnyUntried(now.Endpoints, tried);
         if (choice < 0) return null;
         if (choice < 64) tried |= 1UL << choice;
         return now.Endpoints[choice];
+    }
+
+    // All that are left were away a moment ago: better one of them than nobody.
+    private int AnyUntried(Endpoint[] endpoints, ulong tried)
+    {
+        if (endpoints.Length == 0) return -1;
+        var start = (int)((uint)Interlocked.Increment(ref lastResort) % (uint)endpoints.Length);
+        for (var i = 0; i < endpoints.Length; i++)
+        {
+            var at = (start + i) % endpoints.Length;
+            if (endpoints[at].Weight > 0 && (at >= 64 || (tried & (1UL << at)) == 0)) return at;
+        }
+
+        return -1;
     }
 
     private sealed record Members(Endpoint[] Endpoints, IBalanced[] Balanced);

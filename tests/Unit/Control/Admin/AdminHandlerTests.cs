@@ -43,6 +43,7 @@ public sealed class AdminHandlerTests : IDisposable
     [InlineData(null, false)]
     [InlineData("Authorization: Bearer " + Token, true)]
     [InlineData("authorization:Bearer " + Token + " ", true)]
+    [InlineData("Authorization: bearer " + Token, true)] // RFC 9110 §11.1: schemes have no case.
     [InlineData("Authorization: Bearer 0123456789abcdeX", false)]
     [InlineData("Authorization: Bearer " + Token + "0", false)]
     [InlineData("Authorization: Bearer 0123456789abcde", false)]

@@ -27,6 +27,15 @@ public class RoundRobinTests
             iter: 1_000);
 
     [Fact]
+    public void The_share_of_one_that_is_away_goes_to_all_others()
+    {
+        var balancer = new RoundRobin();
+        var chosen = new int[4];
+        for (var i = 0; i < 300; i++) chosen[Choose(balancer, Of([1, 1, 1, 1], down: 2))]++;
+        Assert.All(new[] { 0, 2, 3 }, i => Assert.InRange(chosen[i], 99, 101));
+    }
+
+    [Fact]
     public void A_heavy_endpoint_is_not_asked_in_a_row()
     {
         Assert.Equal([0, 1, 0, 2, 0, 0, 0], Rotate(RoundRobin.Spread([5, 1, 1]), [0, 1, 0, 2, 0, 0, 0]));
