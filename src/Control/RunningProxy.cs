@@ -29,6 +29,7 @@ public sealed class RunningProxy : IDisposable
     private AdminListener? admin;
     private Watchdog? watchdog;
     private volatile ProxyConfig config;
+    private volatile string? adminToken;
     private long reloadsDone;
     private long reloadsRefused;
     private bool isCompiled;
@@ -39,6 +40,7 @@ public sealed class RunningProxy : IDisposable
         this.load = load;
         this.descriptors = descriptors;
         config = started = first;
+        adminToken = first.Admin?.Token;
         Errors = new ErrorLog(LogTargets.Open(first.ErrorLog.Target, instead: first.ErrorLog.Target == "stderr" ? null : LogTargets.Open("stderr"))) { Level = LevelOf(first) };
         writer = new LogWriter(Errors);
         var loops = (int)(first.Loops ?? Environment.ProcessorCount);
@@ -54,6 +56,9 @@ public sealed class RunningProxy : IDisposable
     public ErrorLog Errors { get; }
 
     public LogWriter Logs => writer;
+
+    /// <summary>What the admin listener asks for; null: nothing. Any thread.</summary>
+    public string? AdminToken => adminToken;
 
     public DateTimeOffset StartedAt { get; }
 
@@ -216,6 +221,12 @@ public sealed class RunningProxy : IDisposable
 
     private static LogLevel LevelOf(ProxyConfig config) => Enum.Parse<LogLevel>(config.ErrorLog.Level, ignoreCase: true);
 
+    // The listener stays bound where it was at the start: a token written for another address, or none, is not its.
+    private void TakeToken(ProxyConfig next)
+    {
+        if (next.Admin is { } now && now.Address.ToString() == started.Admin?.Address.ToString()) adminToken = now.Token;
+    }
+
     private bool TryReload(Diagnostics diagnostics)
     {
         var next = load(diagnostics);
@@ -223,6 +234,7 @@ public sealed class RunningProxy : IDisposable
         TellUnchangeable(next, diagnostics);
         if (!TryExecute(next, diagnostics)) return false;
         config = next;
+        TakeToken(next);
         Errors.Level = LevelOf(next);
         return true;
     }

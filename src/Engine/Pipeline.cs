@@ -100,7 +100,11 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records, ErrorLog 
 
     private static LoopTask<Fault> DeliverAsync(Exchange exchange)
     {
-        foreach (var policy in exchange.ResponsePolicies) policy.Apply(exchange);
+        foreach (var policy in exchange.ResponsePolicies)
+        {
+            if (!policy.Apply(exchange)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay));
+        }
+
         var client = exchange.Client;
         var refused = client.StartResponse(exchange.Response, exchange.Request);
         if (refused != FaultCause.None) return new LoopTask<Fault>(Fault.Of(refused, Side.Origin, Stage.Relay));

@@ -16,6 +16,9 @@ public sealed class AdminListener : IDisposable
     // Each: whoever fills the TCP address leaves the control socket free.
     private const int MostConnections = 256;
 
+    // Of a Unix socket: whoever may open it may administrate.
+    private static readonly SocketAccess OwnerOnly = new(UnixFileMode.UserRead | UnixFileMode.UserWrite, null, null);
+
     private readonly EpollPoller poller = new();
     private readonly Loop loop;
     private readonly Thread thread;
@@ -42,7 +45,7 @@ public sealed class AdminListener : IDisposable
     {
         trouble = "";
         var listener = new AdminListener(proxy);
-        if ((admin is null || listener.Listen(admin.Address, new AdminHandler(proxy, () => proxy.Config.Admin?.Token, isControl: false), out trouble))
+        if ((admin is null || listener.Listen(admin.Address, new AdminHandler(proxy, () => proxy.AdminToken, isControl: false), out trouble))
             && (controlPath is null || listener.ListenControl(controlPath, out trouble)))
         {
             if (admin is not null) listener.Address = listener.sockets[0].Address;
@@ -76,7 +79,7 @@ public sealed class AdminListener : IDisposable
     private bool Listen(NetworkAddress address, AdminHandler handler, out string trouble)
     {
         trouble = "";
-        var bound = KernelListenSocket.Bind(address, 1, reusePort: false, 128, out var error);
+        var bound = KernelListenSocket.Bind(address, 1, reusePort: false, 128, out var error, OwnerOnly);
         if (bound is null)
         {
             trouble = $"cannot listen on {address}: {(error == Errno.AddressInUse ? "the address is in use" : Errno.Describe(error))}";
@@ -122,7 +125,6 @@ public sealed class AdminListener : IDisposable
         }
 
         ownControlPath = path;
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return true;
     }
 }

@@ -19,7 +19,8 @@ public sealed class FixedAnswer(int status, Template body, byte[] contentType, A
         OwnResponse.Begin(exchange, status, text.Memory, ByteRange.Of(contentType));
         foreach (ref readonly var field in fields.AsSpan())
         {
-            if (field.Value.TryRender(exchange, out var value)) exchange.Response.Fields.Set(KnownFields.Lookup(field.Name), ByteRange.Of(field.Name), value);
+            if (!field.Value.TryRender(exchange, out var value)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+            exchange.Response.Fields.Set(KnownFields.Lookup(field.Name), ByteRange.Of(field.Name), value);
         }
 
         return new LoopTask<Fault>(Fault.None);

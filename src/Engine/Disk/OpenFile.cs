@@ -82,7 +82,13 @@ public sealed class OpenFile(Loop loop, string root, string path, string[] index
     private void Open(string full)
     {
         var file = Descriptor.Open(full);
-        if (file is null) return;
+        if (file is null)
+        {
+            // Not what is missing or forbidden: we have run out.
+            if (Errno.Last is Errno.TooManyFiles or Errno.TableFull or Errno.NoMemory) Trouble = Errno.Describe(Errno.Last);
+            return;
+        }
+
         if (Descriptor.IsFile(file, out var length, out var modified) && Descriptor.NameOf(file) is { } name && IsBelow(name, Real(root)))
         {
             (File, Length, Modified) = (file, length, modified);

@@ -71,6 +71,9 @@ public sealed class Template
     }
 
     /// <summary>A template without placeholders.</summary>
+    /// <summary>Whether it begins so whatever the request is.</summary>
+    public bool BeginsWith(ReadOnlySpan<byte> text) => parts.Length > 0 && parts[0].Kind == Placeholder.Literal && parts[0].Text.AsSpan().StartsWith(text);
+
     public static Template Literal(string text) => new(new Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Renders; false where the scratch is full.</summary>

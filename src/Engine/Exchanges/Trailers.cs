@@ -22,11 +22,14 @@ public static class Trailers
         {
             var known = trailers.Index[i].Known;
             var passes = known is KnownField.Other or KnownField.ETag or KnownField.LastModified or KnownField.Link;
-            if (!passes || KnownFields.IsTwin(trailers.Name(i)) || head.Withholds(trailers.Name(i)) || IsNominated(head, trailers.Name(i))) trailers.Drop(i);
+            if (!passes || KnownFields.IsTwin(trailers.Name(i)) || IsForwarded(trailers.Name(i)) || head.Withholds(trailers.Name(i)) || IsNominated(head, trailers.Name(i))) trailers.Drop(i);
         }
 
         return trailers;
     }
+
+    /// <summary>Whether a name is of the family X-Forwarded-*: proxies' word about the client, however they spell it.</summary>
+    public static bool IsForwarded(ReadOnlySpan<byte> name) => name.Length > 12 && Ascii.EqualsAsVariable(name[..12], "x_forwarded_"u8);
 
     private static bool IsNominated(FieldBlock head, ReadOnlySpan<byte> name)
     {
@@ -36,7 +39,7 @@ public static class Trailers
             if (head.Index[i].Known != KnownField.Connection) continue;
             foreach (var option in new ListElements(head.Value(i)))
             {
-                if (Ascii.EqualsIgnoreCase(option, name)) return true;
+                if (Ascii.EqualsAsVariable(option, name)) return true;
             }
         }
 

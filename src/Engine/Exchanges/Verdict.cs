@@ -34,7 +34,8 @@ public interface IRequestPolicy
 /// <summary>Edits a response before its head is sent. Shared by all loops: holds no state of an exchange.</summary>
 public interface IResponsePolicy
 {
-    void Apply(Exchange exchange);
+    /// <returns>False where there is no room for an edit: the response must not go out without it.</returns>
+    bool Apply(Exchange exchange);
 
     /// <summary>As <see cref="Apply"/>, for an interim response (1xx): what must not be seen is taken out, nothing is added.</summary>
     void ApplyInterim(Exchange exchange);

@@ -82,12 +82,25 @@ public sealed class LogFormat
     private const int MostPerField = 2048;
     private const int MostRecord = 24 * 1024;
 
+    // What a format needs at least; the rest of a record is for what is long.
+    private const int MostNeeded = 12 * 1024;
+
+    // What an item takes at least: a number, a time, an address or the beginning of a peer's text; a name of ours, whole.
+    private const int LeastPerItem = 128;
+    private const int LeastPerName = 800;
+
+    /// <summary>What <see cref="TryCompile"/> calls a format that leaves no room for values.</summary>
+    public const string TooLong = "(too long)";
+
     private readonly Item[] items;
+    private readonly int[] reserved; // Room that the items behind each one need.
     private readonly bool isJson;
 
     public LogFormat(Item[] items, bool isJson)
     {
         this.items = items;
+        reserved = new int[items.Length];
+        for (var i = items.Length - 2; i >= 0; i--) reserved[i] = reserved[i + 1] + LeastOf(items[i + 1]);
         this.isJson = isJson;
     }
 
@@ -142,6 +155,12 @@ public sealed class LogFormat
             at = close + 1;
         }
 
+        if (items.Sum(static item => LeastOf(item)) > MostNeeded)
+        {
+            unknown = TooLong;
+            return null;
+        }
+
         return new LogFormat([.. items], isJson: false);
     }
 
@@ -153,9 +172,9 @@ public sealed class LogFormat
         var to = new SpanWriter(room);
         var any = false;
         if (isJson) to.Write((byte)'{');
-        foreach (ref readonly var item in items.AsSpan())
+        for (var i = 0; i < items.Length; i++)
         {
-            if (to.Free.Length < MostPerField * 6 + 256) break;
+            ref readonly var item = ref items[i];
             if (item.Field == LogField.Text)
             {
                 to.Write(item.Text);
@@ -170,13 +189,17 @@ public sealed class LogFormat
                 any = true;
             }
 
-            WriteField(item.Field, exchange, ref to);
+            // What comes later has its room: a long value is cut, no other is left out.
+            WriteField(item.Field, exchange, reserved[i] + 16, ref to);
         }
 
         if (isJson) to.Write((byte)'}');
         to.Write((byte)'\n');
         ring.Commit(to.Length);
     }
+
+    private static int LeastOf(in Item item) =>
+        item.Text.Length + (item.Field is LogField.Text ? 0 : item.Field is LogField.Site or LogField.Route or LogField.Upstream or LogField.Endpoint ? LeastPerName : LeastPerItem);
 
     private static bool HasValue(LogField field, Exchange exchange) => field switch
     {
@@ -193,7 +216,7 @@ public sealed class LogFormat
         _ => true,
     };
 
-    private void WriteField(LogField field, Exchange exchange, ref SpanWriter to)
+    private void WriteField(LogField field, Exchange exchange, int keep, ref SpanWriter to)
     {
         var request = exchange.Request;
         var moments = exchange.Moments;
@@ -219,16 +242,16 @@ public sealed class LogFormat
                 to.WriteDecimal(exchange.Ends.ClientPort);
                 break;
             case LogField.Method:
-                WriteText(request.Method.Span, ref to);
+                WriteText(request.Method.Span, keep, ref to);
                 break;
             case LogField.Uri:
-                WriteText(request.Target.Span, ref to);
+                WriteText(request.Target.Span, keep, ref to);
                 break;
             case LogField.Protocol:
-                WriteText(request.Version == HttpVersion.Http10 ? "HTTP/1.0"u8 : "HTTP/1.1"u8, ref to);
+                WriteText(request.Version == HttpVersion.Http10 ? "HTTP/1.0"u8 : "HTTP/1.1"u8, keep, ref to);
                 break;
             case LogField.Host:
-                WriteText(request.Authority.Span, ref to);
+                WriteText(request.Authority.Span, keep, ref to);
                 break;
             case LogField.Status:
                 to.WriteDecimal(exchange.Client.HasStarted ? exchange.Response.Status : 0);
@@ -255,16 +278,16 @@ public sealed class LogFormat
                 to.WriteDecimal(moments.Ended - Math.Max(moments.Answered, moments.HeadRead));
                 break;
             case LogField.Site:
-                WriteText(exchange.Place.Site, ref to);
+                WriteText(exchange.Place.Site, keep, ref to);
                 break;
             case LogField.Route:
-                WriteText(exchange.Place.Route, ref to);
+                WriteText(exchange.Place.Route, keep, ref to);
                 break;
             case LogField.Upstream:
-                WriteText(exchange.Place.Upstream, ref to);
+                WriteText(exchange.Place.Upstream, keep, ref to);
                 break;
             case LogField.Endpoint:
-                WriteText(exchange.Place.Endpoint, ref to);
+                WriteText(exchange.Place.Endpoint, keep, ref to);
                 break;
             case LogField.Retries:
                 to.WriteDecimal(exchange.Retries);
@@ -277,16 +300,16 @@ public sealed class LogFormat
                 Quote(ref to);
                 break;
             case LogField.RequestId:
-                WriteText(RequestIds.ForRecord(exchange).Span, ref to);
+                WriteText(RequestIds.ForRecord(exchange).Span, keep, ref to);
                 break;
             case LogField.Traceparent:
-                WriteText(request.Fields.First(KnownField.Traceparent), ref to);
+                WriteText(request.Fields.First(KnownField.Traceparent), keep, ref to);
                 break;
             case LogField.Referer:
-                WriteText(request.Fields.First(KnownField.Referer), ref to);
+                WriteText(request.Fields.First(KnownField.Referer), keep, ref to);
                 break;
             case LogField.UserAgent:
-                WriteText(request.Fields.First(KnownField.UserAgent), ref to);
+                WriteText(request.Fields.First(KnownField.UserAgent), keep, ref to);
                 break;
         }
     }
@@ -297,7 +320,7 @@ public sealed class LogFormat
     }
 
     // Our own names are text: beyond ASCII a JSON record has them as their UTF-16 units, and no character is cut in two.
-    private void WriteText(string? text, ref SpanWriter to)
+    private void WriteText(string? text, int keep, ref SpanWriter to)
     {
         var name = text.AsSpan(0, Math.Min(text?.Length ?? 0, 128));
         if (name.Length == 128 && char.IsHighSurrogate(name[^1])) name = name[..^1];
@@ -316,18 +339,19 @@ public sealed class LogFormat
         }
 
         Span<byte> bytes = stackalloc byte[512];
-        WriteText(bytes[..Encoding.UTF8.GetBytes(name, bytes)], ref to);
+        WriteText(bytes[..Encoding.UTF8.GetBytes(name, bytes)], keep, ref to);
     }
 
     // Quotes, backslashes, controls and bytes beyond ASCII are escaped. What peers send may be any bytes and JSON has none, so
     // Latin-1 serves.
-    private void WriteText(scoped ReadOnlySpan<byte> text, ref SpanWriter to)
+    private void WriteText(scoped ReadOnlySpan<byte> text, int keep, ref SpanWriter to)
     {
         Quote(ref to);
         if (text.Length > MostPerField) text = text[..MostPerField];
         if (text.IsEmpty && !isJson) to.Write((byte)'-');
-        while (!text.IsEmpty)
+        while (!text.IsEmpty && to.Free.Length - keep >= 8)
         {
+            text = text[..Math.Min(text.Length, to.Free.Length - keep - 6)];
             var plain = text.IndexOfAnyExceptInRange((byte)0x20, (byte)0x7E);
             var special = text.IndexOfAny((byte)'"', (byte)'\\');
             var stop = plain < 0 ? special : special < 0 ? plain : Math.Min(plain, special);

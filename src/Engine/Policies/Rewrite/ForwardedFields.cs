@@ -40,6 +40,7 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
             fields.Drop(KnownField.XForwardedPort);
             fields.Drop(KnownField.XRealIp);
             fields.Drop(KnownField.Forwarded);
+            if (fields.Index.Has(KnownField.Other)) DropFamily(fields);
         }
         else if (request.HasXForwarded)
         {
@@ -50,6 +51,15 @@ public sealed class ForwardedFields(ForwardedForm form, Hops hops) : IRequestPol
         if ((form & ForwardedForm.XForwarded) != 0 && !AddXForwarded(exchange)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         if ((form & ForwardedForm.Rfc7239) != 0 && !AddForwarded(exchange)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         return Verdict.Continue;
+    }
+
+    // X-Forwarded-Prefix, -Ssl, -User and whatever else some framework believes.
+    private static void DropFamily(FieldBlock fields)
+    {
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == KnownField.Other && Trailers.IsForwarded(fields.Name(i))) fields.Drop(i);
+        }
     }
 
     private static bool AddXForwarded(Exchange exchange)

@@ -59,7 +59,7 @@ public sealed class RequestHeaders(HeaderEdits edits) : IRequestPolicy
 /// <summary>Edits fields of the response (`response_headers`).</summary>
 public sealed class ResponseHeaders(HeaderEdits edits) : IResponsePolicy
 {
-    public void Apply(Exchange exchange) => edits.Apply(exchange, exchange.Response.Fields);
+    public bool Apply(Exchange exchange) => edits.Apply(exchange, exchange.Response.Fields);
 
     public void ApplyInterim(Exchange exchange) => edits.Remove(exchange.Response.Fields);
 }

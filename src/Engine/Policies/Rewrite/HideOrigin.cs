@@ -22,16 +22,16 @@ public sealed class HideOrigin : IResponsePolicy
 
     private static readonly System.Buffers.SearchValues<byte> AuthorityEnd = System.Buffers.SearchValues.Create("/?#\"' ;"u8);
 
-    public void Apply(Exchange exchange)
+    public bool Apply(Exchange exchange)
     {
-        if (exchange.Place.EndpointState is not Endpoint endpoint || exchange.Origin is null) return;
+        if (exchange.Place.EndpointState is not Endpoint endpoint || exchange.Origin is null) return true;
         ApplyInterim(exchange);
         var fields = exchange.Response.Fields;
-        if (!fields.Index.HasAny(Places)) return;
-        if (fields.Index.Has(KnownField.Location)) PointHere(exchange, fields, KnownField.Location, endpoint);
-        if (fields.Index.Has(KnownField.ContentLocation)) PointHere(exchange, fields, KnownField.ContentLocation, endpoint);
-        if (fields.Index.Has(KnownField.Refresh)) PointHere(exchange, fields, KnownField.Refresh, endpoint);
-        if (fields.Index.Has(KnownField.SetCookie)) Cookies(exchange, fields, endpoint);
+        if (!fields.Index.HasAny(Places)) return true;
+        return PointHere(exchange, fields, KnownField.Location, endpoint)
+            && PointHere(exchange, fields, KnownField.ContentLocation, endpoint)
+            && PointHere(exchange, fields, KnownField.Refresh, endpoint)
+            && Cookies(exchange, fields, endpoint);
     }
 
     public void ApplyInterim(Exchange exchange)
@@ -45,31 +45,34 @@ public sealed class HideOrigin : IResponsePolicy
     }
 
     // Every line of the field: one is usual, but nothing stops an origin from sending two.
-    private static void PointHere(Exchange exchange, FieldBlock fields, KnownField field, Endpoint endpoint)
+    private static bool PointHere(Exchange exchange, FieldBlock fields, KnownField field, Endpoint endpoint)
     {
+        if (!fields.Index.Has(field)) return true;
         for (var i = 0; i < fields.Index.Count; i++)
         {
-            if (fields.Index[i].Known == field && !fields.IsDropped(i)) PointHere(exchange, fields, field, i, endpoint);
+            if (fields.Index[i].Known == field && !fields.IsDropped(i) && !PointHere(exchange, fields, field, i, endpoint)) return false;
         }
+
+        return true;
     }
 
     // Replaces "http://endpoint" at the value's URL by our own scheme and authority, and takes the endpoint's path prefix off.
-    private static void PointHere(Exchange exchange, FieldBlock fields, KnownField field, int index, Endpoint endpoint)
+    private static bool PointHere(Exchange exchange, FieldBlock fields, KnownField field, int index, Endpoint endpoint)
     {
         var value = fields.Value(index);
         var start = field == KnownField.Refresh ? UrlOfRefresh(value) : 0;
         var url = value[start..];
         var authority = BeginsWith(url, "http://"u8) ? 7 : BeginsWith(url, "https://"u8) ? 8 : -1;
-        if (authority < 0) return;
+        if (authority < 0) return true;
         var length = url[authority..].IndexOfAny(AuthorityEnd);
         if (length < 0) length = url.Length - authority;
-        if (!Ascii.EqualsIgnoreCase(WithoutPort80(url.Slice(authority, length)), WithoutPort80(endpoint.Authority))) return;
+        if (!Ascii.EqualsIgnoreCase(WithoutPort80(url.Slice(authority, length)), WithoutPort80(endpoint.Authority))) return true;
         var rest = WithoutPrefix(url[(authority + length)..], exchange.Request.PathPrefix);
 
         // A client that named no host gets a path.
         var request = exchange.Request;
         var begin = request.Authority.IsEmpty ? (rest.IsEmpty || rest[0] != '/' ? "/"u8 : default) : request.IsSecure ? "https://"u8 : "http://"u8;
-        if (!exchange.Scratch.TryTake(start + begin.Length + request.Authority.Length + rest.Length, out var room, out var range)) return;
+        if (!exchange.Scratch.TryTake(start + begin.Length + request.Authority.Length + rest.Length, out var room, out var range)) return false;
         var to = new SpanWriter(room);
         to.Write(value[..start]);
         to.Write(begin);
@@ -77,6 +80,7 @@ public sealed class HideOrigin : IResponsePolicy
         to.Write(rest);
         fields.Drop(index);
         fields.Add(field, NameOf(fields, index), range);
+        return true;
     }
 
     // Where the URL of "5; url='http://…'" begins; the value's end where it has none.
@@ -90,14 +94,15 @@ public sealed class HideOrigin : IResponsePolicy
     }
 
     // From the first changed line on all are written anew, so that their order stays (RFC 9110 §5.3).
-    private static void Cookies(Exchange exchange, FieldBlock fields, Endpoint endpoint)
+    private static bool Cookies(Exchange exchange, FieldBlock fields, Endpoint endpoint)
     {
+        if (!fields.Index.Has(KnownField.SetCookie)) return true;
         var changed = false;
         for (var i = 0; i < fields.Index.Count; i++)
         {
             if (fields.Index[i].Known != KnownField.SetCookie || fields.IsDropped(i)) continue;
             var value = fields.Value(i);
-            if (!exchange.Scratch.TryTake(value.Length, out var room, out var range)) return;
+            if (!exchange.Scratch.TryTake(value.Length, out var room, out var range)) return false;
             var to = new SpanWriter(room);
             changed |= Write(value, endpoint, exchange.Request, ref to);
             range = exchange.Scratch.Trim(range, changed ? to.Length : 0);
@@ -105,6 +110,8 @@ public sealed class HideOrigin : IResponsePolicy
             fields.Drop(i);
             fields.Add(KnownField.SetCookie, NameOf(fields, i), range);
         }
+
+        return true;
     }
 
     // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out, and of its Path
