@@ -94,6 +94,7 @@ public static class ConfigChecks
             if (Actions(site) > 1) diagnostics.Error(site.At, "a site has at most one of proxy, redirect, respond, files");
             if (site.Routes.Count == 0 && Actions(site) == 0 && !diagnostics.IsTold(site, "routes") && !MissesAction(site, diagnostics)) diagnostics.Error(site.At, "a site needs routes, or one of proxy, redirect, respond, files");
             CheckAction(config, site, diagnostics);
+            CheckGroups(new RouteConfig { At = site.At, Redirect = site.Redirect, Respond = site.Respond }, "site", diagnostics);
             foreach (var route in site.Routes) CheckRoute(config, route, diagnostics);
             RouteOrder.Check(site, hasLast: Actions(site) == 1, diagnostics);
         }
@@ -119,13 +120,13 @@ public static class ConfigChecks
         CheckAction(config, route, diagnostics);
         foreach (var page in route.ErrorPages) CheckPage(page, diagnostics);
         if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
-        CheckGroups(route, diagnostics);
+        CheckGroups(route, "route", diagnostics);
     }
 
     // What should have been its action has been told to be wrong.
     private static bool MissesAction(IWritten section, Diagnostics diagnostics) => Array.Exists(["proxy", "redirect", "respond", "files"], key => diagnostics.IsTold(section, key));
 
-    private static void CheckGroups(RouteConfig route, Diagnostics diagnostics)
+    private static void CheckGroups(RouteConfig route, string scope, Diagnostics diagnostics)
     {
         if (diagnostics.IsFlawed(route.Match) || (route.Rewrite is { } rewrite && diagnostics.IsFlawed(rewrite))) return;
         var names = new HashSet<string>();
@@ -146,10 +147,10 @@ public static class ConfigChecks
             .. route.Respond?.Headers.Select(s => s.Value) ?? [],
             .. route.RequestHeaders?.Add.Select(s => s.Value) ?? [], .. route.ResponseHeaders?.Add.Select(s => s.Value) ?? [],
         ];
-        foreach (var part in templates.SelectMany(t => t?.Parts ?? []).Where(p => p.Kind == Placeholder.Capture))
+        foreach (var (part, at) in templates.OfType<TemplateText>().SelectMany(static t => t.Parts.Zip(t.Places)).Where(static p => p.First.Kind == Placeholder.Capture))
         {
             var group = part.Group >= 0 ? part.Group.ToString(CultureInfo.InvariantCulture) : System.Text.Encoding.UTF8.GetString(part.Text);
-            if (!names.Contains(group)) diagnostics.Error(route.At, $"no expression of this route has a group '{group}'{NearestWord.Suggest(group, names)}");
+            if (!names.Contains(group)) diagnostics.Error(at, $"no expression of this {scope} has a group '{group}'{NearestWord.Suggest(group, names)}");
         }
     }
 
@@ -160,12 +161,17 @@ public static class ConfigChecks
         if (action.Redirect is { } redirect)
         {
             if (redirect.Status is not (301 or 302 or 303 or 307 or 308)) diagnostics.Error(redirect.At, "a redirect's status is 301, 302, 303, 307 or 308");
+            if (redirect.To is { Parts: [{ Kind: Placeholder.Literal }, ..] } to && !diagnostics.IsFlawed(redirect) && !IsAbsolute(to.Text)) diagnostics.Error(to.Places[0], $"'{to.Text}' would be taken for a path beside the one asked for; did you mean 'https://{to.Text}' or '/{to.Text}'?");
             if (redirect.To.Text.Length == 0 && !diagnostics.IsTold(redirect, "to")) diagnostics.Error(redirect.At, "a redirect needs a target: to");
         }
 
         if (action.Respond is { Body.Text.Length: > 0, Status: 204 or 304 } respond) diagnostics.Error(respond.At, $"a {respond.Status} has no body");
         if (action.Files is { } files && !Directory.Exists(files.Root) && !diagnostics.IsTold(files, "root")) diagnostics.Error(files.At, $"there is no folder '{files.Root}'");
     }
+
+    // A scheme with its authority, or a path from the root; so is what is left to a placeholder.
+    private static bool IsAbsolute(string target) =>
+        target.StartsWith('/') || (target.IndexOf("://", StringComparison.Ordinal) is > 0 and var end && target.AsSpan(0, end).IndexOfAnyExcept(System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.")) < 0);
 
     private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
     {

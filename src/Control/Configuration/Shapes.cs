@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
-using Weir.Engine.Exchanges;
 using Weir.Engine.Transports;
 using Ascii = Weir.Wire.Bytes.Ascii;
 
@@ -101,11 +100,13 @@ public static class Shapes
     /// <summary>An expression that need not match the whole.</summary>
     public static Shape<Regex> LoosePattern { get; } = new ScalarShape<Regex>("a regular expression (never backtracking)", "string", text => ReadPattern(text, whole: false));
 
-    public static Shape<TemplateText> Template { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", ReadTemplate);
+    public static Shape<TemplateText> Template { get; } = new TemplateShape(isLine: false);
 
     /// <summary>A template that becomes part of a head: one line.</summary>
-    public static Shape<TemplateText> LineTemplate { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", text =>
-        text.AsSpan().ContainsAny('\r', '\n') ? (new TemplateText(text, []), "a line break cannot stand here") : ReadTemplate(text));
+    public static Shape<TemplateText> LineTemplate { get; } = new TemplateShape(isLine: true);
+
+    /// <summary>The same, of a response's head.</summary>
+    public static Shape<TemplateText> ResponseLineTemplate { get; } = new TemplateShape(isLine: true, isOfResponse: true);
 
     /// <summary>What stands in a field as it is.</summary>
     public static Shape<string> FieldValue { get; } = new ScalarShape<string>("text", "string", text => text.All(c => c is >= ' ' and <= '~') ? (text, null) : (text, "only printable ASCII characters can stand here"));
@@ -234,39 +235,6 @@ public static class Shapes
             return (null!, $"not a usable regular expression: {e.Message}");
         }
     }
-
-    private static (TemplateText Value, string? Trouble) ReadTemplate(string text)
-    {
-        foreach (var c in text)
-        {
-            if (c is < ' ' and not ('\t' or '\n' or '\r') or '\x7f') return (new TemplateText(text, []), "control characters cannot stand here");
-        }
-
-        var parts = new List<Template.Part>();
-        var at = 0;
-        while (at < text.Length)
-        {
-            var open = text.IndexOf('{', at);
-            if (open < 0) break;
-            if (open + 1 < text.Length && text[open + 1] == '{')
-            {
-                parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..(open + 1)])));
-                at = open + 2;
-                continue;
-            }
-
-            var close = text.IndexOf('}', open);
-            if (close < 0) return (new TemplateText(text, []), "'{' without '}': write '{{' for the character itself");
-            if (open > at) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..open])));
-            var name = text[(open + 1)..close];
-            if (Placeholders.Read(name) is not { } part) return (new TemplateText(text, []), $"unknown placeholder '{{{name}}}'{NearestWord.Suggest(name, Placeholders.Names)}");
-            parts.Add(part);
-            at = close + 1;
-        }
-
-        if (at < text.Length) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..])));
-        return (new TemplateText(text, [.. parts]), null);
-    }
 }
 
 /// <summary>A status, or a range of them, ends included.</summary>
@@ -274,6 +242,3 @@ public readonly record struct StatusRange(int First, int Last);
 
 /// <summary>A path with "*" and "**".</summary>
 public sealed record PathPattern(string Text);
-
-/// <summary>A template as written, and its parts. Named groups are resolved when the route is compiled.</summary>
-public sealed record TemplateText(string Text, Template.Part[] Parts);
