@@ -60,7 +60,7 @@ public static class ProxySchema
 
     public static Section<ErrorLogConfig> ErrorLog { get; } = new Section<ErrorLogConfig>("error_log", "What the program says about itself.")
         .Short(Shapes.ErrorLogTarget, (e, v) => e.Target = v)
-        .Add("target", Shapes.ErrorLogTarget, (e, v) => e.Target = v, "Where to.", "stderr")
+        .Add("target", Shapes.ErrorLogTarget, (e, v) => e.Target = v, "Where to: syslog is the local one, syslog:HOST:PORT one by UDP.", "stderr")
         .Add("level", Shapes.OneOf("debug", "info", "warn", "error"), (e, v) => e.Level = v, "The least grave lines that are written.", "info");
 
     public static Section<ErrorPageConfig> ErrorPage { get; } = new Section<ErrorPageConfig>("error_page", "What a fault's answer looks like.")
@@ -193,6 +193,14 @@ public static class ProxySchema
         .Add("redirect", Redirect, (a, v) => a.Redirect = v, "Sends the client elsewhere.")
         .Add("respond", Respond, (a, v) => a.Respond = v, "A fixed answer.")
         .Add("files", Files, (a, v) => a.Files = v, "Files from a folder.");
+
+    /// <summary>"; it belongs in …": what else has a key of this name, in words; nothing where none has.</summary>
+    public static string Belongs(string key)
+    {
+        (ISection Section, string Words)[] places = [(Root, "at the top level"), (Listen, "in a listener"), (Site, "in a site"), (Route, "in a route"), (Match, "in match"), (Rewrite, "in rewrite"), (Upstream, "in an upstream")];
+        var words = places.Where(p => p.Section.Keys.Any(k => k.Name == key)).Select(p => p.Words).ToArray();
+        return words.Length == 0 ? "" : $"; it belongs {string.Join(", or ", words)}";
+    }
 
     private static string BelongsTo(string time) => time switch
     {
