@@ -97,7 +97,7 @@ public sealed class RunningProxy : IDisposable
         var proxy = new RunningProxy(load, config, descriptors);
         foreach (var descriptor in inherited) proxy.ground.Inherit(descriptor);
         var unwritable = proxy.Errors.Target.TryOpen();
-        if (unwritable is not null) diagnostics.Error(config.At, $"cannot write to {config.ErrorLog.Target}: {unwritable}");
+        if (unwritable is not null) diagnostics.Error(diagnostics.Where(config, "error_log"), $"cannot write to {config.ErrorLog.Target}: {unwritable}");
         if (diagnostics.HasErrors || !proxy.TryExecute(config, diagnostics) || !proxy.BindAdmin(defaultControl, diagnostics))
         {
             isGood = unwritable is not null || proxy.isCompiled;
@@ -251,7 +251,7 @@ public sealed class RunningProxy : IDisposable
                 return true;
             }
 
-            foreach (var line in trouble) diagnostics.Error(next.At, line);
+            foreach (var line in trouble) diagnostics.Error(next.Listen.Find(l => line.StartsWith($"cannot listen on {l.Address}: ", StringComparison.Ordinal))?.At ?? next.At, line);
         }
 
         compiler.Withdraw();
@@ -272,12 +272,12 @@ public sealed class RunningProxy : IDisposable
     // What a reload cannot change is named, not ignored.
     private void TellUnchangeable(ProxyConfig next, Diagnostics diagnostics)
     {
-        if (next.Loops != started.Loops) diagnostics.Warn(next.At, "loops has changed: it takes a restart");
-        if (next.User != started.User) diagnostics.Warn(next.At, "user has changed: it takes a restart");
-        if (next.Control != started.Control || next.State != started.State) diagnostics.Warn(next.At, "control or state has changed: it takes a restart");
-        if (next.ErrorLog.Target != started.ErrorLog.Target) diagnostics.Warn(next.At, "error_log.target has changed: it takes a restart");
-        if (next.Admin?.Address.ToString() != started.Admin?.Address.ToString()) diagnostics.Warn(next.At, "admin.address has changed: it takes a restart");
-        if (next.Watch != started.Watch) diagnostics.Warn(next.At, "watch has changed: it takes a restart");
+        if (next.Loops != started.Loops) diagnostics.Warn(diagnostics.Where(next, "loops"), "loops has changed: it takes a restart");
+        if (next.User != started.User) diagnostics.Warn(diagnostics.Where(next, "user"), "user has changed: it takes a restart");
+        if (next.Control != started.Control || next.State != started.State) diagnostics.Warn(diagnostics.Where(next, next.Control != started.Control ? "control" : "state"), "control or state has changed: it takes a restart");
+        if (next.ErrorLog.Target != started.ErrorLog.Target) diagnostics.Warn(diagnostics.Where(next, "error_log"), "error_log.target has changed: it takes a restart");
+        if (next.Admin?.Address.ToString() != started.Admin?.Address.ToString()) diagnostics.Warn(diagnostics.Where(next, "admin"), "admin.address has changed: it takes a restart");
+        if (next.Watch != started.Watch) diagnostics.Warn(diagnostics.Where(next, "watch"), "watch has changed: it takes a restart");
         foreach (var (listener, _) in Engine.Addresses)
         {
             var same = next.Listen.Find(l => l.Address.ToString() == listener.Name);

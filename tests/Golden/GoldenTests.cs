@@ -41,12 +41,20 @@ public class GoldenTests
     [Fact]
     public void The_examples_of_the_readme_are_good_configurations()
     {
-        foreach (var block in File.ReadAllText(Path.Combine(Repository.Root, "README.md")).Split("```yaml\n").Skip(1).Select(b => b.Split("```")[0]))
+        foreach (var block in new[] { "README.md", "docs/operations/configuration.md" }.SelectMany(page => File.ReadAllText(Path.Combine(Repository.Root, page)).Split("```yaml\n").Skip(1)).Select(b => b.Split("```")[0]))
         {
             var diagnostics = new Diagnostics();
             ConfigLoader.Read("README", block.Replace("/var/www", "/tmp", StringComparison.Ordinal), diagnostics, static _ => null);
             Assert.False(diagnostics.HasErrors, diagnostics.ToString());
         }
+    }
+
+    [Fact]
+    public void The_redirect_of_the_readme_goes_where_it_says()
+    {
+        var block = File.ReadAllText(Path.Combine(Repository.Root, "README.md")).Split("```yaml\n")[1].Split("```")[0];
+        var said = Outcome(block.Replace("/var/www", "/tmp", StringComparison.Ordinal), ["GET http://example.com/old/a?b=1"]);
+        Assert.Contains("https://example.com/new/a?b=1", said, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public static class ConfigChecks
     {
         if (config.Listen.Count == 0 && !diagnostics.IsTold(config, "listen")) diagnostics.Error(config.At, "nothing to listen on: add listen: \":8080\"");
         if (config.Sites.Count == 0 && !diagnostics.IsTold(config, "sites")) diagnostics.Error(config.At, "no sites: add sites: [{ proxy: \"http://127.0.0.1:9000\" }]");
-        if (config.User is { } user && SystemUser.Find(user) is null) diagnostics.Error(config.At, $"there is no user '{user}'");
+        if (config.User is { } user && SystemUser.Find(user) is null) diagnostics.Error(diagnostics.Where(config, "user"), $"there is no user '{user}'");
         CheckListeners(config, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
@@ -39,7 +39,15 @@ public static class ConfigChecks
             var name = listen.Address.ToString();
             if ((listen.Mode is not null || listen.Owner is not null || listen.Group is not null) && !listen.Address.HasFile) diagnostics.Error(listen.At, $"mode, owner and group are for Unix sockets that have a file, and {name} has none");
             if (!seen.TryAdd(name, listen.At)) diagnostics.Error(listen.At, $"{name} is listened on twice; first at {seen[name]}");
+            else if (config.Listen.TakeWhile(l => l != listen).FirstOrDefault(l => !listen.SharesPort && Overlap(l.Address, listen.Address)) is { } wider) diagnostics.Error(listen.At, $"{name} and {wider.Address} at {wider.At} are one port of one address: one of them is enough");
         }
+    }
+
+    // As bind sees it: every address holds each address, and IPv6's every address holds IPv4's too.
+    private static bool Overlap(NetworkAddress a, NetworkAddress b)
+    {
+        if (a.Ip is not { } one || b.Ip is not { } other || a.Port != b.Port || a.Port == 0 || a.Equals(b)) return false;
+        return one.Equals(IPAddress.IPv6Any) || other.Equals(IPAddress.IPv6Any) || (one.AddressFamily == other.AddressFamily && (one.Equals(IPAddress.Any) || other.Equals(IPAddress.Any)));
     }
 
     private static void CheckAdmin(ProxyConfig config, Diagnostics diagnostics)
@@ -53,8 +61,9 @@ public static class ConfigChecks
 
         var isNear = admin.Address.IsUnix || (admin.Address.Ip is { } ip && IPAddress.IsLoopback(ip));
         if (admin.Token is null && !isNear && !diagnostics.IsTold(admin, "token")) diagnostics.Error(admin.At, "an admin listener that is not on loopback needs a token");
-        if (admin.Token is { Length: < 16 }) diagnostics.Error(admin.At, "the admin token is shorter than 16 characters");
+        if (admin.Token is { Length: < 16 }) diagnostics.Error(diagnostics.Where(admin, "token"), "the admin token is shorter than 16 characters");
         if (config.Listen.Exists(l => l.Address.Equals(admin.Address) && l.Address.Port != 0)) diagnostics.Error(admin.At, "the admin listener's address is listened on for sites too");
+        else if (config.Listen.Find(l => Overlap(l.Address, admin.Address)) is { } wider) diagnostics.Error(diagnostics.Where(admin, "address"), $"{admin.Address} and {wider.Address} at {wider.At} are one port of one address: the admin listener needs a port of its own");
     }
 
     private static void CheckLogs(ProxyConfig config, Diagnostics diagnostics)
@@ -71,6 +80,7 @@ public static class ConfigChecks
     {
         if (!format.Replace("{{", "", StringComparison.Ordinal).Contains('{', StringComparison.Ordinal)) diagnostics.Error(log.At, $"the format '{format}' is neither json nor combined, and names no field in braces");
         else if (LogFormat.TryCompile(format, out var unknown) is not null) return;
+        else if (unknown == LogFormat.TooLong) diagnostics.Error(log.At, "the format is too long: it leaves no room for what it is to tell");
         else if (unknown.StartsWith('{')) diagnostics.Error(log.At, "'{' without '}' in the format: write '{{' for the character itself");
         else diagnostics.Error(log.At, $"unknown field '{{{unknown}}}'{NearestWord.Suggest(unknown, LogFormat.Names.Select(n => n.Name))}");
     }
@@ -86,7 +96,7 @@ public static class ConfigChecks
         {
             foreach (var listen in site.Listen)
             {
-                if (knowsListeners && !config.Listen.Exists(l => l.Address.Equals(listen))) diagnostics.Error(site.At, $"{listen} is not one of the listeners{NearestWord.Suggest(listen.ToString(), config.Listen.Select(l => l.Address.ToString()))}");
+                if (knowsListeners && !config.Listen.Exists(l => l.Address.Equals(listen))) diagnostics.Error(diagnostics.Where(site, "listen"), $"{listen} is not one of the listeners{NearestWord.Suggest(listen.ToString(), config.Listen.Select(l => l.Address.ToString()))}");
             }
 
             if (!diagnostics.IsTold(site, "listen")) CheckHosts(config, site, hosts, diagnostics);
@@ -94,6 +104,7 @@ public static class ConfigChecks
             if (Actions(site) > 1) diagnostics.Error(site.At, "a site has at most one of proxy, redirect, respond, files");
             if (site.Routes.Count == 0 && Actions(site) == 0 && !diagnostics.IsTold(site, "routes") && !MissesAction(site, diagnostics)) diagnostics.Error(site.At, "a site needs routes, or one of proxy, redirect, respond, files");
             CheckAction(config, site, diagnostics);
+            CheckGroups(new RouteConfig { At = site.At, Redirect = site.Redirect, Respond = site.Respond }, "site", diagnostics);
             foreach (var route in site.Routes) CheckRoute(config, route, diagnostics);
             RouteOrder.Check(site, hasLast: Actions(site) == 1, diagnostics);
         }
@@ -103,12 +114,13 @@ public static class ConfigChecks
     {
         if (site.Hosts.Count == 0 && diagnostics.IsTold(site, "hosts")) return;
         IEnumerable<string> names = site.Hosts.Count == 0 ? [""] : site.Hosts;
-        foreach (var name in names)
+        foreach (var (place, name) in names.Index())
         {
+            var at = diagnostics.Where(site, "hosts", name, names.Take(place).Count(n => n == name));
             foreach (var listener in config.Listen.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)).Select(l => l.Address.ToString()))
             {
-                if (hosts.TryAdd((listener, name), site.At)) continue;
-                diagnostics.Error(site.At, name.Length == 0 ? $"two sites without hosts on one listener; first at {hosts[(listener, name)]}" : $"the host '{name}' is served twice; first at {hosts[(listener, name)]}");
+                if (hosts.TryAdd((listener, name), at)) continue;
+                diagnostics.Error(at, name.Length == 0 ? $"two sites without hosts on one listener; first at {hosts[(listener, name)]}" : $"the host '{name}' is served twice; first at {hosts[(listener, name)]}");
             }
         }
     }
@@ -119,13 +131,13 @@ public static class ConfigChecks
         CheckAction(config, route, diagnostics);
         foreach (var page in route.ErrorPages) CheckPage(page, diagnostics);
         if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
-        CheckGroups(route, diagnostics);
+        CheckGroups(route, "route", diagnostics);
     }
 
     // What should have been its action has been told to be wrong.
     private static bool MissesAction(IWritten section, Diagnostics diagnostics) => Array.Exists(["proxy", "redirect", "respond", "files"], key => diagnostics.IsTold(section, key));
 
-    private static void CheckGroups(RouteConfig route, Diagnostics diagnostics)
+    private static void CheckGroups(RouteConfig route, string scope, Diagnostics diagnostics)
     {
         if (diagnostics.IsFlawed(route.Match) || (route.Rewrite is { } rewrite && diagnostics.IsFlawed(rewrite))) return;
         var names = new HashSet<string>();
@@ -146,10 +158,10 @@ public static class ConfigChecks
             .. route.Respond?.Headers.Select(s => s.Value) ?? [],
             .. route.RequestHeaders?.Add.Select(s => s.Value) ?? [], .. route.ResponseHeaders?.Add.Select(s => s.Value) ?? [],
         ];
-        foreach (var part in templates.SelectMany(t => t?.Parts ?? []).Where(p => p.Kind == Placeholder.Capture))
+        foreach (var (part, at) in templates.OfType<TemplateText>().SelectMany(static t => t.Parts.Zip(t.Places)).Where(static p => p.First.Kind == Placeholder.Capture))
         {
             var group = part.Group >= 0 ? part.Group.ToString(CultureInfo.InvariantCulture) : System.Text.Encoding.UTF8.GetString(part.Text);
-            if (!names.Contains(group)) diagnostics.Error(route.At, $"no expression of this route has a group '{group}'{NearestWord.Suggest(group, names)}");
+            if (!names.Contains(group)) diagnostics.Error(at, $"no expression of this {scope} has a group '{group}'{NearestWord.Suggest(group, names)}");
         }
     }
 
@@ -160,12 +172,17 @@ public static class ConfigChecks
         if (action.Redirect is { } redirect)
         {
             if (redirect.Status is not (301 or 302 or 303 or 307 or 308)) diagnostics.Error(redirect.At, "a redirect's status is 301, 302, 303, 307 or 308");
+            if (redirect.To is { Parts: [{ Kind: Placeholder.Literal }, ..] } to && !diagnostics.IsFlawed(redirect) && !IsAbsolute(to.Text)) diagnostics.Error(to.Places[0], $"'{to.Text}' would be taken for a path beside the one asked for; did you mean 'https://{to.Text}' or '/{to.Text}'?");
             if (redirect.To.Text.Length == 0 && !diagnostics.IsTold(redirect, "to")) diagnostics.Error(redirect.At, "a redirect needs a target: to");
         }
 
         if (action.Respond is { Body.Text.Length: > 0, Status: 204 or 304 } respond) diagnostics.Error(respond.At, $"a {respond.Status} has no body");
-        if (action.Files is { } files && !Directory.Exists(files.Root) && !diagnostics.IsTold(files, "root")) diagnostics.Error(files.At, $"there is no folder '{files.Root}'");
+        if (action.Files is { } files && !Directory.Exists(files.Root) && !diagnostics.IsTold(files, "root")) diagnostics.Error(files.At, File.Exists(files.Root) ? $"'{files.Root}' is not a folder" : $"there is no folder '{files.Root}'");
     }
+
+    // A scheme with its authority, or a path from the root; so is what is left to a placeholder.
+    private static bool IsAbsolute(string target) =>
+        target.StartsWith('/') || (target.IndexOf("://", StringComparison.Ordinal) is > 0 and var end && target.AsSpan(0, end).IndexOfAnyExcept(System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.")) < 0);
 
     private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
     {

@@ -21,7 +21,7 @@ public static class ConfigLoader
         {
             try
             {
-                names = [.. Directory.GetFiles(path).Where(f => Path.GetExtension(f) is ".yaml" or ".yml" or ".json").Order(StringComparer.Ordinal)];
+                names = [.. Directory.GetFiles(path).Where(f => Path.GetExtension(f) is ".yaml" or ".yml" or ".json" && Path.GetFileName(f)[0] != '.').Order(StringComparer.Ordinal)];
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -46,7 +46,12 @@ public static class ConfigLoader
     {
         try
         {
-            return File.ReadAllText(file);
+            var bytes = File.ReadAllBytes(file);
+            if (bytes.AsSpan() is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..] || System.Text.Unicode.Utf8.IsValid(bytes)) return File.ReadAllText(file);
+            var good = System.Text.Encoding.UTF8.GetString(bytes).IndexOf('\uFFFD', StringComparison.Ordinal);
+            var before = System.Text.Encoding.UTF8.GetString(bytes)[..good];
+            diagnostics.Error(new Position(file, before.Count(static c => c == '\n') + 1, good - before.LastIndexOf('\n')), "this is not UTF-8: save the file as UTF-8");
+            return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

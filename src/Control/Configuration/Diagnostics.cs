@@ -28,6 +28,7 @@ public sealed class Diagnostics
     private readonly List<Diagnostic> all = [];
     private readonly HashSet<(IWritten Section, string Key)> told = [];
     private readonly HashSet<IWritten> flawed = [];
+    private readonly Dictionary<(IWritten Section, string Key), Node> written = [];
 
     public bool HasErrors => Errors > 0;
 
@@ -49,6 +50,17 @@ public sealed class Diagnostics
     {
         var lines = All.Select(d => d.ToString());
         return string.Join('\n', More == 0 ? lines : lines.Append($"… and {More} more"));
+    }
+
+    /// <summary>Remembers what was written for a key.</summary>
+    public void Place(IWritten section, string key, Node value) => written[(section, key)] = value;
+
+    /// <summary>Where the value of a key stands, or the item of it with this text, after so many others with it; else where the section does.</summary>
+    public Position Where(IWritten section, string key, string? item = null, int after = 0)
+    {
+        if (!written.TryGetValue((section, key), out var value)) return section.At;
+        var found = item is null ? null : (value as ListNode)?.Items.Where(i => i is ScalarNode scalar && string.Equals(scalar.Text, item, StringComparison.OrdinalIgnoreCase)).ElementAtOrDefault(after);
+        return (found ?? value).At;
     }
 
     /// <summary>Remembers that the value of a key is not all that was written; without a key, of any key.</summary>

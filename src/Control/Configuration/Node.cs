@@ -22,8 +22,22 @@ public sealed class ScalarNode(Position at, string text, bool isPlain) : Node(at
     /// <summary>Written without quotes.</summary>
     public bool IsPlain { get; } = isPlain;
 
+    /// <summary>How it stands in the file, with its quotes; null: not known.</summary>
+    public string? Written { get; init; }
+
     /// <summary>Its text came, in part, from the environment or a file: it is not shown.</summary>
     public bool IsSecret { get; set; }
+
+    /// <summary>Where a '{' of its text stands in the file: it is counted, as escapes and folded lines move it. Else where the value begins.</summary>
+    public Position AtBrace(int offset)
+    {
+        if (IsSecret || Written is null || Text.Count(static c => c == '{') != Written.Count(static c => c == '{')) return At;
+        var found = 0;
+        for (var before = Text.AsSpan(0, offset).Count('{'); (found = Written.IndexOf('{', found)) >= 0 && before > 0; before--) found++;
+        if (found < 0) return At;
+        var line = Written.LastIndexOf('\n', found);
+        return line < 0 ? At with { Column = At.Column + found } : At with { Line = At.Line + Written.AsSpan(0, found).Count('\n'), Column = found - line };
+    }
 
     public bool IsNull => IsPlain && Text is "" or "~" or "null";
 

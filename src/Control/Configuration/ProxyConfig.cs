@@ -254,7 +254,7 @@ public sealed class ProxyTargetConfig : IWritten
 public sealed class RedirectConfig : IWritten
 {
     public Position At { get; set; }
-    public TemplateText To { get; set; } = new("", []);
+    public TemplateText To { get; set; } = TemplateText.Empty;
     public long Status { get; set; } = 302;
 }
 
@@ -262,7 +262,7 @@ public sealed class RespondConfig : IWritten
 {
     public Position At { get; set; }
     public long Status { get; set; } = 200;
-    public TemplateText Body { get; set; } = new("", []);
+    public TemplateText Body { get; set; } = TemplateText.Empty;
     public string ContentType { get; set; } = "text/plain; charset=utf-8";
     public List<Named<TemplateText>> Headers { get; set; } = [];
 }

@@ -60,7 +60,7 @@ public static class ProxySchema
 
     public static Section<ErrorLogConfig> ErrorLog { get; } = new Section<ErrorLogConfig>("error_log", "What the program says about itself.")
         .Short(Shapes.ErrorLogTarget, (e, v) => e.Target = v)
-        .Add("target", Shapes.ErrorLogTarget, (e, v) => e.Target = v, "Where to.", "stderr")
+        .Add("target", Shapes.ErrorLogTarget, (e, v) => e.Target = v, "Where to: syslog is the local one, syslog:HOST:PORT one by UDP.", "stderr")
         .Add("level", Shapes.OneOf("debug", "info", "warn", "error"), (e, v) => e.Level = v, "The least grave lines that are written.", "info");
 
     public static Section<ErrorPageConfig> ErrorPage { get; } = new Section<ErrorPageConfig>("error_page", "What a fault's answer looks like.")
@@ -137,9 +137,9 @@ public static class ProxySchema
         .Add("query", Shapes.LineTemplate, (r, v) => r.Query = v, "The query as a whole; empty: none.")
         .Add("add_prefix", Shapes.PlainPath, (r, v) => r.AddPrefix = v, "Put in front of the path.");
 
-    public static Section<HeaderEditsConfig> RequestHeaders { get; } = HeaderEdits("request_headers", "Changes fields of the request that is sent on: removed first, then set, then added. What frames it, and Host, cannot be changed here.", EditedFields.RemovedFromRequest, EditedFields.SetInRequest, EditedFields.AddedToRequest);
+    public static Section<HeaderEditsConfig> RequestHeaders { get; } = HeaderEdits("request_headers", "Changes fields of the request that is sent on: removed first, then set, then added. What frames it, and Host, cannot be changed here.", Shapes.LineTemplate, EditedFields.RemovedFromRequest, EditedFields.SetInRequest, EditedFields.AddedToRequest);
 
-    public static Section<HeaderEditsConfig> ResponseHeaders { get; } = HeaderEdits("response_headers", "Changes fields of the response: removed first, then set, then added. What frames it cannot be changed.", EditedFields.OfResponse, EditedFields.OfResponse, EditedFields.AddedToResponse);
+    public static Section<HeaderEditsConfig> ResponseHeaders { get; } = HeaderEdits("response_headers", "Changes fields of the response: removed first, then set, then added. What frames it cannot be changed.", Shapes.ResponseLineTemplate, EditedFields.OfResponse, EditedFields.OfResponse, EditedFields.AddedToResponse);
 
     public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
         .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
@@ -194,6 +194,14 @@ public static class ProxySchema
         .Add("respond", Respond, (a, v) => a.Respond = v, "A fixed answer.")
         .Add("files", Files, (a, v) => a.Files = v, "Files from a folder.");
 
+    /// <summary>"; it belongs in …": what else has a key of this name, in words; nothing where none has.</summary>
+    public static string Belongs(string key)
+    {
+        (ISection Section, string Words)[] places = [(Root, "at the top level"), (Listen, "in a listener"), (Site, "in a site"), (Route, "in a route"), (Match, "in match"), (Rewrite, "in rewrite"), (Upstream, "in an upstream")];
+        var words = places.Where(p => p.Section.Keys.Any(k => k.Name == key)).Select(p => p.Words).ToArray();
+        return words.Length == 0 ? "" : $"; it belongs {string.Join(", or ", words)}";
+    }
+
     private static string BelongsTo(string time) => time switch
     {
         "header" => "'header' is a time of the top level only",
@@ -201,10 +209,10 @@ public static class ProxySchema
         _ => $"'{time}' is a time of the top level, a site or a route, not of an upstream",
     };
 
-    private static Section<HeaderEditsConfig> HeaderEdits(string name, string doc, Func<string, string?> removed, Func<string, string?> set, Func<string, string?> added) => new Section<HeaderEditsConfig>(name, doc)
+    private static Section<HeaderEditsConfig> HeaderEdits(string name, string doc, Shape<TemplateText> value, Func<string, string?> removed, Func<string, string?> set, Func<string, string?> added) => new Section<HeaderEditsConfig>(name, doc)
         .Add("remove", Shapes.ListOf(Shapes.HeaderName(removed)), (h, v) => h.Remove = v, "Fields not passed on.")
-        .Add("set", Fields(Shapes.LineTemplate, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
-        .Add("add", Fields(Shapes.LineTemplate, added), (h, v) => h.Add = v, "Fields added to what is there.");
+        .Add("set", Fields(value, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
+        .Add("add", Fields(value, added), (h, v) => h.Add = v, "Fields added to what is there.");
 
     private static MapShape<T> Fields<T>(Shape<T> value, Func<string, string?> checkName) => new("field names", value, checkName, StringComparer.OrdinalIgnoreCase);
 

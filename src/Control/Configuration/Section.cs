@@ -62,6 +62,7 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
         misplaced.Remove(key);
         keys.Add(new Key(key, shape, line, standard, (target, node, diagnostics) =>
         {
+            diagnostics.Place(target, key, node);
             var reading = shape.Read(node, diagnostics, out var value);
             if (reading != Reading.Lost) set(target, value);
             if (reading >= Reading.Partial) diagnostics.Mark(target, key);
@@ -149,7 +150,7 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
         // "{host}" without quotes is a map to YAML.
         var isTrap = shortForms.Count > 0 && map.Entries.Count == 1 && entry is ScalarNode { IsNull: true };
         var meant = NearestWord.Find(key.Text, keys.Select(k => k.Name));
-        diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : NearestWord.Suggest(key.Text, keys.Select(k => k.Name)))}");
+        diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : meant is null ? ProxySchema.Belongs(key.Text) : $"; did you mean '{meant}'?")}");
         if (isTrap) diagnostics.Mark(value);
         else if (meant is not null) diagnostics.Mark(value, meant);
         return Reading.Partial;

@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
-using Weir.Engine.Exchanges;
 using Weir.Engine.Transports;
 using Ascii = Weir.Wire.Bytes.Ascii;
 
@@ -72,6 +71,8 @@ public static class Shapes
     {
         var name = text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text;
         var lower = text.ToLowerInvariant();
+        if (text == "*") return (text, "'*' is no host: leave hosts out, and the site is the default");
+        if (name.Contains('*', StringComparison.Ordinal)) return (text, $"'*' stands first, alone before a dot, as in \"*.example.com\": '{text}' would never match");
         if (name.Length > 0 && !name.EndsWith('.') && Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(name), out var length, out _) && length == name.Length) return (lower, null);
         return (text, $"expected a host such as example.com or \"*.example.com\", without port, found '{text}'");
     });
@@ -101,11 +102,13 @@ public static class Shapes
     /// <summary>An expression that need not match the whole.</summary>
     public static Shape<Regex> LoosePattern { get; } = new ScalarShape<Regex>("a regular expression (never backtracking)", "string", text => ReadPattern(text, whole: false));
 
-    public static Shape<TemplateText> Template { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", ReadTemplate);
+    public static Shape<TemplateText> Template { get; } = new TemplateShape(isLine: false);
 
     /// <summary>A template that becomes part of a head: one line.</summary>
-    public static Shape<TemplateText> LineTemplate { get; } = new ScalarShape<TemplateText>("text, with placeholders such as {host} and {path}", "string", text =>
-        text.AsSpan().ContainsAny('\r', '\n') ? (new TemplateText(text, []), "a line break cannot stand here") : ReadTemplate(text));
+    public static Shape<TemplateText> LineTemplate { get; } = new TemplateShape(isLine: true);
+
+    /// <summary>The same, of a response's head.</summary>
+    public static Shape<TemplateText> ResponseLineTemplate { get; } = new TemplateShape(isLine: true, isOfResponse: true);
 
     /// <summary>What stands in a field as it is.</summary>
     public static Shape<string> FieldValue { get; } = new ScalarShape<string>("text", "string", text => text.All(c => c is >= ' ' and <= '~') ? (text, null) : (text, "only printable ASCII characters can stand here"));
@@ -115,16 +118,29 @@ public static class Shapes
         Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected keep, endpoint, or a host such as example.com or example.com:8080, found '{text}'"));
 
     /// <summary>Where the access log goes; "off" for nowhere.</summary>
-    public static Shape<string> AccessLogTarget { get; } = new ScalarShape<string>("off, stdout, stderr, a file's path, syslog, or syslog:HOST:PORT", "string", text =>
-        text is "none" or "no" or "false" or "true" or "on" or "yes" ? (text, $"'{text}' would be a file of that name; write {(text is "none" or "no" or "false" ? "off" : "stdout")}, or ./{text} for the file") : (text, null));
+    public static Shape<string> AccessLogTarget { get; } = new ScalarShape<string>("off, stdout, stderr, a file's path, syslog, or syslog:HOST:PORT", "string", text => text switch
+    {
+        "off" => (text, null),
+        "none" or "no" or "false" => (text, $"'{text}' would be a file of that name; write off, or ./{text} for the file"),
+        "true" or "on" or "yes" => (text, $"'{text}' would be a file of that name; write stdout, or ./{text} for the file"),
+        _ => LogTarget(text, "off"),
+    });
 
     /// <summary>Where the error log goes.</summary>
-    public static Shape<string> ErrorLogTarget { get; } = new ScalarShape<string>("stderr, stdout, or a file's path", "string", text => text switch
+    public static Shape<string> ErrorLogTarget { get; } = new ScalarShape<string>("stderr, stdout, a file's path, syslog, or syslog:HOST:PORT", "string", text => text switch
     {
         "off" or "none" or "no" or "false" => (text, "the error log cannot be off; write { level: error } for the least of it, or /dev/null"),
         "debug" or "info" or "warn" or "error" => (text, $"'{text}' would be a file of that name; write {{ level: {text} }} for the level, or ./{text} for the file"),
-        _ => (text, null),
+        "true" or "on" or "yes" => (text, $"'{text}' would be a file of that name; write stderr, or ./{text} for the file"),
+        _ => LogTarget(text),
     });
+
+    // A file is known by its '/' or '.': a bare word is a keyword written wrong.
+    private static (string Value, string? Trouble) LogTarget(string text, params string[] further)
+    {
+        if (text.Length == 0 || text is "stdout" or "stderr" or "syslog" || text.StartsWith("syslog:", StringComparison.Ordinal) || text.AsSpan().ContainsAny('/', '.')) return (text, null);
+        return (text, $"'{text}' is no target for a log (a file is written with a '/' or a '.', as in ./{text}){NearestWord.Suggest(text, [.. further, "stdout", "stderr", "syslog"])}");
+    }
 
     /// <summary>The name of a hop in Via (RFC 9110 §7.6.3).</summary>
     public static Shape<string> HopName { get; } = new ScalarShape<string>("a name such as edge-1 or a host", "string", text =>
@@ -212,6 +228,8 @@ public static class Shapes
     private static (PathPattern Value, string? Trouble) ReadPath(string text)
     {
         if (!text.StartsWith('/')) return (new PathPattern(text), $"a path begins with '/', found '{text}'; did you mean '/{text}'?");
+        if (text.Contains('?', StringComparison.Ordinal)) return (new PathPattern(text), $"a path ends before its '?': '{text[..text.IndexOf('?', StringComparison.Ordinal)]}'; for the query, write match: {{ query: {{ NAME: VALUE }} }}, or rewrite: {{ query: … }}");
+        if (text.Contains('#', StringComparison.Ordinal)) return (new PathPattern(text), "what follows '#' is never sent: it cannot be matched");
         var segments = text[1..].Split('/');
         for (var i = 0; i < segments.Length; i++)
         {
@@ -225,48 +243,36 @@ public static class Shapes
 
     private static (Regex Value, string? Trouble) ReadPattern(string text, bool whole)
     {
+        const RegexOptions Options = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
         try
         {
-            return (new Regex(whole ? $"^(?:{text})\\z" : text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant), null);
+            var regex = new Regex(text, Options); // By itself first: what is wrong has its own place, and ")|(" cannot leave what is put around it.
+            return (whole ? new Regex($"^(?:{text})\\z", Options) : regex, null);
+        }
+        catch (RegexParseException e)
+        {
+            return (null!, $"this expression is not valid at character {Math.Max(1, e.Offset)}: {Words(e.Error)}");
         }
         catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
-            return (null!, $"not a usable regular expression: {e.Message}");
+            return (null!, "this expression cannot be used: lookaround, backreferences, atomic groups and conditions are not available, and its size has a limit");
         }
     }
 
-    private static (TemplateText Value, string? Trouble) ReadTemplate(string text)
+    private static string Words(RegexParseError error) => error switch
     {
-        foreach (var c in text)
-        {
-            if (c is < ' ' and not ('\t' or '\n' or '\r') or '\x7f') return (new TemplateText(text, []), "control characters cannot stand here");
-        }
-
-        var parts = new List<Template.Part>();
-        var at = 0;
-        while (at < text.Length)
-        {
-            var open = text.IndexOf('{', at);
-            if (open < 0) break;
-            if (open + 1 < text.Length && text[open + 1] == '{')
-            {
-                parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..(open + 1)])));
-                at = open + 2;
-                continue;
-            }
-
-            var close = text.IndexOf('}', open);
-            if (close < 0) return (new TemplateText(text, []), "'{' without '}': write '{{' for the character itself");
-            if (open > at) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..open])));
-            var name = text[(open + 1)..close];
-            if (Placeholders.Read(name) is not { } part) return (new TemplateText(text, []), $"unknown placeholder '{{{name}}}'{NearestWord.Suggest(name, Placeholders.Names)}");
-            parts.Add(part);
-            at = close + 1;
-        }
-
-        if (at < text.Length) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..])));
-        return (new TemplateText(text, [.. parts]), null);
-    }
+        RegexParseError.InsufficientClosingParentheses => "a '(' is not closed",
+        RegexParseError.InsufficientOpeningParentheses => "a ')' closes nothing",
+        RegexParseError.UnterminatedBracket => "a '[' is not closed",
+        RegexParseError.QuantifierAfterNothing => "nothing stands before what repeats it",
+        RegexParseError.NestedQuantifiersNotParenthesized => "what repeats is repeated: put it in parentheses",
+        RegexParseError.ReversedCharacterRange or RegexParseError.ReversedQuantifierRange => "a range ends before it begins",
+        RegexParseError.UnescapedEndingBackslash => "it ends with a '\\'",
+        RegexParseError.UnrecognizedEscape => "there is no such escape",
+        RegexParseError.UndefinedNumberedReference or RegexParseError.UndefinedNamedReference => "there is no such group, and backreferences are not available",
+        RegexParseError.InvalidGroupingConstruct or RegexParseError.CaptureGroupNameInvalid => "this is no group: groups are (…), (?:…) and (?<name>…)",
+        _ => "it cannot be read from there",
+    };
 }
 
 /// <summary>A status, or a range of them, ends included.</summary>
@@ -274,6 +280,3 @@ public readonly record struct StatusRange(int First, int Last);
 
 /// <summary>A path with "*" and "**".</summary>
 public sealed record PathPattern(string Text);
-
-/// <summary>A template as written, and its parts. Named groups are resolved when the route is compiled.</summary>
-public sealed record TemplateText(string Text, Template.Part[] Parts);

@@ -74,6 +74,8 @@ public static class YamlTree
 
         private Position At(in Mark mark) => new(file, (int)Math.Max(1, mark.Line), (int)Math.Max(1, mark.Column));
 
+        private string? Between(in Mark start, in Mark end) => start.Index >= 0 && start.Index <= end.Index && end.Index <= text.Length ? text[(int)start.Index..(int)end.Index] : null;
+
         private Node? ReadNode(int depth)
         {
             if (current is not (AnchorAlias or NodeEvent)) return null;
@@ -115,7 +117,7 @@ public static class YamlTree
 
         private ScalarNode ReadScalar(Scalar scalar, Position at)
         {
-            var node = Keep(scalar, new ScalarNode(at, scalar.Value, scalar.Style == ScalarStyle.Plain));
+            var node = Keep(scalar, new ScalarNode(at, scalar.Value, scalar.Style == ScalarStyle.Plain) { Written = Between(scalar.Start, scalar.End) });
             if (!scalar.Anchor.IsEmpty && node.IsNull)
             {
                 diagnostics.Error(at, $"'&{scalar.Anchor.Value}' names a value that does not follow; if it is a value itself, quote it");
@@ -219,7 +221,7 @@ public static class YamlTree
             switch (from)
             {
                 case ScalarNode scalar:
-                    return new ScalarNode(scalar.At, scalar.Text, scalar.IsPlain) { IsWrong = scalar.IsWrong };
+                    return new ScalarNode(scalar.At, scalar.Text, scalar.IsPlain) { IsWrong = scalar.IsWrong, Written = scalar.Written };
                 case ListNode list:
                     var items = new ListNode(list.At) { IsCut = list.IsCut, IsWrong = list.IsWrong };
                     foreach (var item in list.Items)

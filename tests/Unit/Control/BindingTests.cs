@@ -49,6 +49,30 @@ public sealed class BindingTests
         Assert.True(found == isGood, said);
     }
 
+    [Fact]
+    public void An_address_in_use_is_told_where_it_is_written()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        using var proxy = Bind($"loops: 1\nerror_log: /dev/null\nlisten:\n  - \"127.0.0.1:0\"\n  - \"127.0.0.1:{port}\"\nsites: [{{ respond: 200 }}]", static () => null, out var isGood, out var said);
+        Assert.Null(proxy);
+        Assert.True(isGood);
+        Assert.Equal($"weir.yaml:5:5: error: cannot listen on 127.0.0.1:{port}: the address is in use", said);
+    }
+
+    [Fact]
+    public void What_takes_a_restart_is_told_where_it_is_written()
+    {
+        var watch = false;
+        using var proxy = RunningProxy.TryBind(into => ConfigLoader.Read("weir.yaml", $"{Running.Plain}\nwatch: {(watch ? "true" : "false")}", into, static _ => null), new Diagnostics(), 1024, [], static () => null, out _);
+        Assert.NotNull(proxy);
+        watch = true;
+        var line = Running.Plain.Split('\n').Length + 1;
+        Assert.Equal($"weir.yaml:{line}:8: warning: watch has changed: it takes a restart", proxy.Reload().Text);
+        proxy.Engine.Stop();
+    }
+
     [Theory]
     [InlineData("control: {0}/own.sock", false)]
     [InlineData("state: {0}", false)]

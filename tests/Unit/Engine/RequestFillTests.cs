@@ -23,6 +23,18 @@ public sealed class RequestFillTests
     public void Other_names_pass(string field) => Assert.False(Requests.Get("/", field).Request.Fields.IsDropped(1));
 
     [Theory]
+    [InlineData("X-Forwarded-Prefix: /evil")]
+    [InlineData("x_forwarded.User: root")]
+    [InlineData("X-Forwarded-Client-Cert: a")]
+    public void The_whole_family_of_forwarded_fields_is_dropped_where_nobody_vouches_for_it(string field)
+    {
+        var exchange = Requests.Get("/", field, "X-Forwardedness: 1");
+        new Weir.Engine.Policies.Rewrite.ForwardedFields(Weir.Engine.Policies.Rewrite.ForwardedForm.None, new Hops("unit")).Apply(exchange);
+        Assert.True(exchange.Request.Fields.IsDropped(1));
+        Assert.False(exchange.Request.Fields.IsDropped(2));
+    }
+
+    [Theory]
     [InlineData("Expect")]
     [InlineData("Max-Forwards")]
     public void What_is_obeyed_here_cannot_be_nominated_away(string name) =>

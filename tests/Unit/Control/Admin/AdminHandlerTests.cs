@@ -123,6 +123,21 @@ public sealed class AdminHandlerTests : IDisposable
         Assert.Equal((1, 1), (document.GetProperty("reloads").GetInt32(), document.GetProperty("reloads_refused").GetInt32()));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("\nadmin: \"127.0.0.1:1\"")]
+    public void A_reload_takes_no_token_from_a_listener_that_stays_bound(string next)
+    {
+        const string Open = "\nadmin: { address: \"127.0.0.1:0\", token: 0123456789abcdef }";
+        using var guarded = new Running(Running.Plain + Open);
+        guarded.Configuration = Running.Plain + next;
+        Assert.True(guarded.Proxy.Reload().Done);
+        Assert.Equal(Token, guarded.Proxy.AdminToken);
+        guarded.Configuration = Running.Plain + Open.Replace(Token, "another-token-of-16", StringComparison.Ordinal);
+        Assert.True(guarded.Proxy.Reload().Done);
+        Assert.Equal("another-token-of-16", guarded.Proxy.AdminToken);
+    }
+
     [Fact]
     public void What_cannot_be_read_is_refused_in_json()
     {

@@ -26,6 +26,24 @@ public class ConfigLoaderTests
         Assert.Equal("20.yaml:1:8: error: expected a number from 1 to 1024, found '0'", said[1]);
     }
 
+    [Fact]
+    public void Hidden_files_of_a_folder_are_not_read()
+    {
+        var said = Load((".#10-a.yaml", null), (".hidden.yaml", "nonsense"), ("20.yaml", "loops: 0\nlisten: \":80\"\nsites: [{ respond: 200 }]\n"));
+        Assert.Equal(["20.yaml:1:8: error: expected a number from 1 to 1024, found '0'"], said);
+    }
+
+    [Fact]
+    public void What_is_not_utf_8_is_told_with_its_place()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllBytes(file, [.. "listen: \":80\"\nvia: a"u8, 0xE9, .. "b\n"u8]);
+        var diagnostics = new Diagnostics();
+        Assert.Null(ConfigLoader.Load(file, diagnostics));
+        Assert.Equal($"{file}:2:7: error: this is not UTF-8: save the file as UTF-8", diagnostics.ToString());
+        File.Delete(file);
+    }
+
     [Theory]
     [InlineData("256B", "16B", true)]
     [InlineData("128KiB", "64KiB", true)]

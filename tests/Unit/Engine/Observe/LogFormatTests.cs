@@ -153,6 +153,29 @@ public class LogFormatTests
         Assert.Equal("{status", open);
     }
 
+    [Fact]
+    public void A_long_value_is_cut_and_leaves_the_others_their_place()
+    {
+        var request = $"GET /?{new string('\\', 2040)} HTTP/1.1\r\nHost: front.example\r\nReferer: {new string('\xff', 2048)}\r\nUser-Agent: {new string('\xff', 2040)}end\r\ntraceparent: {new string('\xff', 2048)}\r\nConnection: close\r\n\r\n";
+        Served.Look(request, exchange =>
+        {
+            var combined = Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!);
+            Assert.Matches("^\\S+ - - \\[[^]]+\\] \"GET [^\"]+ HTTP/1\\.1\" 0 0 \"[^\"]+\" \"[^\"]+\"\n\\z", combined);
+            var own = Write(exchange, LogFormat.TryCompile("\"{user_agent}\" \"{referer}\" \"{traceparent}\" {client_ip} {status} {uri}|", out _)!);
+            Assert.Matches("^\"[^\"]+\" \"[^\"]+\" \"[^\"]+\" unix 0 .+\\|\n\\z", own);
+            var json = Parse(exchange);
+            foreach (var name in new[] { "uri", "referer", "user_agent", "traceparent", "ending" }) Assert.NotEmpty(json.GetProperty(name).GetString()!);
+        });
+    }
+
+    [Fact]
+    public void A_format_that_leaves_no_room_is_refused()
+    {
+        Assert.Null(LogFormat.TryCompile(new string('x', 12_300) + "{uri}", out var why));
+        Assert.Equal(LogFormat.TooLong, why);
+        Assert.NotNull(LogFormat.TryCompile(new string('x', 12_000) + "{uri}", out _));
+    }
+
     private static void ComesBack(Exchange exchange, byte[] bytes)
     {
         exchange.Request.Target = ByteRange.Of(bytes);
