@@ -50,7 +50,7 @@ public class ReloadTests
         File.WriteAllText(Path.Combine(files, "b.yaml"), "sites:\n  - { hosts: [y, x], respond: 200 }\n");
         (code, _, error) = WeirProcess.Run("check", files);
         Assert.Equal(2, code);
-        Assert.Contains($"{files}/b.yaml:2:5: error: the host 'x' is served twice; first at {files}/a.yaml:6:9", error, StringComparison.Ordinal);
+        Assert.Contains($"{files}/b.yaml:2:18: error: the host 'x' is served twice; first at {files}/a.yaml:6:19", error, StringComparison.Ordinal);
 
         File.Delete(Path.Combine(files, "a.yaml"));
         File.Delete(Path.Combine(files, "b.yaml"));
