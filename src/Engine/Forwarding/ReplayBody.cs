@@ -185,28 +185,25 @@ public sealed class ReplayBody : BodySource, IDisposable
         {
             taken.CopyTo(tail!.Free);
             tail.End += count;
+            position = recorded += count;
+            return;
         }
-        else
-        {
-            while (!taken.IsEmpty)
-            {
-                if ((last is null || last.Free.IsEmpty) && !AddChunk(taken.Length))
-                {
-                    StopRecording();
-                    return;
-                }
 
-                var part = taken[..Math.Min(taken.Length, last!.Free.Length)];
-                part.CopyTo(last.Free);
-                last.End += part.Length;
-                taken = taken[part.Length..];
+        while (!taken.IsEmpty)
+        {
+            if ((last is null || last.Free.IsEmpty) && !AddChunk(taken.Length))
+            {
+                StopRecording();
+                return;
             }
 
-            inMemory += count;
+            var part = taken[..Math.Min(taken.Length, last!.Free.Length)];
+            part.CopyTo(last.Free);
+            last.End += part.Length;
+            taken = taken[part.Length..];
+            inMemory += part.Length;
+            position = recorded += part.Length;
         }
-
-        recorded += count;
-        position = recorded;
     }
 
     // As large as what is at hand or was before it: a short body holds a small chunk, and a slow one no more than it has sent twice.
