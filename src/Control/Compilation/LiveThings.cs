@@ -17,9 +17,9 @@ public sealed class LiveThings(int loops)
 
     public int Loops { get; } = loops;
 
-    public Upstream Upstream(string identity, string name, Func<Balancer> balancer)
+    public Upstream Upstream(string identity, string name, Balancer balancer)
     {
-        if (!upstreams.TryGetValue(identity, out var upstream)) upstreams[identity] = upstream = new Upstream(identity, name, balancer(), Loops);
+        if (!upstreams.TryGetValue(identity, out var upstream)) upstreams[identity] = upstream = new Upstream(identity, name, balancer, Loops);
         return upstream;
     }
 

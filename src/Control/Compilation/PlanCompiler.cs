@@ -216,7 +216,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var label = isNamed ? route.Proxy.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
         var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
         if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
-        var upstream = live.Upstream(identity, label, static () => new Engine.Balancing.RoundRobin());
+        var upstream = live.Upstream(identity, label, Balancers.Of(from.Balance));
         named.Add(upstream);
         if (!upstreams.Contains(upstream)) upstreams.Add(upstream);
         var endpoints = new List<Endpoint>();
@@ -239,7 +239,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             IdleConnections = (int)(from.IdleConnections ?? 256),
             KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
             ConnectionAge = from.ConnectionAge ?? 3_600_000,
-        }));
+        }, Balancers.Of(from.Balance)));
 
         var host = route.Host ?? from.Host ?? "keep";
         return new ForwardPlan

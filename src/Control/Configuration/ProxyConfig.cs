@@ -126,13 +126,22 @@ public sealed class UpstreamConfig : IWritten
 {
     public Position At { get; set; }
     public List<EndpointConfig> Endpoints { get; set; } = [];
-    public string Balance { get; set; } = "round_robin";
+    public BalanceConfig Balance { get; set; } = new();
     public string? Host { get; set; }
     public TimeoutsConfig Timeouts { get; set; } = new();
     public long? IdleConnections { get; set; }
     public long? ConnectionAge { get; set; }
     public long? ConnectRetries { get; set; }
     public string? Reuse { get; set; }
+}
+
+public sealed class BalanceConfig : IWritten
+{
+    public Position At { get; set; }
+    public string Algorithm { get; set; } = "round_robin";
+
+    /// <summary>As an operator writes it.</summary>
+    public override string ToString() => Algorithm;
 }
 
 public sealed class EndpointConfig : IWritten

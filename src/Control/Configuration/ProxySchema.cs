@@ -72,12 +72,15 @@ public static class ProxySchema
     public static Section<EndpointConfig> Endpoint { get; } = new Section<EndpointConfig>("endpoint", "One server of an upstream.")
         .Short(Shapes.Url, (e, v) => e.Url = v)
         .Add("url", Shapes.Url, (e, v) => e.Url = v, "Scheme, host, port, and a path that is put before the request's.")
-        .Add("weight", Shapes.Int(1, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings.", "1");
+        .Add("weight", Shapes.Int(0, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings; 0 takes it out.", "1");
+
+    public static Section<BalanceConfig> Balance { get; } = new Section<BalanceConfig>("balance", "How an endpoint is chosen.")
+        .Short(Shapes.OneOf("round_robin", "random", "power_of_two", "least_requests", "peak_ewma"), (b, v) => b.Algorithm = v);
 
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
-        .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
+        .Add("balance", Balance, (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")

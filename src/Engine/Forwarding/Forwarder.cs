@@ -59,6 +59,7 @@ public sealed class Forwarder(Connector connector)
                     if (!exchange.Response.IsInterim)
                     {
                         exchange.Moments.Answered = exchange.Loop.Microseconds();
+                        if (plan.Upstream.Balancer.NeedsLatency) TellLatency(exchange, attempt.Endpoint!);
                         exchange.ResponseSource = origin.ResponseBody;
                         await exchange.Flow.AfterOthers();
                         return Fault.None;
@@ -219,6 +220,13 @@ public sealed class Forwarder(Connector connector)
     {
         var since = exchange.IsUploading && !exchange.AwaitsContinue ? exchange.Loop.Now + 1 : exchange.SentAt;
         return Math.Min(Exchanges.Timeouts.After(since, exchange.Timeouts.FirstByte), exchange.TotalDeadline);
+    }
+
+    // Counted from the request's end: an upload's time is the client's.
+    private static void TellLatency(Exchange exchange, Endpoint endpoint)
+    {
+        var since = Math.Max(exchange.Moments.Connected, exchange.SentAt * 1000);
+        endpoint.Answered(exchange.Moments.Answered - since, exchange.Loop.Now);
     }
 
     private static Fault HeadFault(OriginStream origin, HeadStatus status) => status switch

@@ -14,10 +14,12 @@ public sealed class Endpoint : IBalanced, ICounted
     private NetworkAddress[] addresses = [];
     private int weight = 1;
     private int active;
+    private int connecting;
     private int connections;
     private long failures;
     private long served;
     private bool isHttp10;
+    private ResponseTime responses;
     private UpstreamSettings settings = new();
 
     public Endpoint(string identity, string name, int loops, string? authority = null)
@@ -68,6 +70,9 @@ public sealed class Endpoint : IBalanced, ICounted
 
     public int Active => Volatile.Read(ref active);
 
+    // Who waits for a connection is load as well: else a new endpoint, which has none yet, would look idle to everybody.
+    int IBalanced.Active => Volatile.Read(ref active) + Volatile.Read(ref connecting);
+
     /// <summary>Connections open, idle ones included, over all loops.</summary>
     public int Connections => Volatile.Read(ref connections);
 
@@ -100,6 +105,16 @@ public sealed class Endpoint : IBalanced, ICounted
         Interlocked.Decrement(ref active);
         Interlocked.Increment(ref served);
     }
+
+    /// <summary>How long its answers take, by this moment (ms), in µs; 0: not known.</summary>
+    public double Latency(long now) => responses.At(now);
+
+    /// <summary>An answer's head came so long (µs) after its request.</summary>
+    public void Answered(long microseconds, long now) => responses.Tell(microseconds, now);
+
+    internal void BeginConnect() => Interlocked.Increment(ref connecting);
+
+    internal void EndConnect() => Interlocked.Decrement(ref connecting);
 
     internal void ConnectionOpened() => Interlocked.Increment(ref connections);
 
