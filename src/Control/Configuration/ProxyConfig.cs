@@ -140,8 +140,33 @@ public sealed class BalanceConfig : IWritten
     public Position At { get; set; }
     public string Algorithm { get; set; } = "round_robin";
 
-    /// <summary>As an operator writes it.</summary>
-    public override string ToString() => Algorithm;
+    /// <summary>The algorithms that are written as keys.</summary>
+    public List<string> Written { get; } = [];
+
+    public HashConfig Hash { get; set; } = new();
+
+    public void Write(string algorithm, HashConfig hash)
+    {
+        Written.Add(algorithm);
+        (Algorithm, Hash) = (algorithm, hash);
+    }
+
+    /// <summary>As an operator reads it.</summary>
+    public override string ToString() => Algorithm switch
+    {
+        "maglev" => $"maglev of {Hash.Key}",
+        "consistent_hash" => $"consistent_hash of {Hash.Key}, load {(Hash.Load == 0 ? "off" : $"{Hash.Load}%")}",
+        _ => Algorithm,
+    };
+}
+
+public sealed class HashConfig : IWritten
+{
+    public Position At { get; set; }
+    public HashedPart Key { get; set; } = new("client_ip", "");
+
+    /// <summary>Percent of its share; 0: no bound.</summary>
+    public int Load { get; set; } = 125;
 }
 
 public sealed class EndpointConfig : IWritten

@@ -74,8 +74,18 @@ public static class ProxySchema
         .Add("url", Shapes.Url, (e, v) => e.Url = v, "Scheme, host, port, and a path that is put before the request's.")
         .Add("weight", Shapes.Int(0, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings; 0 takes it out.", "1");
 
+    public static Section<HashConfig> ConsistentHash { get; } = new Section<HashConfig>("consistent_hash", "A key of the request finds its server; one that comes or goes moves its own keys only, and none is overloaded by keys that are asked for often. A request without the key goes anywhere.")
+        .Short(Shapes.HashedPart, (h, v) => h.Key = v)
+        .Add("key", Shapes.HashedPart, (h, v) => h.Key = v, "What is hashed. The first field, cookie or parameter of the name counts.", "client_ip")
+        .Add("load", Shapes.BoundedLoad, (h, v) => h.Load = v, "How much of its share of the requests under way a server takes before its keys go on to another.", "125%");
+
+    public static Section<HashConfig> Maglev { get; } = ConsistentHash.Within("maglev", "A key of the request finds its server through a table: the evenest shares; where a server comes or goes a few keys of others move too.", static key => $"'{key}' is of consistent_hash only", "key")
+        .Short(Shapes.HashedPart, (h, v) => h.Key = v);
+
     public static Section<BalanceConfig> Balance { get; } = new Section<BalanceConfig>("balance", "How an endpoint is chosen.")
-        .Short(Shapes.OneOf("round_robin", "random", "power_of_two", "least_requests", "peak_ewma"), (b, v) => b.Algorithm = v);
+        .Short(Shapes.OneOf("round_robin", "random", "power_of_two", "least_requests", "peak_ewma", "ip_hash", "consistent_hash", "maglev"), (b, v) => b.Algorithm = v)
+        .Add("consistent_hash", ConsistentHash, (b, v) => b.Write("consistent_hash", v), "Hashing with bounded load.")
+        .Add("maglev", Maglev, (b, v) => b.Write("maglev", v), "Hashing by a table.");
 
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)

@@ -136,6 +136,15 @@ public static class Shapes
     public static Shape<string> OneOf(params string[] choices) => new ScalarShape<string>($"one of {string.Join(", ", choices)}", "string", text =>
         choices.Contains(text) ? (text, null) : (text, $"expected one of {string.Join(", ", choices)}, found '{text}'{NearestWord.Suggest(text, choices)}"), choices: choices);
 
+    /// <summary>What of a request is hashed.</summary>
+    public static Shape<HashedPart> HashedPart { get; } = new ScalarShape<HashedPart>("client_ip, path, header NAME, cookie NAME or query NAME", "string", ReadHashedPart);
+
+    /// <summary>Percent; 0: off.</summary>
+    public static Shape<int> BoundedLoad { get; } = new ScalarShape<int>("a percentage from 101% to 1000%, or off", "string", text =>
+        text == "off" ? (0, null)
+        : text.EndsWith('%') && int.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent is >= 101 and <= 1_000 ? (percent, null)
+        : (0, $"expected a percentage from 101% to 1000%, or off, found '{text}'"));
+
     public static Shape<List<T>> ListOf<T>(Shape<T> item) => new ListShape<T>(item);
 
     private static (IPNetwork Value, string? Trouble) ReadNetwork(string text, string words)
@@ -143,6 +152,18 @@ public static class Shapes
         if (IPNetwork.TryParse(text, out var network)) return (network, null);
         if (IPAddress.TryParse(text, out var ip)) return (new IPNetwork(ip, ip.GetAddressBytes().Length * 8), null);
         return (default, $"expected {words}, found '{text}'{(text.Contains('/', StringComparison.Ordinal) ? " (bits beyond the prefix must be 0)" : "")}");
+    }
+
+    private static (HashedPart Value, string? Trouble) ReadHashedPart(string text)
+    {
+        string[] kinds = ["client_ip", "path", "header", "cookie", "query"];
+        var parts = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var kind = parts.Length == 0 ? "" : parts[0];
+        var needsName = kind is "header" or "cookie" or "query";
+        if (!kinds.Contains(kind)) return (new HashedPart("client_ip", ""), $"expected client_ip, path, header NAME, cookie NAME or query NAME, found '{text}'{NearestWord.Suggest(kind, kinds)}");
+        if (parts.Length != (needsName ? 2 : 1)) return (new HashedPart("client_ip", ""), needsName ? $"expected one name after '{kind}', as in {kind} x-user, found '{text}'" : $"nothing stands after '{kind}', found '{text}'");
+        if (kind is "header" or "cookie" && !Ascii.IsToken(Encoding.UTF8.GetBytes(parts[1]))) return (new HashedPart("client_ip", ""), $"'{parts[1]}' cannot be the name of a {kind}");
+        return (new HashedPart(kind, needsName ? parts[1] : ""), null);
     }
 
     private static (long Value, string? Trouble) ReadDuration(string text)
@@ -267,6 +288,12 @@ public static class Shapes
         if (at < text.Length) parts.Add(new Template.Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text[at..])));
         return (new TemplateText(text, [.. parts]), null);
     }
+}
+
+/// <summary>What of a request is hashed, and the name of the field, cookie or parameter.</summary>
+public sealed record HashedPart(string Kind, string Name)
+{
+    public override string ToString() => Name.Length == 0 ? Kind : $"{Kind} {Name}";
 }
 
 /// <summary>A status, or a range of them, ends included.</summary>

@@ -15,6 +15,9 @@ public class BalancerTests
         ["power_of_two"] = () => new PowerOfTwo(),
         ["least_requests"] = () => new LeastRequests(),
         ["peak_ewma"] = () => new PeakEwma(),
+        ["ip_hash"] = () => new IpHash(),
+        ["consistent_hash"] = () => new ConsistentHash(HashKey.ClientIp, 125),
+        ["maglev"] = () => new Maglev(HashKey.ClientIp),
     };
 
     [Theory]
@@ -27,7 +30,7 @@ public class BalancerTests
             {
                 var members = Pool.Of(weights);
                 for (var i = 0; i < members.Length; i++) members[i].IsAvailable = (away & (1UL << i)) == 0;
-                var choice = balancer().For(members).Choose(members, tried, Pool.Exchange());
+                var choice = balancer().For(members).Choose(members, tried, Keyed.From(1, Pool.Exchange()));
                 var left = Enumerable.Range(0, members.Length).Where(i => weights[i] > 0 && members[i].IsAvailable && (tried & (1UL << i)) == 0).ToArray();
                 if (left.Length == 0) Assert.Equal(-1, choice);
                 else Assert.Contains(choice, left);
@@ -43,7 +46,7 @@ public class BalancerTests
         var members = Pool.Equal(1_000);
         foreach (var member in members) member.IsAvailable = false;
         members[700].IsAvailable = true;
-        Assert.Equal(700, Balancers[name]().For(members).Choose(members, 0, Pool.Exchange()));
+        Assert.Equal(700, Balancers[name]().For(members).Choose(members, 0, Keyed.From(1, Pool.Exchange())));
         members[700].IsAvailable = false;
         Assert.Equal(-1, Balancers[name]().For(members).Choose(members, 0, Pool.Exchange()));
     }
@@ -57,7 +60,7 @@ public class BalancerTests
         var failed = 0;
         var threads = Enumerable.Range(0, 4).Select(_ => new Thread(() =>
         {
-            var exchange = Pool.Exchange();
+            var exchange = Keyed.From(1, Pool.Exchange());
             for (var i = 0; i < 5_000; i++)
             {
                 members[2].IsAvailable = i % 2 == 0; // Comes and goes while others look.
