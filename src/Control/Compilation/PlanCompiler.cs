@@ -4,6 +4,7 @@
 using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine;
+using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -31,6 +32,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
     private Hops hops = new("weir");
+
+    /// <summary>Where bodies are kept that do not stay in memory; null: nowhere.</summary>
+    public SpillFolder? Spill { get; init; }
 
     /// <summary>The access logs of the last plan, and where each is written first.</summary>
     public IReadOnlyList<(AccessLog Log, Position At)> Logs => logs;
@@ -242,7 +246,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Upstream = upstream,
             Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
             FixedHost = Encoding.ASCII.GetBytes(host),
-            Retry = UpstreamPlans.Retry(from.Retry),
+            Retry = UpstreamPlans.Retry(from.Retry, Spill),
+            Hedge = UpstreamPlans.Hedge(from.Hedge),
             SafeReuse = (route.Reuse ?? from.Reuse) == "safe",
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,

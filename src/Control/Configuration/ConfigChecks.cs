@@ -188,6 +188,7 @@ public static class ConfigChecks
     {
         if (upstream.Endpoints.Count == 0 && !diagnostics.IsTold(upstream, "endpoints")) diagnostics.Error(upstream.At, "an upstream needs endpoints");
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
+        if (upstream.Hedge is { After: (0, 0) } hedge && !diagnostics.IsTold(hedge, "after")) diagnostics.Error(hedge.At, "a hedge needs a time: after");
         var seen = new HashSet<string>();
         foreach (var endpoint in upstream.Endpoints)
         {

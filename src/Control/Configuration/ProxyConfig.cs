@@ -133,6 +133,7 @@ public sealed class UpstreamConfig : IWritten
     public long? ConnectionAge { get; set; }
     public string? Reuse { get; set; }
     public RetryConfig Retry { get; set; } = new();
+    public HedgeConfig? Hedge { get; set; }
     public HealthConfig Health { get; set; } = new();
     public BreakerConfig? CircuitBreaker { get; set; }
     public long? SlowStart { get; set; }
@@ -149,6 +150,15 @@ public sealed class RetryConfig : IWritten
     public long? MostBackOff { get; set; }
     public long? Buffer { get; set; }
     public long? BufferDisk { get; set; }
+}
+
+public sealed class HedgeConfig : IWritten
+{
+    public Position At { get; set; }
+
+    /// <summary>Milliseconds, or a percentile.</summary>
+    public (long Time, int Percentile) After { get; set; }
+    public long? Most { get; set; }
 }
 
 public sealed class HealthConfig : IWritten

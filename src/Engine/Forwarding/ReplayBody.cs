@@ -12,7 +12,7 @@ using Weir.Engine.Memory;
 namespace Weir.Engine.Forwarding;
 
 /// <summary>Records and replays one body at a time; leased from <see cref="ReplayBodies"/>. Read by one flow at a time; one loop.</summary>
-public sealed class ReplayBody : BodySource, IDisposable
+public sealed class ReplayBody : ReplayableBody, IDisposable
 {
     private const int SmallChunk = 4096;
     private const int MiddleChunk = 16384;
@@ -62,7 +62,7 @@ public sealed class ReplayBody : BodySource, IDisposable
     /// Whether <see cref="Rewind"/> is possible: all that was taken is recorded. It may end with any turn of the loop: ask and
     /// rewind without waiting in between.
     /// </summary>
-    public bool CanReplay => isRecording;
+    public override bool CanReplay => isRecording;
 
     /// <summary>Whether the last piece has been taken before: its bytes were counted and judged then.</summary>
     public bool IsRepeated { get; private set; }
@@ -95,7 +95,7 @@ public sealed class ReplayBody : BodySource, IDisposable
     /// The next read gives the body's first byte again. Only where <see cref="CanReplay"/>, and while nobody waits for
     /// <see cref="Ready"/>; in any other state of the source, and as often as is wanted.
     /// </summary>
-    public void Rewind()
+    public override void Rewind()
     {
         if (!isRecording) throw new InvalidOperationException("a body is replayed that was not recorded");
         EndDiskWait();
@@ -105,7 +105,7 @@ public sealed class ReplayBody : BodySource, IDisposable
     }
 
     /// <summary>It will not be sent again: nothing more is recorded, and the recording is given back as far as it has been read.</summary>
-    public void StopRecording()
+    public override void StopRecording()
     {
         isRecording = false;
         if (position == recorded)
@@ -118,6 +118,8 @@ public sealed class ReplayBody : BodySource, IDisposable
     }
 
     /// <summary>Gives everything back, this object included. While nobody waits for <see cref="Ready"/>; disk work may be under way.</summary>
+    public override void End() => Dispose();
+
     public void Dispose()
     {
         if (source is null) return;
