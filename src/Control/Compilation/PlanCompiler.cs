@@ -227,7 +227,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
     private Upstream Upstream(ProxyTargetConfig proxy, UpstreamConfig from)
     {
-        var servers = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
+        string[] servers = [.. from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)), .. from.Discover?.Names ?? []];
         var identity = proxy.Name is not null ? $"name {proxy.Name}" : InlineIdentity(from, servers);
         var label = proxy.Name ?? (servers.Length == 1 ? servers[0] : $"{servers[0]} and {servers.Length - 1} more");
         var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
@@ -241,19 +241,19 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
             ConnectionAge = from.ConnectionAge ?? 3_600_000,
         };
-        var members = Members(from.Endpoints, membership);
-        changes.Add(() => membership.Write(members, [], settings));
+        var (members, sources) = (membership.Declared(from.Endpoints, diagnostics), Sources(from, membership));
+        changes.Add(() => membership.Write(members, sources, settings));
         return membership.Upstream;
     }
 
-    private Member[] Members(List<EndpointConfig> endpoints, Membership of) => [.. endpoints.Select(written =>
+    // Begun once the plan is in force; what is found at once is part of it.
+    private SourcePlan[] Sources(UpstreamConfig from, Membership membership)
     {
-        var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
-        // A name that cannot be resolved now keeps the addresses it had.
-        if (addresses.Length == 0 && of.Knows(EndpointUrl.Identity(written.Url))) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
-        else if (addresses.Length == 0) diagnostics.Error(written.At, trouble);
-        return new Member(written.Url, addresses) { Weight = (int)written.Weight };
-    })];
+        if (from.Discover is not { } discover) return [];
+        var sources = new List<SourcePlan>();
+        if (discover.File is { } file) sources.Add(WatchedFile.Plan(file, membership.Declared(discover.Found, diagnostics)));
+        return [.. sources];
+    }
 
     // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or
     // settings, so that changing these leaves health, load and connections alone.

@@ -133,6 +133,19 @@ public sealed class UpstreamConfig : IWritten
     public long? ConnectionAge { get; set; }
     public long? ConnectRetries { get; set; }
     public string? Reuse { get; set; }
+    public DiscoverConfig? Discover { get; set; }
+}
+
+public sealed class DiscoverConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? File { get; set; }
+
+    /// <summary>What the file holds.</summary>
+    public List<EndpointConfig> Found { get; set; } = [];
+
+    /// <summary>What it looks at, for people.</summary>
+    public IEnumerable<string> Names => File is null ? [] : [$"file {File}"];
 }
 
 public sealed class EndpointConfig : IWritten

@@ -72,11 +72,15 @@ public static class ProxySchema
     public static Section<EndpointConfig> Endpoint { get; } = new Section<EndpointConfig>("endpoint", "One server of an upstream.")
         .Short(Shapes.Url, (e, v) => e.Url = v)
         .Add("url", Shapes.Url, (e, v) => e.Url = v, "Scheme, host, port, and a path that is put before the request's.")
-        .Add("weight", Shapes.Int(1, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings.", "1");
+        .Add("weight", Shapes.Int(0, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings; 0 takes it out.", "1");
+
+    public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
+        .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
 
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
+        .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
         .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")

@@ -26,7 +26,7 @@ public static class EndpointUrl
     public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
     {
         var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).Select(p => p?.Inline).OfType<UpstreamConfig>();
-        foreach (var endpoint in config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints))
+        foreach (var endpoint in config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints.Concat(u.Discover?.Found ?? [])))
         {
             if (endpoint.Url is not null && Resolve(endpoint.Url, out var trouble).Length == 0) diagnostics.Error(endpoint.At, trouble);
         }
@@ -44,7 +44,7 @@ public static class EndpointUrl
             if (found.Length == 0) trouble = $"the name '{url.Host}' has no addresses";
             return found;
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or ArgumentException)
         {
             trouble = $"the name '{url.Host}' cannot be resolved: {e.Message}";
             return [];

@@ -3,6 +3,7 @@
 // API says holds over all. One lock, never on the way of a request: the engine sees a new array, and only where something is new.
 
 using System.Text;
+using Weir.Control.Configuration;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -70,8 +71,22 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     /// <summary>The sources now.</summary>
     public IReadOnlyList<Source> Sources => sourcesNow;
 
-    /// <summary>Whether addresses of an endpoint are known.</summary>
-    public bool Knows(string identity) => Array.Exists(seats, s => s.Member.Identity == identity && s.Endpoint.Addresses.Length > 0);
+    /// <summary>What endpoints are as they are written; names that cannot be resolved are told, and where they could be before, keep what they had.</summary>
+    public Member[] Declared(List<EndpointConfig> endpoints, Diagnostics diagnostics)
+    {
+        var now = seats;
+        var members = new Member[endpoints.Count];
+        for (var i = 0; i < members.Length; i++)
+        {
+            var written = endpoints[i];
+            members[i] = new Member(written.Url, EndpointUrl.Resolve(written.Url, out var trouble)) { Weight = (int)written.Weight };
+            if (members[i].Addresses.Length > 0) continue;
+            if (Array.Exists(now, s => s.Member.Identity == members[i].Identity && s.Endpoint.Addresses.Length > 0)) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
+            else diagnostics.Error(written.At, trouble);
+        }
+
+        return members;
+    }
 
     /// <summary>
     /// What a configuration says. A weight that is written anew holds over what the admin API said; the same one does not.
