@@ -37,6 +37,7 @@ internal static class MemberCommands
         var upstream = new Argument<string>("upstream") { Description = "The upstream, as weir status calls it." };
         var url = new Argument<string>("url") { Description = "The endpoint, such as http://10.0.0.7:8080." };
         var weight = new Option<int>("--weight") { Description = "Its share relative to its siblings.", DefaultValueFactory = _ => 1 };
+        var backup = new Option<int>("--backup") { Description = "Stands in where none of the servers before it is there: 1 to 9, one after the other." };
         url.Validators.Add(result =>
         {
             var diagnostics = new Diagnostics();
@@ -44,11 +45,13 @@ internal static class MemberCommands
             foreach (var mistake in diagnostics.All) result.AddError(mistake.Text);
         });
         weight.Validators.Add(result => CheckRange(result, "the weight", Member.MostWeight));
+        backup.Validators.Add(result => CheckRange(result, "a backup's turn", Member.MostTier));
         var command = ControlCommands.Make("add", "Adds an endpoint, until it is removed or the upstream leaves the configuration.", parsed =>
-            new ControlCall(HttpMethod.Post, $"{UpstreamPath(parsed.GetValue(upstream)!)}/endpoints", Body(parsed.GetValue(url)!, parsed.GetValue(weight)), _ => $"{parsed.GetValue(url)} is added to {parsed.GetValue(upstream)}"));
+            new ControlCall(HttpMethod.Post, $"{UpstreamPath(parsed.GetValue(upstream)!)}/endpoints", Body(parsed.GetValue(url)!, parsed.GetValue(weight), parsed.GetValue(backup)), _ => $"{parsed.GetValue(url)} is added to {parsed.GetValue(upstream)}"));
         command.Arguments.Add(upstream);
         command.Arguments.Add(url);
         command.Options.Add(weight);
+        command.Options.Add(backup);
         return command;
     }
 
@@ -61,7 +64,8 @@ internal static class MemberCommands
         return command;
     }
 
-    private static string Body(string url, int weight) => string.Create(CultureInfo.InvariantCulture, $"{{\"url\":\"{JsonEncodedText.Encode(url)}\",\"weight\":{weight}}}");
+    private static string Body(string url, int weight, int backup) => string.Create(CultureInfo.InvariantCulture,
+        $"{{\"url\":\"{JsonEncodedText.Encode(url)}\",\"weight\":{weight}{(backup == 0 ? "" : $",\"backup\":{backup}")}}}");
 
     private static Argument<string> Endpoint()
     {

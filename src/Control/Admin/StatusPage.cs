@@ -71,6 +71,7 @@ public static class StatusPage
             json.WriteString("from", seat.From);
             json.WriteNumber("weight", seat.Weight);
             json.WriteNumber("weight_written", seat.Member.Weight);
+            if (endpoint.Tier > 0) json.WriteNumber("backup", endpoint.Tier);
             json.WriteBoolean("drained", seat.IsDrained);
             json.WriteNumber("requests_under_way", endpoint.Active);
             json.WriteNumber("connections", endpoint.Connections);

@@ -1,6 +1,6 @@
 // Who belongs to an upstream, seen and changed while it runs:
 //   GET    /upstreams/NAME                       as in the status
-//   POST   /upstreams/NAME/endpoints             {"url": "http://10.0.0.7:8080", "weight": 1}: adds one
+//   POST   /upstreams/NAME/endpoints             {"url": "http://10.0.0.7:8080", "weight": 1, "backup": false}: adds one
 //   PATCH  /upstreams/NAME/endpoints/AUTHORITY   {"weight": 3}, {"weight": null} (as declared), {"drained": true}
 //   DELETE /upstreams/NAME/endpoints/AUTHORITY   removes one that was added
 // Names are percent-encoded. Each answers with the upstream as it is then. Bodies are JSON; its keys are those of the

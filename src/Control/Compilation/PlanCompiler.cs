@@ -218,7 +218,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Upstream = upstream,
             Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
             FixedHost = Encoding.ASCII.GetBytes(host),
-            ConnectRetries = (int)(from.ConnectRetries ?? 2),
+            Retry = UpstreamPlans.Retry(from.Retry),
             SafeReuse = (route.Reuse ?? from.Reuse) == "safe",
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,
@@ -232,17 +232,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var label = proxy.Name ?? (servers.Length == 1 ? servers[0] : $"{servers[0]} and {servers.Length - 1} more");
         var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
         if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
-        var membership = live.Membership(identity, label, static () => new Engine.Balancing.RoundRobin());
+        var membership = live.Membership(identity, label, Balancers.Of(from.Balance));
         if (!named.Add(membership)) return membership.Upstream; // Another route forwards there too.
         upstreams.Add(membership.Upstream);
-        var settings = new UpstreamSettings
-        {
-            IdleConnections = (int)(from.IdleConnections ?? 256),
-            KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
-            ConnectionAge = from.ConnectionAge ?? 3_600_000,
-        };
         var (members, sources) = (membership.Declared(from.Endpoints, diagnostics), Sources(from, membership));
-        changes.Add(() => membership.Write(members, sources, settings));
+        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance))));
         return membership.Upstream;
     }
 

@@ -189,6 +189,7 @@ public static class ConfigChecks
         if (upstream.Discover is { File: null } discover && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: file");
         if (upstream.Endpoints.Count == 0 && upstream.Discover is null && !diagnostics.IsTold(upstream, "endpoints") && !diagnostics.IsTold(upstream, "discover")) diagnostics.Error(upstream.At, "an upstream needs endpoints, or discover");
         if (upstream.Discover is { File: { } file } found) found.Found = EndpointFile.Read(file, diagnostics.Where(found, "file"), diagnostics) ?? [];
+        if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
         CheckEndpoints(upstream.Endpoints, diagnostics.Where(upstream, "endpoints"), diagnostics);
     }
 

@@ -4,6 +4,7 @@
 
 using System.Text;
 using Weir.Control.Configuration;
+using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -60,6 +61,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     private UpstreamSettings? settings;
     private volatile Seat[] seats = [];
     private volatile Source[] sourcesNow = [];
+    private string? words;
     private bool isClosed;
     private bool overflows;
 
@@ -79,7 +81,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         for (var i = 0; i < members.Length; i++)
         {
             var written = endpoints[i];
-            members[i] = new Member(written.Url, EndpointUrl.Resolve(written.Url, out var trouble)) { Weight = (int)written.Weight };
+            members[i] = new Member(written.Url, EndpointUrl.Resolve(written.Url, out var trouble)) { Weight = (int)written.Weight, Tier = (int)written.Backup };
             if (members[i].Addresses.Length > 0) continue;
             if (Array.Exists(now, s => s.Member.Identity == members[i].Identity && s.Endpoint.Addresses.Length > 0)) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
             else diagnostics.Error(written.At, trouble);
@@ -92,7 +94,11 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     /// What a configuration says. A weight that is written anew holds over what the admin API said; the same one does not.
     /// Sources that are not named any more leave with their endpoints; further ones wait for <see cref="Begin"/>.
     /// </summary>
-    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with)
+    /// <param name="members">What is written.</param>
+    /// <param name="plans">The sources that are named.</param>
+    /// <param name="with">What is set for all endpoints.</param>
+    /// <param name="balance">How one is chosen, and words for it: the balancer is another one where they are others; null: as before.</param>
+    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, (string Words, Balancer Balancer)? balance = null)
     {
         List<IDisposable> ended = [];
         lock (turn)
@@ -107,7 +113,8 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
 
             foreach (var (place, plan) in plans.DistinctBy(p => p.Name).Index()) TakePlan(plan, place, ended);
             sourcesNow = [.. sources];
-            Merge(with);
+            Merge(with, balance?.Words == words ? null : balance?.Balancer);
+            words = balance?.Words ?? words;
         }
 
         foreach (var feed in ended) feed.Dispose();
@@ -146,7 +153,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         }
 
         foreach (var feed in feeds) feed?.Dispose();
-        if (seats.Length > 0) forget?.Invoke([.. seats.Select(s => s.Endpoint)]);
+        Leave([.. seats.Select(s => s.Endpoint)]);
     }
 
     /// <summary>Adds an endpoint until it is removed or the upstream leaves the plan.</summary>
@@ -196,7 +203,6 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
             foreach (var (before, now) in of.Zip(seats.Where(s => s.Member.Name == name)))
             {
                 if (before.Weight != now.Weight) Tell($"{name} has the weight {now.Weight}");
-                if (before.IsDrained != now.IsDrained) Tell(now.IsDrained ? $"{name} is drained: it takes no further requests" : $"{name} takes requests again");
             }
 
             return MemberOutcome.Done;
@@ -270,7 +276,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     }
 
     // Under the lock. All that changes is seen by the engine in one step: the array.
-    private void Merge(UpstreamSettings? with = null)
+    private void Merge(UpstreamSettings? with = null, Balancer? balancer = null)
     {
         var union = Union();
         if (union.Count > Most != overflows)
@@ -284,7 +290,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         var endpoints = Adopt(union);
         foreach (var gone in said.Keys.Except(union.Select(u => u.Member.Identity)).ToArray()) said.Remove(gone);
         var known = before.ToDictionary(s => s.Endpoint);
-        var isNew = (with is not null && with != settings) || !endpoints.SequenceEqual(before.Select(s => s.Endpoint));
+        var isNew = balancer is not null || (with is not null && with != settings) || !endpoints.SequenceEqual(before.Select(s => s.Endpoint));
         var next = new Seat[endpoints.Length];
         for (var i = 0; i < next.Length; i++)
         {
@@ -297,8 +303,14 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         settings = with ?? settings;
         seats = next;
         if (!isNew || settings is null) return;
-        Upstream.SetEndpoints(endpoints, settings);
-        var left = before.Select(s => s.Endpoint).Except(endpoints).ToArray();
+        Upstream.SetEndpoints(endpoints, settings, balancer);
+        Leave([.. before.Select(s => s.Endpoint).Except(endpoints)]);
+    }
+
+    // What still runs on them is no news of this upstream any more.
+    private void Leave(Endpoint[] left)
+    {
+        foreach (var endpoint in left) endpoint.Absence.Changed = null;
         if (left.Length > 0) forget?.Invoke(left);
     }
 
@@ -329,10 +341,11 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         // Addresses may have been found anew since: only what was declared anew is put in their place.
         if (member.Addresses.Length > 0 && (before is null || !before.Member.Addresses.AsSpan().SequenceEqual(member.Addresses))) endpoint.Addresses = member.Addresses;
         if (before?.Member.Prefix != member.Prefix) endpoint.PathPrefix = Encoding.ASCII.GetBytes(member.Prefix);
-        var weight = now.IsDrained ? 0 : now.Weight;
-        if (endpoint.Weight == weight) return false;
-        endpoint.Weight = weight;
-        return true;
+        if (now.IsDrained) endpoint.Absence.Mark(Away.Drained, "drained by an operator");
+        else endpoint.Absence.Clear(Away.Drained);
+        var isNew = (endpoint.Weight, endpoint.Tier) != (now.Weight, member.Tier);
+        (endpoint.Weight, endpoint.Tier) = (now.Weight, member.Tier);
+        return isNew;
     }
 
     private readonly record struct Said(int? Weight, bool IsDrained);

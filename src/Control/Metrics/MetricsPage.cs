@@ -39,7 +39,7 @@ public static class MetricsPage
         ("weir_endpoint_connections_opened_total", "counter", "Connections made to an endpoint."),
         ("weir_endpoint_connections_reused_total", "counter", "Exchanges that began on a connection to an endpoint that was there already."),
         ("weir_endpoint_connect_failures_total", "counter", "Connections to an endpoint that could not be made."),
-        ("weir_endpoint_weight", "gauge", "The weight in force of an endpoint; 0 where it is drained."),
+        ("weir_endpoint_weight", "gauge", "The weight in force of an endpoint, drained or not."),
         ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
         ("weir_discovery_failures_total", "counter", "Times that a source of endpoints could not be asked, or had something wrong; its last good list stays."),
         ("weir_discovery_last_success_time_seconds", "gauge", "When the list of a source of endpoints was known to be right last, in Unix time; 0: never."),
