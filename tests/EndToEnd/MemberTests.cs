@@ -84,7 +84,7 @@ public class MemberTests
         Only(clients, a, b);
         File.WriteAllText(file, $"[\"{a.Url}\",\n {{\"url\": \"{b.Url}\", \"weight\": 2000}}]");
         Eventually.Holds(() => weir.Said.Contains("error discovery: ", StringComparison.Ordinal), () => weir.Said);
-        Assert.Contains($" error discovery: api: file {file}: {file}:2:{b.Url.Length + 22}: expected a number from 0 to 1000, found '2000'; its last good list stays\n", weir.Said, StringComparison.Ordinal);
+        Assert.Contains($" error discovery: api: file {file}: {file}:2:{b.Url.Length + 24}: expected a number from 0 to 1000, found '2000'; its last good list stays\n", weir.Said, StringComparison.Ordinal);
         Only(clients, a, b);
         File.WriteAllText(file, $"[\"{b.Url}\"]");
         Only(clients, b);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Weir.Control.Admin;
 using Weir.Control.Discovery;
+using Weir.Engine.Upstreams;
 using Weir.Tests.Unit.Engine;
 
 namespace Weir.Tests.Unit.Control.Admin;
@@ -96,13 +97,14 @@ public sealed class UpstreamsHandlerTests : IDisposable
         Assert.Equal("127.0.0.1:1 written 5/2 False", Endpoints(Ask("PATCH /upstreams/api/endpoints/127.0.0.1:1", "{\"weight\":5}").Body)[0]);
         Assert.Equal(5, endpoint.Weight);
         Assert.Equal("127.0.0.1:1 written 5/2 True", Endpoints(Ask("PATCH /upstreams/api/endpoints/127.0.0.1:1", "{\"drained\":true}").Body)[0]);
+        Assert.Equal(Away.Drained, endpoint.Absence.Now);
         Assert.True(running.Proxy.Reload().Done);
         Assert.Equal("127.0.0.1:1 written 5/2 True", Endpoints(Ask("GET /upstreams/api").Body)[0]);
         running.Configuration = Configuration.Replace("weight: 2", "weight: 3", StringComparison.Ordinal);
         Assert.True(running.Proxy.Reload().Done);
         Assert.Equal("127.0.0.1:1 written 3/3 True", Endpoints(Ask("GET /upstreams/api").Body)[0]);
         Ask("PATCH /upstreams/api/endpoints/127.0.0.1:1", "{\"drained\":false}");
-        Assert.Equal(3, endpoint.Weight);
+        Assert.Equal((3, Away.None), (endpoint.Weight, endpoint.Absence.Now));
         Assert.Same(endpoint, running.Proxy.Engine.Plan!.Upstreams[0].Endpoints[0]);
     }
 
@@ -110,6 +112,9 @@ public sealed class UpstreamsHandlerTests : IDisposable
     [InlineData("{\"url\":\"http://127.0.0.3:1\"}", 201)]
     [InlineData("{\"url\":\"http://127.0.0.3:1/p\",\"weight\":0}", 201)]
     [InlineData("{\"url\":\"http://unix:/run/b.sock\"}", 201)]
+    [InlineData("{\"url\":\"http://127.0.0.3:1\",\"weight\":1,\"backup\":0}", 201)]
+    [InlineData("{\"url\":\"http://127.0.0.3:1\",\"backup\":true}", 201)]
+    [InlineData("{\"url\":\"http://127.0.0.3:1\",\"backup\":10}", 422)]
     [InlineData("{\"url\":\"http://127.0.0.1:1\"}", 409)]
     [InlineData("{\"url\":\"http://127.0.0.1:1/\"}", 409)]
     [InlineData("{\"weight\":3}", 422)]
@@ -174,7 +179,7 @@ public sealed class UpstreamsHandlerTests : IDisposable
         var membership = running.Proxy.Memberships[running.Proxy.Engine.Plan!.Upstreams[0]];
         Ask("PATCH /upstreams/api/endpoints/127.0.0.1:1", "{\"weight\":7}");
         var seats = membership.Seats.Select(s => s.Member).ToArray();
-        membership.Write(seats, [new SourcePlan("dns x", "", _ => throw new InvalidOperationException())], new Weir.Engine.Upstreams.UpstreamSettings());
+        membership.Write(seats, [new SourcePlan("dns x", "", _ => throw new InvalidOperationException())], new UpstreamSettings());
         membership.Sources[0].Failed("no answer");
         var page = Served.By(Handler(), "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         Assert.Contains("weir_endpoint_weight{upstream=\"api\",endpoint=\"127.0.0.1:1\"} 7\n", page, StringComparison.Ordinal);

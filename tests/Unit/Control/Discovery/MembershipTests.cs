@@ -202,6 +202,23 @@ public class MembershipTests
         Assert.DoesNotContain(forgotten, upstream.Endpoints.ToArray().Contains);
     }
 
+    [Fact]
+    public void What_is_drained_or_a_backup_is_so_in_the_engine_and_the_balancer_stays_until_another_is_written()
+    {
+        Member[] members = [Of("a:1"), Of("b:1") with { Tier = 2 }];
+        membership.Write(members, [], new UpstreamSettings(), ("round_robin", new RoundRobin()));
+        var before = upstream.Endpoints;
+        membership.Say("a:1", static w => w, true);
+        Assert.Equal([Away.Drained, Away.None], before.ToArray().Select(e => e.Absence.Now));
+        Assert.Equal([0, 2], before.ToArray().Select(e => e.Tier));
+        membership.Write(members, [], new UpstreamSettings(), ("round_robin", new RoundRobin()));
+        Assert.True(before == upstream.Endpoints);
+        membership.Write(members, [], new UpstreamSettings(), ("random", new WeightedRandom()));
+        Assert.False(before == upstream.Endpoints);
+        membership.Say("a:1", static w => w, false);
+        Assert.True(upstream.Endpoints[0].IsAvailable);
+    }
+
     private static void Repeat(Action<int> act)
     {
         for (var i = 0; i < 500; i++) act(i);
