@@ -102,6 +102,9 @@ public partial class RoomTests
         var paths = PathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "AdminHandler.cs")));
         Assert.True(paths.Count >= 7, "the pattern finds no paths any more");
         foreach (Match path in paths) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
+        var upstreams = UpstreamPathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "UpstreamsHandler.cs")));
+        Assert.Equal(4, upstreams.Count);
+        foreach (Match path in upstreams) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
     }
 
     private static bool Reaches(string from, string to, HashSet<string> seen) =>
@@ -127,6 +130,9 @@ public partial class RoomTests
 
     [GeneratedRegex("case \\(\"(GET|POST)\", \"(/[a-z]+)\"\\)")]
     private static partial Regex PathPattern();
+
+    [GeneratedRegex(@"^//   (\w+) +(/upstreams/\S+)", RegexOptions.Multiline)]
+    private static partial Regex UpstreamPathPattern();
 
     [GeneratedRegex(@"\]\(([^)#:]+)\)")]
     private static partial Regex LinkPattern();

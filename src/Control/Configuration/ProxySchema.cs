@@ -127,9 +127,13 @@ public static class ProxySchema
         .Add("open_for", Shapes.Duration, (b, v) => b.OpenFor = v, "How long nothing is attempted.", "10s")
         .Add("scope", Shapes.OneOf("upstream", "endpoint", "both"), (b, v) => b.Scope = v, "One for the upstream, one for each of its servers (which is away then), or both.", "upstream");
 
+    public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
+        .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
+
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
+        .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
         .Add("balance", Balance, (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")

@@ -197,7 +197,7 @@ public static class Shapes
     public static Shape<long> Tier { get; } = new ScalarShape<long>("true, false, or a number from 1 to 9", "scalar", text => text switch
     {
         "true" => (1, null),
-        "false" => (0, null),
+        "false" or "0" => (0, null),
         [>= '1' and <= '9'] => (text[0] - '0', null),
         _ => (0, $"expected true, false, or a number from 1 to 9, found '{text}'"),
     });

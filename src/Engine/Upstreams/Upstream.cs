@@ -63,11 +63,12 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         {
             var before = members;
             balancer ??= before.Balancer;
+            var known = before.Endpoints.ToHashSet();
             foreach (var endpoint in endpoints)
             {
                 endpoint.Settings = settings;
                 endpoint.Absence.Changed = (why, reason) => Changed(endpoint, why, reason);
-                if (before.Endpoints.Length > 0 && !before.Endpoints.Contains(endpoint)) endpoint.BeginSlowStart();
+                if (known.Count > 0 && !known.Contains(endpoint)) endpoint.BeginSlowStart();
             }
 
             var ordered = endpoints.OrderBy(static e => e.Tier).ToArray();
