@@ -7,6 +7,7 @@ using System.Security.Cryptography;
 using Weir.Control.Admin;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
+using Weir.Control.Health;
 using Weir.Engine;
 using Weir.Engine.Observe;
 
@@ -47,11 +48,15 @@ public sealed class RunningProxy : IDisposable
         live = new LiveThings(loops, Errors);
         ground = new KernelGround(loops, Errors);
         Engine = new ProxyEngine(ground, Errors);
+        Health = new HealthChecks(Engine, Errors);
         compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)));
         StartedAt = DateTimeOffset.UtcNow;
     }
 
     public ProxyEngine Engine { get; }
+
+    /// <summary>The active checks of endpoints.</summary>
+    public HealthChecks Health { get; }
 
     public ErrorLog Errors { get; }
 
@@ -115,6 +120,7 @@ public sealed class RunningProxy : IDisposable
     public void Start()
     {
         Engine.Start();
+        Health.Start();
         admin?.Start();
         watchdog = new Watchdog(Engine, Errors);
     }
@@ -178,6 +184,7 @@ public sealed class RunningProxy : IDisposable
         while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
+        Health.Stop();
         Engine.Stop();
         admin?.Dispose();
         Errors.Deed(LogLevel.Info, "stop", "stopped");
@@ -248,6 +255,7 @@ public sealed class RunningProxy : IDisposable
             if (Engine.TryExecute(plan, out var trouble, compiler.Apply))
             {
                 writer.Use([.. compiler.Logs.Select(l => l.Log)]);
+                Health.Look();
                 return true;
             }
 

@@ -23,7 +23,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2)
+    public EngineWorld(int seed, Weather weather, int origins = 2, ActiveCheck? active = null)
     {
         World = new SimulatedWorld(seed, weather);
         var ground = new SimulatedGround(World, 2);
@@ -32,7 +32,7 @@ internal sealed class EngineWorld
         Errors = new ErrorLog(said);
         Engine = new ProxyEngine(ground, Errors);
         Networks = [.. ground.Loops.Select(l => (SimulatedNetwork)ground.NetworkOf(l))];
-        var upstream = new Upstream("u", "u", new RoundRobin(), 2);
+        var upstream = new Upstream("u", "u", new RoundRobin(), 2) { Errors = Errors };
         var endpoints = new List<Endpoint>();
         for (var i = 0; i < origins; i++)
         {
@@ -41,7 +41,8 @@ internal sealed class EngineWorld
             endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address] });
         }
 
-        upstream.SetEndpoints([.. endpoints], new UpstreamSettings { KeepAlive = 5_000 });
+        Upstream = upstream;
+        upstream.SetEndpoints([.. endpoints], Settings = new UpstreamSettings { KeepAlive = 5_000, Active = active });
         Endpoints = [.. endpoints];
         var routes = new RouteTable<RoutePlan>();
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000 };
@@ -84,6 +85,10 @@ internal sealed class EngineWorld
     public Loop OriginLoop { get; }
 
     public Network OriginNetwork { get; }
+
+    public Upstream Upstream { get; }
+
+    public UpstreamSettings Settings { get; }
 
     public Endpoint[] Endpoints { get; }
 

@@ -154,6 +154,7 @@ public sealed class RetryConfig : IWritten
 public sealed class HealthConfig : IWritten
 {
     public Position At { get; set; }
+    public ActiveCheckConfig? Active { get; set; }
     public PassiveConfig Passive { get; set; } = new();
 
     /// <summary>Percent; -1: never.</summary>
@@ -217,6 +218,24 @@ public sealed class HashConfig : IWritten
 
     /// <summary>Percent of its share; 0: no bound.</summary>
     public int Load { get; set; } = 125;
+}
+
+public sealed class ActiveCheckConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Tcp { get; set; }
+    public string? Method { get; set; }
+    public string? Path { get; set; }
+    public List<Named<string>> Headers { get; set; } = [];
+    public string? Host { get; set; }
+    public long Port { get; set; }
+    public long Interval { get; set; } = 5_000;
+    public long Jitter { get; set; } = 10;
+    public long Timeout { get; set; } = 2_000;
+    public long Rise { get; set; } = 2;
+    public long Fall { get; set; } = 3;
+    public List<StatusRange> Expect { get; set; } = [];
+    public string? Body { get; set; }
 }
 
 public sealed class EndpointConfig : IWritten

@@ -109,7 +109,24 @@ public static class ProxySchema
         .Add("most_eject_for", Shapes.Duration, (p, v) => p.MostEjectFor = v, "The longest. Whoever has been in for so long begins anew.", "5m")
         .Add("most_ejected", Shapes.Percent(0, 100), (p, v) => p.MostEjected = v, "The share of the servers that may be ejected at once, rounded down.", "75%");
 
+    public static Section<ActiveCheckConfig> ActiveCheck { get; } = new Section<ActiveCheckConfig>("active_check", "Asks each server again and again whether it is well; one that is not gets no requests. Its first check decides at once, and until then it is taken as healthy.")
+        .Short(Shapes.CheckedTarget, (a, v) => a.Path = v)
+        .Add("path", Shapes.CheckedTarget, (a, v) => a.Path = v, "What is asked for, with its query; the path of the server's URL is not put before it.", "/")
+        .Add("method", Shapes.OneOf("GET", "HEAD", "OPTIONS", "POST"), (a, v) => a.Method = v, "How it is asked for; POST has no body.", "GET")
+        .Add("headers", Fields(Shapes.FieldValue, EditedFields.SetInCheck), (a, v) => a.Headers = v, "Further fields of the request.")
+        .Add("host", Shapes.CheckedHost, (a, v) => a.Host = v, "The Host that is sent.", "the upstream's where that is a name, else the server's own")
+        .Add("port", Shapes.Int(1, 65_535), (a, v) => a.Port = v, "The port that is asked, where it is not the one that requests go to.", "the server's")
+        .Add("tcp", Shapes.Bool, (a, v) => a.Tcp = v, "true: a connection is enough, nothing is asked.", "false")
+        .Add("interval", Shapes.DelayFrom("100ms", "1d"), (a, v) => a.Interval = v, "From the beginning of a check to that of the next.", "5s")
+        .Add("jitter", Shapes.Percent(0, 50), (a, v) => a.Jitter = v, "How much longer or shorter each interval may be, by chance.", "10%")
+        .Add("timeout", Shapes.DelayFrom("10ms", "10m"), (a, v) => a.Timeout = v, "What a check may take, the connection included; each address of the server has it anew.", "2s")
+        .Add("rise", Shapes.Int(1, 1_000), (a, v) => a.Rise = v, "Checks in a row that must pass before an unhealthy server is healthy again.", "2")
+        .Add("fall", Shapes.Int(1, 1_000), (a, v) => a.Fall = v, "Checks in a row that must fail before a healthy server is unhealthy.", "3")
+        .Add("expect", Shapes.ListOf(Shapes.StatusRange), (a, v) => a.Expect = v, "Statuses that pass.", "200-399")
+        .Add("body", Shapes.CheckedText, (a, v) => a.Body = v, "Text that must stand in the first 64 KiB of the answer's body.");
+
     public static Section<HealthConfig> Health { get; } = new Section<HealthConfig>("health", "Which servers are asked at all.")
+        .Add("active", ActiveCheck, (h, v) => h.Active = v, "What they are asked, besides the requests of clients.")
         .Add("passive", Passive, (h, v) => h.Passive = v, "What answers say about a server.")
         .Add("panic", Shapes.Panic, (h, v) => h.Panic = v, "The share of the servers, by weight, that must be available; below it health is ignored. 0%: only where nobody is left; off: never, the answer is 503 then.", "0%");
 

@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Weir.Control.Health;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -39,6 +40,7 @@ public static class MetricsPage
         ("weir_endpoint_connections_reused_total", "counter", "Exchanges that began on a connection to an endpoint that was there already."),
         ("weir_endpoint_connect_failures_total", "counter", "Connections to an endpoint that could not be made."),
         ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
+        ("weir_health_checks_total", "counter", "Active health checks by endpoint and outcome: passed; refused, timeout, broken, status, body; none: out of descriptors, ports or buffers, which says nothing about the endpoint."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -80,6 +82,7 @@ public static class MetricsPage
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
         WriteEndpoints(page, upstreams);
+        WriteChecks(page, upstreams, proxy.Health);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -112,6 +115,15 @@ public static class MetricsPage
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_reused_total", same.Sum(e => e.Uses.Reused), labels);
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connect_failures_total", same.Sum(e => e.ConnectFailures), labels);
         foreach (var (labels, _, total) in endpoints) page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, labels);
+    }
+
+    private static void WriteChecks(Page page, Upstream[] upstreams, HealthChecks health)
+    {
+        var checks = upstreams.SelectMany(u => u.Endpoints.ToArray().Where(static e => e.Settings.Active is not null).Select(e => (Upstream: u.Name, Endpoint: e.Name, Check: health.Of(e)))).GroupBy(c => (c.Upstream, c.Endpoint), c => c.Check);
+        foreach (var same in checks)
+        {
+            foreach (var outcome in Enum.GetValues<CheckOutcome>()) page.Sample("weir_health_checks_total", same.Sum(c => c?.Count(outcome) ?? 0), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Endpoint), ("outcome", CheckResult.Names[(int)outcome]));
+        }
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

@@ -28,6 +28,9 @@ public sealed record UpstreamSettings
     /// </summary>
     public int Panic { get; init; }
 
+    /// <summary>How endpoints are asked whether they are well; null: they are not.</summary>
+    public ActiveCheck? Active { get; init; }
+
     /// <summary>What answers say about an endpoint; null: nothing.</summary>
     public PassiveHealth? Passive { get; init; } = new();
 

@@ -32,7 +32,7 @@ public sealed class MetricsPageTests
             loops: 1
             error_log: { target: /dev/null }
             access_log: /dev/null
-            sites: [{ proxy: "http://127.0.0.1:1" }]
+            sites: [{ proxy: { endpoints: "http://127.0.0.1:1", health: { active: /healthz } } }]
             """);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());
     }
