@@ -9,24 +9,31 @@ namespace Weir.Cli;
 
 internal static class ControlCommands
 {
-    public static Command Reload() => Make("reload", "Makes a running proxy take its configuration anew.", HttpMethod.Post, static _ => "/reload", static body =>
+    public static Command Reload() => Make("reload", "Makes a running proxy take its configuration anew.", HttpMethod.Post, static _ => "/reload", static (_, body) =>
     {
         var text = body.GetProperty("text").GetString();
         return string.IsNullOrEmpty(text) ? "the new configuration is in force" : $"the new configuration is in force\n{text}";
     });
 
-    public static Command Status() => Make("status", "Shows what a running proxy serves.", HttpMethod.Get, static _ => "/status", static body => body.GetRawText());
+    public static Command Status()
+    {
+        var json = new Option<bool>("--json") { Description = "For programs: all there is to tell, as JSON." };
+        var command = Make("status", "Shows what a running proxy serves, and how its servers are.", HttpMethod.Get, static _ => "/status",
+            (parsed, body) => parsed.GetValue(json) ? body.GetRawText() : StatusTable.Write(body, DateTimeOffset.UtcNow).TrimEnd());
+        command.Options.Add(json);
+        return command;
+    }
 
     public static Command Drain()
     {
         var off = new Option<bool>("--off") { Description = "Ends it: the proxy is ready again." };
         var command = Make("drain", "Makes a running proxy say that it is not ready, and end connections after their response.", HttpMethod.Post,
-            parsed => parsed.GetValue(off) ? "/undrain" : "/drain", static body => body.GetProperty("draining").GetBoolean() ? "draining" : "ready");
+            parsed => parsed.GetValue(off) ? "/undrain" : "/drain", static (_, body) => body.GetProperty("draining").GetBoolean() ? "draining" : "ready");
         command.Options.Add(off);
         return command;
     }
 
-    private static Command Make(string name, string description, HttpMethod method, Func<ParseResult, string> path, Func<JsonElement, string> show)
+    private static Command Make(string name, string description, HttpMethod method, Func<ParseResult, string> path, Func<ParseResult, JsonElement, string> show)
     {
         var socket = new Option<string?>("--control") { Description = "The control socket; else the one that --config tells, that of this user, or that of the service." };
         var file = new Option<string?>("--config", "-c") { Description = "The configuration of the proxy that is meant: a file or a folder of files." };
@@ -40,7 +47,7 @@ internal static class ControlCommands
                 using var json = JsonDocument.Parse(body);
                 if (status == 200)
                 {
-                    Console.WriteLine(show(json.RootElement));
+                    Console.WriteLine(show(parsed, json.RootElement));
                     return ExitCode.Good;
                 }
 

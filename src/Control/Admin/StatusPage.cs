@@ -59,6 +59,7 @@ public static class StatusPage
                 json.WriteNumber("connections", endpoint.Connections);
                 json.WriteNumber("connect_failures", endpoint.ConnectFailures);
                 json.WriteNumber("requests", endpoint.Traffic.Total().Requests);
+                HealthStatus.Write(endpoint, proxy.Health.Of(endpoint), json);
                 json.WriteEndObject();
             }
 
