@@ -18,7 +18,17 @@ internal static class ControlCommands
         return string.IsNullOrEmpty(text) ? "the new configuration is in force" : $"the new configuration is in force\n{text}";
     }));
 
-    public static Command Status() => Make("status", "Shows what a running proxy serves.", static _ => new ControlCall(HttpMethod.Get, "/status", null, static body => body.GetRawText()));
+    public static Command Status()
+    {
+        var json = new Option<bool>("--json") { Description = "For programs: all there is to tell, as JSON." };
+        var command = Make("status", "Shows what a running proxy serves, and how its servers are.", parsed =>
+        {
+            var isForPrograms = parsed.GetValue(json);
+            return new ControlCall(HttpMethod.Get, "/status", null, body => isForPrograms ? body.GetRawText() : StatusTable.Write(body, DateTimeOffset.UtcNow).TrimEnd());
+        });
+        command.Options.Add(json);
+        return command;
+    }
 
     public static Command Drain()
     {

@@ -8,7 +8,9 @@ using Weir.Control.Admin;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
+using Weir.Control.Health;
 using Weir.Engine;
+using Weir.Engine.Disk;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -20,6 +22,9 @@ public sealed record ReloadOutcome(bool Done, string Text);
 /// <summary>A running proxy. Its methods may be called from any thread, one at a time.</summary>
 public sealed class RunningProxy : IDisposable
 {
+    // Of bodies that wait on disk, all together.
+    private const long MostSpilled = 1L << 30;
+
     private readonly Lock turn = new();
     private readonly Func<Diagnostics, ProxyConfig?> load;
     private readonly LiveThings live;
@@ -50,11 +55,15 @@ public sealed class RunningProxy : IDisposable
         ground = new KernelGround(loops, Errors);
         Engine = new ProxyEngine(ground, Errors);
         live = new LiveThings(loops, Errors, Engine.Forget);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)));
+        Health = new HealthChecks(Engine, Errors);
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))) { Spill = first.State is { } state ? new SpillFolder(state, MostSpilled) : null };
         StartedAt = DateTimeOffset.UtcNow;
     }
 
     public ProxyEngine Engine { get; }
+
+    /// <summary>The active checks of endpoints.</summary>
+    public HealthChecks Health { get; }
 
     public ErrorLog Errors { get; }
 
@@ -127,6 +136,7 @@ public sealed class RunningProxy : IDisposable
             live.Begin();
         }
 
+        Health.Start();
         admin?.Start();
         watchdog = new Watchdog(Engine, Errors);
     }
@@ -191,6 +201,7 @@ public sealed class RunningProxy : IDisposable
         watchdog?.Dispose();
         watchdog = null;
         lock (turn) live.Close();
+        Health.Stop();
         Engine.Stop();
         admin?.Dispose();
         Errors.Deed(LogLevel.Info, "stop", "stopped");
@@ -262,6 +273,7 @@ public sealed class RunningProxy : IDisposable
             {
                 writer.Use([.. compiler.Logs.Select(l => l.Log)]);
                 if (isServing) live.Begin();
+                Health.Look();
                 return true;
             }
 

@@ -19,7 +19,6 @@ public sealed class Worker
     private const int ProbeEvery = 100;
     private const int TrimEvery = 10_000;
 
-    private readonly Network network;
     private readonly MemoryBudget budget;
     private readonly Occupancy occupancy;
     private readonly ErrorLog errors;
@@ -33,7 +32,7 @@ public sealed class Worker
     public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors, Traffic unsited)
     {
         Loop = loop;
-        this.network = network;
+        Network = network;
         this.budget = budget;
         this.occupancy = occupancy;
         this.errors = errors;
@@ -43,6 +42,9 @@ public sealed class Worker
     }
 
     public Loop Loop { get; }
+
+    /// <summary>The network as this loop sees it. On the loop.</summary>
+    public Network Network { get; }
 
     public BufferPool Buffers { get; }
 
@@ -136,7 +138,7 @@ public sealed class Worker
             occupancy.Leave(counted);
         };
         host.OnOpened = () => Connections++;
-        var admission = new Admission(Loop, network.Accept(socket), host, occupancy, errors, listener.Name);
+        var admission = new Admission(Loop, Network.Accept(socket), host, occupancy, errors, listener.Name);
         admission.RunAsync().Detach();
         return new Served(host, pipeline, admission);
     }

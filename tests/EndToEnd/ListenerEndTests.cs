@@ -97,7 +97,7 @@ public class ListenerEndTests
     {
         using var weir = WeirProcess.Start("listen: \"127.0.0.1:0\"\nsites: [{ respond: { body: hello } }]\n");
         using var fresh = weir.Connect();
-        Eventually.Holds(() => weir.Ask("status").Output.Contains("\"connections\": 1,", StringComparison.Ordinal), () => weir.Ask("status").Output);
+        Eventually.Holds(() => weir.Ask("status", "--json").Output.Contains("\"connections\": 1,", StringComparison.Ordinal), () => weir.Ask("status", "--json").Output);
         weir.Signal("TERM");
         Eventually.Holds(() => weir.Said.Contains("draining: 1 connections", StringComparison.Ordinal), () => weir.Said);
         fresh.Write("GET / HTTP/1.1\r\nHost: a\r\n\r\n"u8);

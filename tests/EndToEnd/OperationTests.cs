@@ -120,10 +120,10 @@ public class OperationTests
     {
         using var weir = WeirProcess.Start("listen: \"127.0.0.1:0\"\nadmin: { address: \"127.0.0.1:0\", token: 0123456789abcdef }\nsites: [{ respond: 200 }]\n");
         Assert.Equal(0, weir.Ask("status").Code);
-        var status = JsonDocument.Parse(weir.Ask("status").Output).RootElement;
+        var status = JsonDocument.Parse(weir.Ask("status", "--json").Output).RootElement;
         Assert.False(status.GetProperty("draining").GetBoolean());
         Assert.Equal(0, weir.Ask("drain").Code);
-        Assert.True(JsonDocument.Parse(weir.Ask("status").Output).RootElement.GetProperty("draining").GetBoolean());
+        Assert.True(JsonDocument.Parse(weir.Ask("status", "--json").Output).RootElement.GetProperty("draining").GetBoolean());
         Assert.Contains("Connection: close", weir.Exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), StringComparison.Ordinal);
     }
 

@@ -89,7 +89,7 @@ public class ProxyTests
         }
 
         for (var i = 0; i < 20; i++) Assert.StartsWith("HTTP/1.1 200 ", weir.Exchange(Get), StringComparison.Ordinal);
-        Wait(() => weir.Ask("status").Output.Contains("\"connections\": 0", StringComparison.Ordinal), "the attackers' connections did not end");
+        Wait(() => weir.Ask("status", "--json").Output.Contains("\"connections\": 0", StringComparison.Ordinal), "the attackers' connections did not end");
         foreach (var (stream, expected) in attackers)
         {
             var start = new byte[expected.Length];

@@ -23,7 +23,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null)
     {
         balancing ??= new Balancing();
         World = new SimulatedWorld(seed, weather);
@@ -33,7 +33,7 @@ internal sealed class EngineWorld
         Errors = new ErrorLog(said);
         Engine = new ProxyEngine(ground, Errors);
         Networks = [.. ground.Loops.Select(l => (SimulatedNetwork)ground.NetworkOf(l))];
-        var upstream = Upstream = new Upstream("u", "u", balancing.Balancer, 2);
+        var upstream = Upstream = new Upstream("u", "u", balancing.Balancer, 2) { Errors = Errors };
         var endpoints = new List<Endpoint>();
         for (var i = 0; i < origins; i++)
         {
@@ -42,7 +42,7 @@ internal sealed class EngineWorld
             endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address], Weight = balancing.Weights.Length > i ? balancing.Weights[i] : 1 });
         }
 
-        upstream.SetEndpoints([.. endpoints], balancing.Settings with { KeepAlive = 5_000 });
+        upstream.SetEndpoints([.. endpoints], Settings = balancing.Settings with { KeepAlive = 5_000, Active = active ?? balancing.Settings.Active });
         Endpoints = [.. endpoints];
         var routes = new RouteTable<RoutePlan>();
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000 };
@@ -87,6 +87,8 @@ internal sealed class EngineWorld
     public Network OriginNetwork { get; }
 
     public Upstream Upstream { get; }
+
+    public UpstreamSettings Settings { get; }
 
     public Endpoint[] Endpoints { get; }
 

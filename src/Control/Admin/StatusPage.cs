@@ -3,6 +3,7 @@
 using System.Text;
 using System.Text.Json;
 using Weir.Control.Discovery;
+using Weir.Control.Health;
 
 namespace Weir.Control.Admin;
 
@@ -38,7 +39,7 @@ public static class StatusPage
     });
 
     /// <summary>One upstream of it.</summary>
-    public static string Write(Membership membership) => Document(json => WriteUpstream(membership, json));
+    public static string Write(Membership membership, HealthChecks health) => Document(json => WriteUpstream(membership, health, json));
 
     private static string Document(Action<Utf8JsonWriter> write)
     {
@@ -52,13 +53,13 @@ public static class StatusPage
         json.WriteStartArray("upstreams");
         foreach (var upstream in proxy.Engine.Plan!.Upstreams)
         {
-            if (proxy.Memberships.TryGetValue(upstream, out var membership)) WriteUpstream(membership, json);
+            if (proxy.Memberships.TryGetValue(upstream, out var membership)) WriteUpstream(membership, proxy.Health, json);
         }
 
         json.WriteEndArray();
     }
 
-    private static void WriteUpstream(Membership membership, Utf8JsonWriter json)
+    private static void WriteUpstream(Membership membership, HealthChecks health, Utf8JsonWriter json)
     {
         json.WriteStartObject();
         json.WriteString("name", membership.Upstream.Name);
@@ -77,6 +78,7 @@ public static class StatusPage
             json.WriteNumber("connections", endpoint.Connections);
             json.WriteNumber("connect_failures", endpoint.ConnectFailures);
             json.WriteNumber("requests", endpoint.Traffic.Total().Requests);
+            HealthStatus.Write(endpoint, health.Of(endpoint), json);
             json.WriteEndObject();
         }
 

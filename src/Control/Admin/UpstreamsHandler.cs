@@ -46,7 +46,7 @@ internal sealed class UpstreamsHandler(RunningProxy proxy)
         switch (method == "HEAD" ? "GET" : method, parts.Length)
         {
             case ("GET", 1):
-                AdminAnswer.Json(exchange, 200, StatusPage.Write(membership));
+                AdminAnswer.Json(exchange, 200, StatusPage.Write(membership, proxy.Health));
                 break;
             case ("POST", 2):
                 if (await AdminBody.ReadAsync(exchange) is { } added) await AddAsync(exchange, membership, added);
@@ -99,7 +99,7 @@ internal sealed class UpstreamsHandler(RunningProxy proxy)
         else Conclude(exchange, membership, outcome, members.Length > 0 ? members[0].Name : "", 201);
     }
 
-    private static void Change(Exchange exchange, Membership membership, string authority, byte[] body)
+    private void Change(Exchange exchange, Membership membership, string authority, byte[] body)
     {
         using var json = Parse(exchange, body);
         if (json is null) return;
@@ -129,15 +129,15 @@ internal sealed class UpstreamsHandler(RunningProxy proxy)
         else Conclude(exchange, membership, membership.Say(authority, weight, drained), authority, 200);
     }
 
-    private static void Remove(Exchange exchange, Membership membership, string authority) => Conclude(exchange, membership, membership.Remove(authority), authority, 200);
+    private void Remove(Exchange exchange, Membership membership, string authority) => Conclude(exchange, membership, membership.Remove(authority), authority, 200);
 
-    private static void Conclude(Exchange exchange, Membership membership, MemberOutcome outcome, string name, int good)
+    private void Conclude(Exchange exchange, Membership membership, MemberOutcome outcome, string name, int good)
     {
         var upstream = membership.Upstream.Name;
         switch (outcome)
         {
             case MemberOutcome.Done:
-                AdminAnswer.Json(exchange, good, StatusPage.Write(membership));
+                AdminAnswer.Json(exchange, good, StatusPage.Write(membership, proxy.Health));
                 break;
             case MemberOutcome.Exists:
                 AdminAnswer.Error(exchange, 409, $"'{upstream}' has the endpoint '{name}' already");

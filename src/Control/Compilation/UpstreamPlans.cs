@@ -22,6 +22,7 @@ internal static class UpstreamPlans
             ConnectionAge = from.ConnectionAge ?? standard.ConnectionAge,
             SlowStart = from.SlowStart is { } start && start != Timeouts.None ? start : 0,
             Panic = (int)(from.Health.Panic ?? 0),
+            Active = ActiveChecks.Of(from),
             Passive = Passive(from.Health.Passive),
             Breaker = Breaker(from.CircuitBreaker),
             HedgePercentile = from.Hedge?.After.Percentile ?? 0,

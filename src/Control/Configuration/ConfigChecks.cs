@@ -191,6 +191,7 @@ public static class ConfigChecks
         if (upstream.Discover is { File: { } file } found) found.Found = EndpointFile.Read(file, diagnostics.Where(found, "file"), diagnostics) ?? [];
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
         if (upstream.Hedge is { After: (0, 0) } hedge && !diagnostics.IsTold(hedge, "after")) diagnostics.Error(hedge.At, "a hedge needs a time: after");
+        if (upstream.Health.Active is { } check) CheckActive(upstream, check, diagnostics);
         CheckEndpoints(upstream.Endpoints, diagnostics.Where(upstream, "endpoints"), diagnostics);
     }
 
@@ -210,6 +211,17 @@ public static class ConfigChecks
                 diagnostics.Error(endpoint.At, "an endpoint needs a url");
             }
         }
+    }
+
+    private static void CheckActive(UpstreamConfig upstream, ActiveCheckConfig check, Diagnostics diagnostics)
+    {
+        (string Key, bool IsWritten)[] asked =
+        [
+            ("path", check.Path is not null), ("method", check.Method is not null), ("headers", check.Headers.Count > 0), ("host", check.Host is not null), ("expect", check.Expect.Count > 0), ("body", check.Body is not null),
+        ];
+        if (check.Tcp && Array.Find(asked, static a => a.IsWritten) is { Key: { } idle }) diagnostics.Error(diagnostics.Where(check, idle), $"with tcp: true nothing is asked, and '{idle}' means nothing");
+        if (check.Method == "HEAD" && check.Body is not null) diagnostics.Error(diagnostics.Where(check, "body"), "the answer to HEAD has no body: write method: GET");
+        if (check.Port != 0 && upstream.Endpoints.Find(static e => e.Url?.Scheme == "unix") is not null) diagnostics.Error(diagnostics.Where(check, "port"), "a Unix socket has no port");
     }
 
     private static void CheckPage(ErrorPageConfig page, Diagnostics diagnostics)

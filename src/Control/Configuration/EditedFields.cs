@@ -26,6 +26,9 @@ internal static class EditedFields
 
     public static string? SetInRequest(string name) => Any(name) ?? OfRequest(name, isRemoved: false);
 
+    /// <summary>Sent with a health check.</summary>
+    public static string? SetInCheck(string name) => Known(name) == KnownField.Host ? $"'{name}' cannot stand here: write host: beside headers" : SetInRequest(name);
+
     public static string? AddedToRequest(string name) => SetInRequest(name) ?? Added(name);
 
     /// <summary>Removed from or set in a response, or in an answer of our own.</summary>

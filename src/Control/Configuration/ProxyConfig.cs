@@ -165,6 +165,7 @@ public sealed class HedgeConfig : IWritten
 public sealed class HealthConfig : IWritten
 {
     public Position At { get; set; }
+    public ActiveCheckConfig? Active { get; set; }
     public PassiveConfig Passive { get; set; } = new();
 
     /// <summary>Percent; -1: never.</summary>
@@ -240,6 +241,24 @@ public sealed class DiscoverConfig : IWritten
 
     /// <summary>What it looks at, for people.</summary>
     public IEnumerable<string> Names => File is null ? [] : [$"file {File}"];
+}
+
+public sealed class ActiveCheckConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Tcp { get; set; }
+    public string? Method { get; set; }
+    public string? Path { get; set; }
+    public List<Named<string>> Headers { get; set; } = [];
+    public string? Host { get; set; }
+    public long Port { get; set; }
+    public long Interval { get; set; } = 5_000;
+    public long Jitter { get; set; } = 10;
+    public long Timeout { get; set; } = 2_000;
+    public long Rise { get; set; } = 2;
+    public long Fall { get; set; } = 3;
+    public List<StatusRange> Expect { get; set; } = [];
+    public string? Body { get; set; }
 }
 
 public sealed class EndpointConfig : IWritten

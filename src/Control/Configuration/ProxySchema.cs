@@ -104,7 +104,7 @@ public static class ProxySchema
         .Add("after", Shapes.HedgeTime, (h, v) => h.After = v, "After this time; or the percentile of times to the head of an answer: nothing is sent twice before a hundred are known.")
         .Add("most", Shapes.Percent(1, 100), (h, v) => h.Most = v, "Requests sent twice in a hundred of the last ten seconds, beside one a second.", "10%");
 
-    public static Section<PassiveConfig> Passive { get; } = new Section<PassiveConfig>("passive", "Ejects a server for how it answers: what failed are connections, answers that break off or do not come in time, and the statuses.")
+    public static Section<PassiveConfig> Passive { get; } = new Section<PassiveConfig>("passive", "Ejects a server for how it answers, unless all others fail as well: what failed are connections, answers that break off or do not come in time, and the statuses.")
         .Short(Shapes.OneOf("off"), (p, v) => p.Off = true)
         .Add("failures", Shapes.Int(0, 1_000_000), (p, v) => p.Failures = v, "So many failures in a row; 0: not counted.", "5")
         .Add("within", Shapes.Duration, (p, v) => p.Within = v, "Within this time, failures in a row as well as their share.", "30s")
@@ -116,7 +116,24 @@ public static class ProxySchema
         .Add("most_eject_for", Shapes.Duration, (p, v) => p.MostEjectFor = v, "The longest. Whoever has been in for so long begins anew.", "5m")
         .Add("most_ejected", Shapes.Percent(0, 100), (p, v) => p.MostEjected = v, "The share of the servers that may be ejected at once, rounded down.", "75%");
 
+    public static Section<ActiveCheckConfig> ActiveCheck { get; } = new Section<ActiveCheckConfig>("active_check", "Asks each server again and again whether it is well; one that is not gets no requests. Its first check decides at once, and until then it is taken as healthy.")
+        .Short(Shapes.CheckedTarget, (a, v) => a.Path = v)
+        .Add("path", Shapes.CheckedTarget, (a, v) => a.Path = v, "What is asked for, with its query; the path of the server's URL is not put before it.", "/")
+        .Add("method", Shapes.OneOf("GET", "HEAD", "OPTIONS", "POST"), (a, v) => a.Method = v, "How it is asked for; POST has no body.", "GET")
+        .Add("headers", Fields(Shapes.FieldValue, EditedFields.SetInCheck), (a, v) => a.Headers = v, "Further fields of the request.")
+        .Add("host", Shapes.CheckedHost, (a, v) => a.Host = v, "The Host that is sent.", "the upstream's where that is a name, else the server's own")
+        .Add("port", Shapes.Int(1, 65_535), (a, v) => a.Port = v, "The port that is asked, where it is not the one that requests go to.", "the server's")
+        .Add("tcp", Shapes.Bool, (a, v) => a.Tcp = v, "true: a connection is enough, nothing is asked.", "false")
+        .Add("interval", Shapes.DelayFrom("100ms", "1d"), (a, v) => a.Interval = v, "From the beginning of a check to that of the next.", "5s")
+        .Add("jitter", Shapes.Percent(0, 50), (a, v) => a.Jitter = v, "How much longer or shorter each interval may be, by chance.", "10%")
+        .Add("timeout", Shapes.DelayFrom("10ms", "10m"), (a, v) => a.Timeout = v, "What a check may take, the connection included; each address of the server has it anew.", "2s")
+        .Add("rise", Shapes.Int(1, 1_000), (a, v) => a.Rise = v, "Checks in a row that must pass before an unhealthy server is healthy again.", "2")
+        .Add("fall", Shapes.Int(1, 1_000), (a, v) => a.Fall = v, "Checks in a row that must fail before a healthy server is unhealthy.", "3")
+        .Add("expect", Shapes.ListOf(Shapes.StatusRange), (a, v) => a.Expect = v, "Statuses that pass.", "200-399")
+        .Add("body", Shapes.CheckedText, (a, v) => a.Body = v, "Text that must stand in the first 64 KiB of the answer's body.");
+
     public static Section<HealthConfig> Health { get; } = new Section<HealthConfig>("health", "Which servers are asked at all.")
+        .Add("active", ActiveCheck, (h, v) => h.Active = v, "What they are asked, besides the requests of clients.")
         .Add("passive", Passive, (h, v) => h.Passive = v, "What answers say about a server.")
         .Add("panic", Shapes.Panic, (h, v) => h.Panic = v, "The share of the servers, by weight, that must be available; below it health is ignored. 0%: only where nobody is left; off: never: who is away by more than its answers (checks, breaker) is not asked, and where nobody else is left the answer is 503.", "0%");
 
@@ -142,7 +159,7 @@ public static class ProxySchema
         .Add("reuse", Shapes.OneOf("always", "safe"), (u, v) => u.Reuse = v, "safe: requests that are not idempotent go on new connections only.", "always")
         .Add("retry", Retry, (u, v) => u.Retry = v, "When a request goes to another server.")
         .Add("hedge", Hedge, (u, v) => u.Hedge = v, "When a request that has no answer yet is sent to a second server as well.", "never")
-        .Add("health", Health, (u, v) => u.Health = v, "Which servers are asked at all. One that could not be connected to is asked after the others for ten seconds in any case.")
+        .Add("health", Health, (u, v) => u.Health = v, "Which servers are asked at all. One that could not be connected to is asked after the others for a second in any case, and twice as long each time after that, up to ten.")
         .Add("circuit_breaker", CircuitBreaker, (u, v) => u.CircuitBreaker = v, "Attempts nothing for a while where too much fails.", "none")
         .Add("slow_start", Shapes.Duration, (u, v) => u.SlowStart = v, "In how long a server that has come, or come back, grows from a tenth of its share to the whole.", "off");
 

@@ -35,6 +35,14 @@ public static class Shapes
     public static Shape<long> Delay { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h", "string", text =>
         text == "off" ? (0, "expected a duration such as 250ms, 5s, 2h, found 'off'") : ReadDuration(text), "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
 
+    /// <summary>Milliseconds between two others, which are written as they are to be read.</summary>
+    public static Shape<long> DelayFrom(string least, string most) => new ScalarShape<long>($"a duration from {least} to {most}", "string", text =>
+    {
+        var (delay, trouble) = ReadDuration(text);
+        if (trouble is null && (delay < ReadDuration(least).Value || delay > ReadDuration(most).Value)) trouble = $"expected a duration from {least} to {most}, found '{text}'";
+        return (delay, trouble);
+    }, "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
+
     /// <summary>The mode of a file, in octal digits.</summary>
     public static Shape<UnixFileMode?> FileMode { get; } = new ScalarShape<UnixFileMode?>("a mode in octal digits such as \"660\"", "scalar", text =>
         text.Length is 3 or 4 && text.All(c => c is >= '0' and <= '7') && Convert.ToInt32(text, 8) is <= 0x1FF and var mode ? ((UnixFileMode)mode, null) : (null, $"expected a mode in octal digits such as \"660\", found '{text}'"));
@@ -118,6 +126,19 @@ public static class Shapes
     /// <summary>"keep", "endpoint", or what Host is to say.</summary>
     public static Shape<string> SentHost { get; } = new ScalarShape<string>("keep, endpoint, or a host such as example.com or example.com:8080", "string", text =>
         Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected keep, endpoint, or a host such as example.com or example.com:8080, found '{text}'"));
+
+    /// <summary>A path as it is sent, with its query.</summary>
+    public static Shape<string> CheckedTarget { get; } = new ScalarShape<string>("a path such as /healthz", "string", text =>
+        text.StartsWith('/') && text.All(static c => c is > ' ' and <= '~' and not '#') ? (text, null)
+        : (text, text.StartsWith('/') ? $"'{text}' cannot be sent as it is: a space, '#' and what is not ASCII are written as %20 and the like" : $"expected a path such as /healthz, found '{text}'"), "^/");
+
+    /// <summary>What Host is to say.</summary>
+    public static Shape<string> CheckedHost { get; } = new ScalarShape<string>("a host such as example.com or example.com:8080", "string", text =>
+        text is not ("keep" or "endpoint") && Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected a host such as example.com or example.com:8080, found '{text}'"));
+
+    /// <summary>What a body is searched for.</summary>
+    public static Shape<string> CheckedText { get; } = new ScalarShape<string>("text of 1 to 1024 bytes", "string", text =>
+        Encoding.UTF8.GetByteCount(text) is >= 1 and <= 1024 ? (text, null) : (text, "expected text of 1 to 1024 bytes"));
 
     /// <summary>Where the access log goes; "off" for nowhere.</summary>
     public static Shape<string> AccessLogTarget { get; } = new ScalarShape<string>("off, stdout, stderr, a file's path, syslog, or syslog:HOST:PORT", "string", text => text switch

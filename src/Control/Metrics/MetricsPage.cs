@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Weir.Control.Discovery;
+using Weir.Control.Health;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -43,6 +44,7 @@ public static class MetricsPage
         ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
         ("weir_discovery_failures_total", "counter", "Times that a source of endpoints could not be asked, or had something wrong; its last good list stays."),
         ("weir_discovery_last_success_time_seconds", "gauge", "When the list of a source of endpoints was known to be right last, in Unix time; 0: never."),
+        ("weir_health_checks_total", "counter", "Active health checks by endpoint and outcome: passed; refused, timeout, broken, status, body; none: out of descriptors, ports or buffers, which says nothing about the endpoint."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -85,6 +87,7 @@ public static class MetricsPage
         foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
+        WriteChecks(page, upstreams, proxy.Health);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -126,6 +129,15 @@ public static class MetricsPage
             .SelectMany(m => m.Sources.Select(s => (Labels: ((string, string)[])[("upstream", m.Upstream.Name), ("source", s.Name)], Source: s))).ToArray();
         foreach (var (labels, source) in sources) page.Sample("weir_discovery_failures_total", source.Failures, labels);
         foreach (var (labels, source) in sources) page.Sample("weir_discovery_last_success_time_seconds", source.LastSuccess / 1000.0, labels);
+    }
+
+    private static void WriteChecks(Page page, Upstream[] upstreams, HealthChecks health)
+    {
+        var checks = upstreams.SelectMany(u => u.Endpoints.ToArray().Where(static e => e.Settings.Active is not null).Select(e => (Upstream: u.Name, Endpoint: e.Name, Check: health.Of(e)))).GroupBy(c => (c.Upstream, c.Endpoint), c => c.Check);
+        foreach (var same in checks)
+        {
+            foreach (var outcome in Enum.GetValues<CheckOutcome>()) page.Sample("weir_health_checks_total", same.Sum(c => c?.Count(outcome) ?? 0), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Endpoint), ("outcome", CheckResult.Names[(int)outcome]));
+        }
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

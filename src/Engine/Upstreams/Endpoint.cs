@@ -10,6 +10,8 @@ namespace Weir.Engine.Upstreams;
 /// <summary>A live endpoint.</summary>
 public sealed class Endpoint : IBalanced, ICounted
 {
+    private const long FirstAwayFor = 1_000;
+
     private readonly EndpointPool[] pools;
     private NetworkAddress[] addresses = [];
     private int weight = 1;
@@ -18,6 +20,7 @@ public sealed class Endpoint : IBalanced, ICounted
     private int connecting;
     private int connections;
     private long failures;
+    private int refusals; // Spells of being unreachable since the last connection.
     private long served;
     private long startingSince; // 0: it has its whole share; -1: it starts with the next choice.
     private bool isHttp10;
@@ -165,10 +168,16 @@ public sealed class Endpoint : IBalanced, ICounted
     internal void ConnectFailed(string why, long now, bool isItsFault)
     {
         Interlocked.Increment(ref failures);
-        if (isItsFault) Absence.Mark(Away.Unreachable, why, now + Settings.AwayFor);
+        if (!isItsFault || (Absence.Now & Away.Unreachable) != 0) return;
+        // Who is started anew is found soon, and who stays away costs ever fewer attempts.
+        if (Absence.Mark(Away.Unreachable, why, now + Math.Min(Settings.AwayFor, FirstAwayFor << Math.Min(Volatile.Read(ref refusals), 16)))) Interlocked.Increment(ref refusals);
     }
 
-    internal void Connected() => Absence.Clear(Away.Unreachable);
+    internal void Connected()
+    {
+        if (Volatile.Read(ref refusals) != 0) Volatile.Write(ref refusals, 0);
+        Absence.Clear(Away.Unreachable);
+    }
 
     internal void ForgetLatency() => responses = default;
 

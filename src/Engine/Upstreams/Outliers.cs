@@ -8,8 +8,12 @@ public sealed class Outliers
     private readonly Outcomes outcomes = new();
     private int inRow;
     private long rowBegan;
+    private long lastFailure = long.MinValue / 2;
     private int ejections;
     private long lastEnd;
+
+    /// <summary>Whether it has failed within the last second.</summary>
+    public bool FailsNow(long now) => now - Volatile.Read(ref lastFailure) < 1_000;
 
     /// <summary>An attempt has ended.</summary>
     /// <returns>Whether it now stands out.</returns>
@@ -22,6 +26,7 @@ public sealed class Outliers
             return false;
         }
 
+        Volatile.Write(ref lastFailure, now);
         if (Volatile.Read(ref inRow) == 0 || now - Volatile.Read(ref rowBegan) > settings.Within)
         {
             Volatile.Write(ref inRow, 0);

@@ -141,6 +141,8 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             var passive = members.Settings.Passive;
             var ejected = members.Endpoints.Count(static e => (e.Absence.Now & Away.Ejected) != 0);
             if (passive is null || (ejected + 1) * 100 > passive.MostEjected * members.Endpoints.Length || (endpoint.Absence.Now & Away.Ejected) != 0) return;
+            // Who fails while all others fail too does not stand out: what is overloaded recovers sooner together.
+            if (!members.Endpoints.Any(e => e != endpoint && e.IsAvailable && !e.Outliers.FailsNow(now))) return;
             var span = endpoint.Outliers.NextEjection(now, passive);
             endpoint.Absence.Mark(Away.Ejected, $"ejected for {span} ms: {why}", now + span);
         }

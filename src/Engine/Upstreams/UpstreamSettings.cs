@@ -16,7 +16,7 @@ public sealed record UpstreamSettings
     /// <summary>How long a connection is used at all, in ms.</summary>
     public long ConnectionAge { get; init; } = 3_600_000;
 
-    /// <summary>How long after a failed connection the others are asked first, in ms.</summary>
+    /// <summary>How long after a failed connection the others are asked first, at most, in ms: a second at first, twice as long each time.</summary>
     public long AwayFor { get; init; } = 10_000;
 
     /// <summary>In how long an endpoint that has come, or come back, grows to its share, in ms; 0: at once.</summary>
@@ -27,6 +27,9 @@ public sealed record UpstreamSettings
     /// left. <see cref="NoPanic"/>: never: whoever is away by more than its answers is not asked.
     /// </summary>
     public int Panic { get; init; }
+
+    /// <summary>How endpoints are asked whether they are well; null: they are not.</summary>
+    public ActiveCheck? Active { get; init; }
 
     /// <summary>What answers say about an endpoint; null: nothing.</summary>
     public PassiveHealth? Passive { get; init; } = new();

@@ -40,6 +40,26 @@ public sealed class AwayTests
     }
 
     [Fact]
+    public void Each_spell_is_longer_until_a_connection_is_made()
+    {
+        upstream.SetEndpoints([first, second], new UpstreamSettings { AwayFor = 3_000 });
+        foreach (var span in new[] { 1_000, 2_000, 3_000, 3_000 })
+        {
+            first.ConnectFailed("it refused", 0, isItsFault: true);
+            first.ConnectFailed("it refused", 0, isItsFault: true); // Several at once are one spell.
+            first.LookAgain(span - 1);
+            Assert.False(first.IsAvailable);
+            first.LookAgain(span);
+            Assert.True(first.IsAvailable);
+        }
+
+        first.Connected();
+        first.ConnectFailed("it refused", 0, isItsFault: true);
+        first.LookAgain(1_000);
+        Assert.True(first.IsAvailable);
+    }
+
+    [Fact]
     public void Running_out_of_our_own_makes_nobody_away()
     {
         first.ConnectFailed("it refused", 0, isItsFault: false);

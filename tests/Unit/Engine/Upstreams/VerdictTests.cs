@@ -52,11 +52,29 @@ public sealed class VerdictTests
     public void No_more_than_the_share_are_ejected()
     {
         var endpoints = Set(4, new PassiveHealth { Failures = 1, MostEjected = 50 });
-        foreach (var endpoint in endpoints) Fail(endpoint, 1, 0);
+        for (var i = 0; i < 4; i++) Fail(endpoints[i], 1, i * 2_000);
         Assert.Equal(2, endpoints.Count(e => !e.IsAvailable));
         var single = Set(1, new PassiveHealth { Failures = 1 });
         Fail(single[0], 10, 0);
         Assert.True(single[0].IsAvailable);
+    }
+
+    [Fact]
+    public void Nobody_is_ejected_while_all_others_fail_too()
+    {
+        var endpoints = Set(3, new PassiveHealth { Failures = 2, MostEjected = 100 });
+        for (var i = 0; i < 10; i++)
+        {
+            foreach (var endpoint in endpoints) Fail(endpoint, 1, i * 900);
+        }
+
+        Assert.All(endpoints, e => Assert.True(e.IsAvailable));
+        Fail(endpoints[0], 1, 9_099);
+        Fail(endpoints[1], 1, 9_099);
+        Assert.Equal([true, true, true], endpoints.Select(e => e.IsAvailable)); // The third failed a second ago.
+        Fail(endpoints[0], 1, 9_101);
+        Fail(endpoints[1], 1, 9_101);
+        Assert.Equal([false, false, true], endpoints.Select(e => e.IsAvailable));
     }
 
     [Fact]

@@ -1,0 +1,74 @@
+// The status for people: what the document says, as a table that fits a terminal. What an older or newer proxy does not
+// say is left out.
+
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Weir.Control.Admin;
+
+/// <summary>Writes the status as a table.</summary>
+public static class StatusTable
+{
+    private static readonly string[] Headings = ["", "state", "weight", "requests", "under way", "connections", "failures", "last check"];
+
+    /// <param name="status">The status document.</param>
+    /// <param name="now">The present, for ages.</param>
+    public static string Write(JsonElement status, DateTimeOffset now)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"weir {Text(status, "version")}{(status.TryGetProperty("draining", out var draining) && draining.ValueKind == JsonValueKind.True ? ", draining" : "")}, for {Age(status, "started", now)}\n");
+        text.Append(CultureInfo.InvariantCulture, $"{Number(status, "connections")} connections, {Number(status, "requests_under_way")} requests under way, {Number(status, "requests")} answered\n");
+        text.Append(CultureInfo.InvariantCulture, $"{Number(status, "reloads")} reloads, {Number(status, "reloads_refused")} refused\n");
+        if (List(status, "listeners") is { Length: > 0 } listeners) text.Append(CultureInfo.InvariantCulture, $"listening on {string.Join(", ", listeners.Select(l => l.GetString()))}\n");
+        var rows = new List<(string[] Cells, string[] Below)> { (Headings, []) };
+        foreach (var upstream in List(status, "upstreams"))
+        {
+            rows.Add(([Text(upstream, "name")], []));
+            rows.AddRange(List(upstream, "endpoints").Select(endpoint => Row(endpoint, now)));
+        }
+
+        if (rows.Count > 1) Append(text.Append('\n'), rows);
+        return text.ToString();
+    }
+
+    private static (string[] Cells, string[] Below) Row(JsonElement endpoint, DateTimeOffset now)
+    {
+        var away = endpoint.TryGetProperty("away", out var reasons) && reasons.ValueKind == JsonValueKind.Object ? reasons.EnumerateObject().ToArray() : [];
+        var state = away.Length == 0 ? "available" : string.Join(", ", away.Select(a => a.Name));
+        var check = endpoint.TryGetProperty("last_check", out var last) ? $"{Text(last, "outcome")}{(last.TryGetProperty("at", out _) ? $" {Age(last, "at", now)} ago" : "")}" : "";
+        string[] cells = ["  " + Text(endpoint, "name"), state, Number(endpoint, "weight"), Number(endpoint, "requests"), Number(endpoint, "requests_under_way"), Number(endpoint, "connections"), Number(endpoint, "connect_failures"), check];
+        return (cells, [.. away.Select(a => $"{a.Name}: {a.Value.GetString()}")]);
+    }
+
+    // Names and words to the left, numbers to the right.
+    private static void Append(StringBuilder text, List<(string[] Cells, string[] Below)> rows)
+    {
+        var widths = Enumerable.Range(0, Headings.Length).Select(column => rows.Max(r => r.Cells.ElementAtOrDefault(column)?.Length ?? 0)).ToArray();
+        foreach (var (cells, below) in rows)
+        {
+            var line = string.Join("  ", cells.Select((cell, column) => column is >= 2 and <= 6 ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column])));
+            text.Append(line.TrimEnd()).Append('\n');
+            foreach (var more in below) text.Append("    ").Append(more).Append('\n');
+        }
+    }
+
+    private static string Text(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "?";
+
+    private static string Number(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetRawText() : "?";
+
+    private static JsonElement[] List(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [];
+
+    private static string Age(JsonElement of, string name, DateTimeOffset now)
+    {
+        if (!of.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.String || !value.TryGetDateTimeOffset(out var then)) return "?";
+        var age = now < then ? TimeSpan.Zero : now - then;
+        return age switch
+        {
+            { TotalDays: >= 2 } => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalDays}d"),
+            { TotalHours: >= 2 } => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalHours}h"),
+            { TotalMinutes: >= 2 } => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalMinutes}m"),
+            _ => string.Create(CultureInfo.InvariantCulture, $"{(int)age.TotalSeconds}s"),
+        };
+    }
+}

@@ -1,0 +1,61 @@
+using System.Text.Json;
+using Weir.Control.Admin;
+
+namespace Weir.Tests.Unit.Control.Admin;
+
+public class StatusTableTests
+{
+    private const string Document = """
+        {
+          "version": "1.0.0", "started": "2026-01-01T00:00:00+00:00", "draining": true, "connections": 12, "requests_under_way": 3, "requests": 1234, "reloads": 2, "reloads_refused": 1,
+          "listeners": ["[::]:8080", "unix:/run/weir.sock"],
+          "upstreams": [
+            { "name": "api", "endpoints": [
+              { "name": "10.0.0.1:8080", "weight": 10, "requests_under_way": 3, "connections": 5, "connect_failures": 0, "requests": 1000, "away": {},
+                "last_check": { "outcome": "passed", "reason": "GET / answered 200", "at": "2026-01-01T02:29:58Z", "milliseconds": 0.5, "in_a_row": 7, "healthy": true } },
+              { "name": "10.0.0.2:8080", "weight": 1, "requests_under_way": 0, "connections": 0, "connect_failures": 17, "requests": 9,
+                "away": { "unreachable": "Connection refused", "unhealthy": "3 checks in a row failed, the last: GET / answered 503" }, "last_check": { "outcome": "none", "reason": "not checked yet" } } ] },
+            { "name": "empty", "endpoints": [] }
+          ]
+        }
+        """;
+
+    [Fact]
+    public void People_see_who_is_away_and_why()
+    {
+        using var json = JsonDocument.Parse(Document);
+        Assert.Equal("""
+            weir 1.0.0, draining, for 2h
+            12 connections, 3 requests under way, 1234 answered
+            2 reloads, 1 refused
+            listening on [::]:8080, unix:/run/weir.sock
+
+                             state                   weight  requests  under way  connections  failures  last check
+            api
+              10.0.0.1:8080  available                   10      1000          3            5         0  passed 2s ago
+              10.0.0.2:8080  unreachable, unhealthy       1         9          0            0        17  none
+                unreachable: Connection refused
+                unhealthy: 3 checks in a row failed, the last: GET / answered 503
+            empty
+
+            """, StatusTable.Write(json.RootElement, new DateTimeOffset(2026, 1, 1, 2, 30, 0, TimeSpan.Zero)));
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("{\"upstreams\":[{}],\"listeners\":3}")]
+    [InlineData("{\"upstreams\":[{\"endpoints\":[{\"away\":3,\"weight\":\"x\",\"last_check\":{\"at\":null}}]}]}")]
+    public void What_another_version_does_not_say_is_left_out(string document)
+    {
+        using var json = JsonDocument.Parse(document);
+        Assert.StartsWith("weir ?", StatusTable.Write(json.RootElement, DateTimeOffset.UnixEpoch), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_proxy_at_work_is_told_as_a_table()
+    {
+        using var running = new Running();
+        using var json = JsonDocument.Parse(StatusPage.Write(running.Proxy));
+        Assert.Contains("listening on 127.0.0.1:", StatusTable.Write(json.RootElement, DateTimeOffset.UtcNow), StringComparison.Ordinal);
+    }
+}
