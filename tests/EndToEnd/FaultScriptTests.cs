@@ -1,0 +1,244 @@
+// Three origins of unequal weight under load; two of them fail in every way there is, by a script from a seed. What must
+// hold whatever the script is:
+//   1. GET and PUT do not fail while no byte of their answer has been passed on; afterwards a failure is a clear break.
+//   2. POST fails only where an origin had read it, and none is read twice.
+//   3. Nothing looks whole that is not, in either direction.
+//   4. Nothing but checks comes to an origin that the proxy says is away.
+//   5. Within seconds of the recovery every origin has its share again.
+
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Weir.Tests.Support;
+
+namespace Weir.Tests.EndToEnd;
+
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
+
+[Collection(nameof(Alone))]
+public sealed class FaultScriptTests(ITestOutputHelper told)
+{
+    private static readonly bool IsLong = Environment.GetEnvironmentVariable("WEIR_LONG") is { Length: > 0 };
+    private static readonly string[] Faults = ["killed", "restarted", "hung", "refusing", "reset", "503", "slow"];
+
+    [Fact]
+    public void Idempotent_requests_survive_two_of_three_origins_failing_in_every_order()
+    {
+        var seed = Environment.GetEnvironmentVariable("WEIR_SEED") is { Length: > 0 } asked ? int.Parse(asked, CultureInfo.InvariantCulture) : 0;
+        string[][] scripts = IsLong
+            ? [.. Faults.SelectMany(one => Faults.Select(other => (string[])[one, other]))]
+            : [.. Enumerable.Range(0, 3).Select(i => new Random((seed * 1000) + i).GetItems(Faults, 4))];
+        for (var i = 0; i < scripts.Length; i++) Run(seed + i, scripts[i], "round_robin");
+    }
+
+    [Fact]
+    public void Long_scripts_from_seeds_hold_for_every_balancer()
+    {
+        Assert.SkipUnless(IsLong, "with ./test --long");
+        foreach (var balance in (string[])["round_robin", "least_requests", "power_of_two", "random"])
+        {
+            for (var seed = 1; seed <= 5; seed++) Run(seed, new Random(seed).GetItems((string[])[.. Faults, "closing", "slow body"], 10), balance);
+        }
+    }
+
+    private void Run(int seed, string[] faults, string balance)
+    {
+        using var play = new Play(seed, faults, balance, told);
+        play.Run();
+    }
+
+    /// <summary>One script against a proxy of its own.</summary>
+    private sealed class Play(int seed, string[] faults, string balance, ITestOutputHelper told) : IDisposable
+    {
+        private const int Clients = 12;
+
+        // What is chosen before a verdict may arrive behind it, and a read may be noted late on a busy machine.
+        private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(200);
+        private static readonly TimeSpan Settling = TimeSpan.FromSeconds(10);
+
+        private readonly Random dice = new(seed);
+        private readonly FaultyOrigin[] origins = [new(), new(), new()];
+        private readonly List<Timed> looks = [];
+        private readonly List<long> cuts = [];
+        private readonly StringBuilder story = new();
+        private readonly long started = Stopwatch.GetTimestamp();
+
+        public void Run()
+        {
+            using var proxy = ProxyUnderFaults.Start(origins, balance);
+            Eventually.Holds(() => proxy.Away().Count == 0, () => "the origins are not found well");
+            using var watching = new CancellationTokenSource();
+            var watch = new Thread(() => Watch(proxy, watching.Token)) { IsBackground = true };
+            watch.Start();
+            Seen[] seen;
+            using (var load = new SteadyLoad(proxy.End, Clients, seed, TimeSpan.FromMilliseconds(2)))
+            {
+                Follow();
+                Settle(proxy, load);
+                load.Dispose();
+                seen = load.Seen;
+            }
+
+            watching.Cancel();
+            watch.Join();
+            Judge(seen);
+        }
+
+        public void Dispose()
+        {
+            foreach (var origin in origins) origin.Dispose();
+        }
+
+        // Two fail, one after the other, and then in any other way, until all are used up; then both recover, in any order.
+        private void Follow()
+        {
+            var well = dice.Next(3);
+            int[] sick = [.. Enumerable.Range(0, 3).Where(i => i != well).OrderBy(_ => dice.Next())];
+            Pause(300, 600);
+            for (var i = 0; i < faults.Length; i++)
+            {
+                Strike(sick[i % 2], faults[i]);
+                Pause(0, i % 2 == 0 ? 600 : 1200);
+            }
+
+            Pause(500, 1500);
+            foreach (var one in sick.OrderBy(_ => dice.Next()))
+            {
+                Strike(one, "good");
+                Pause(0, 500);
+            }
+        }
+
+        private void Strike(int index, string fault)
+        {
+            var origin = origins[index];
+            Tell($"origin {index} {fault}");
+            origin.Delay = TimeSpan.FromMilliseconds(dice.Next(2) == 0 ? 100 : ProxyUnderFaults.PerTry.TotalMilliseconds * 2);
+            cuts.Add(Stopwatch.GetTimestamp());
+            switch (fault)
+            {
+                case "restarted":
+                    origin.Manner = Manner.Killed;
+                    Pause(20, 400);
+                    cuts.Add(Stopwatch.GetTimestamp());
+                    origin.Manner = Manner.Good;
+                    break;
+                case "reset":
+                    origin.Manner = dice.Next(3) == 0 ? Manner.ResetsAfterHead : Manner.ResetsInBody;
+                    break;
+                default:
+                    origin.Manner = fault switch
+                    {
+                        "good" => Manner.Good,
+                        "killed" => Manner.Killed,
+                        "hung" => Manner.Hung,
+                        "refusing" => Manner.Refusing,
+                        "503" => Manner.Unavailable,
+                        "slow" => Manner.Slow,
+                        "slow body" => Manner.SlowBody,
+                        "closing" => Manner.Closing,
+                        _ => throw new InvalidOperationException(fault),
+                    };
+                    break;
+            }
+        }
+
+        // Windows of a second and more, until one shows every origin its share.
+        private void Settle(ProxyUnderFaults proxy, SteadyLoad load)
+        {
+            var recovered = Stopwatch.StartNew();
+            double[] shares;
+            do
+            {
+                int[] before = [.. origins.Select(o => o.Consumed.Length)];
+                var until = load.Seen.Length + 1500;
+                Eventually.Holds(() => load.Seen.Length >= until, () => "the load stands still");
+                int[] counts = [.. origins.Select((o, i) => o.Consumed.Length - before[i])];
+                shares = [.. counts.Select((c, i) => c * 6.0 / counts.Sum() / (i + 1))];
+                if (shares.All(s => s is > 0.8 and < 1.2))
+                {
+                    Tell($"every origin has its share {recovered.Elapsed.TotalSeconds:F1} s after the recovery");
+                    return;
+                }
+            }
+            while (recovered.Elapsed < Settling);
+            Assert.Fail($"seed {seed}, {balance}: {recovered.Elapsed.TotalSeconds:F0} s after the recovery the origins have {string.Join(", ", shares.Select(s => s.ToString("P0", CultureInfo.InvariantCulture)))} of their shares; away: {string.Join(", ", proxy.Away())}\n{story}");
+        }
+
+        private void Judge(Seen[] seen)
+        {
+            var wrong = new List<string>();
+            var read = origins.SelectMany(o => o.Consumed).GroupBy(c => c.Id).ToDictionary(g => g.Key, g => g.Count());
+            HashSet<long> unread = [.. origins.SelectMany(o => o.Unread)];
+            HashSet<long> broken = [.. origins.SelectMany(o => o.Broken)];
+            foreach (var one in seen)
+            {
+                var times = read.GetValueOrDefault(one.Id);
+                var may = one.Sight switch
+                {
+                    Sight.Whole => true,
+                    Sight.Broken => broken.Contains(one.Id),
+                    Sight.Refused or Sight.Nothing => one.Method == "POST" && (times > 0 || unread.Contains(one.Id) || IsAtACut(one)),
+                    _ => false,
+                };
+                if (!may) wrong.Add($"{At(one.Ended)} {one.Method} {one.Id}: {one.Sight} {one.Status} {one.Detail} after {Stopwatch.GetElapsedTime(one.Began, one.Ended).TotalMilliseconds:F0} ms, read {times} times");
+                if (one.Method == "POST" && times > 1) wrong.Add($"{At(one.Ended)} POST {one.Id} was read {times} times");
+            }
+
+            wrong.AddRange(origins.SelectMany(o => o.Wrong));
+            for (var i = 0; i < origins.Length; i++) wrong.AddRange(WhileAway(i));
+            foreach (var group in seen.GroupBy(s => (s.Method, s.Sight)).OrderBy(g => g.Key)) Tell($"{group.Count(),6} {group.Key.Method} {group.Key.Sight}");
+            Tell($"{read.Values.Sum() - read.Count} requests were read again; {looks.Count(l => l.Away.Count > 0)} of {looks.Count} looks found somebody away; p99 {Percentile(seen, 0.99):F0} ms, most {Percentile(seen, 1):F0} ms");
+            told.WriteLine($"seed {seed}, {balance}:\n{story}");
+            Assert.True(wrong.Count == 0, $"seed {seed}, {balance}: {wrong.Count} times\n{string.Join('\n', wrong.Take(20))}\n{story}");
+        }
+
+        // A connection that waits to be accepted while its origin goes dies with what was sent on it, and nobody sees that.
+        private bool IsAtACut(Seen one) =>
+            cuts.Any(c => one.Began <= c + (Margin.TotalSeconds / 10 * Stopwatch.Frequency) && one.Ended >= c);
+
+        // From the first look that said so to the last, less the margin behind the first. Another word begins anew.
+        private IEnumerable<string> WhileAway(int index)
+        {
+            var end = origins[index].End;
+            var (since, word) = (0L, (string?)null);
+            var spans = new List<(long From, long To)>();
+            foreach (var look in looks)
+            {
+                var now = look.Away.GetValueOrDefault(end);
+                if (now is not null && now == word) spans[^1] = (since, look.Asked);
+                else if (now is not null) spans.Add((since = look.Told + (long)(Margin.TotalSeconds * Stopwatch.Frequency), 0));
+                word = now;
+            }
+
+            return origins[index].Consumed.Where(c => spans.Any(s => c.At > s.From && c.At < s.To)).Select(c => $"{At(c.At)} {c.Method} {c.Id} came to origin {index}, which was away");
+        }
+
+        private void Watch(ProxyUnderFaults proxy, CancellationToken cancel)
+        {
+            while (!cancel.IsCancellationRequested)
+            {
+                var asked = Stopwatch.GetTimestamp();
+                var away = proxy.Away();
+                looks.Add(new Timed(asked, Stopwatch.GetTimestamp(), away));
+                cancel.WaitHandle.WaitOne(20);
+            }
+        }
+
+        private static double Percentile(Seen[] seen, double share)
+        {
+            double[] times = [.. seen.Select(s => Stopwatch.GetElapsedTime(s.Began, s.Ended).TotalMilliseconds).Order()];
+            return times[Math.Min((int)(times.Length * share), times.Length - 1)];
+        }
+
+        private void Pause(int least, int most) => Thread.Sleep(dice.Next(least, most)); // The script's own pace, not a wait for something.
+
+        private void Tell(string what) => story.AppendLine(CultureInfo.InvariantCulture, $"  {At(Stopwatch.GetTimestamp())} {what}");
+
+        private string At(long moment) => Stopwatch.GetElapsedTime(started, moment).TotalSeconds.ToString("F3", CultureInfo.InvariantCulture);
+
+        private sealed record Timed(long Asked, long Told, IReadOnlyDictionary<IPEndPoint, string> Away);
+    }
+}
