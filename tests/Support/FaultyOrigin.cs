@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Weir.Tests.Support;
@@ -56,7 +57,7 @@ public readonly record struct Consumed(long Id, string Method, long At);
 /// from X-Id; bodies sent must follow from it too. /healthz answers 200, as far as the manner lets it: health checks are no
 /// part of what is told here.
 /// </summary>
-public sealed class FaultyOrigin : IDisposable
+public sealed partial class FaultyOrigin : IDisposable
 {
     private readonly Lock guard = new();
     private readonly Socket place; // Bound, never listening: nobody else is given the port.
@@ -229,8 +230,7 @@ public sealed class FaultyOrigin : IDisposable
 
         lock (guard)
         {
-            if (!connections.Remove(socket)) return;
-            Unseen(socket);
+            if (connections.Remove(socket)) Unseen(socket);
             socket.Dispose();
         }
     }
@@ -246,12 +246,13 @@ public sealed class FaultyOrigin : IDisposable
             have += got;
         }
 
+        var now = Stopwatch.GetTimestamp();
         var lines = Encoding.Latin1.GetString(buffer, 0, head).Split("\r\n");
         var start = lines[0].Split(' ');
         string? Field(string name) => lines.Skip(1).FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))?[(name.Length + 1)..].Trim();
         var request = new Request(long.Parse(Field("X-Id") ?? "-1", CultureInfo.InvariantCulture), start[0], start[1]);
         if (request.IsCheck) Interlocked.Increment(ref checks);
-        else lock (guard) consumed.Add(new Consumed(request.Id, request.Method, Stopwatch.GetTimestamp()));
+        else lock (guard) consumed.Add(new Consumed(request.Id, request.Method, now));
         var length = int.Parse(Field("Content-Length") ?? "0", CultureInfo.InvariantCulture);
         var isChunked = Field("Transfer-Encoding") is not null;
         if (isChunked || (start[0] != "GET" && !request.IsCheck && Field("Content-Length") is null) || head + 4 + length > buffer.Length) Complain($"{request}: a body without a length, or a large one");
@@ -329,13 +330,14 @@ public sealed class FaultyOrigin : IDisposable
         lock (guard) wrong.Add(what);
     }
 
-    // Under the guard.
-    private void Reset(Socket socket)
+    // Under the guard. A socket's own Close waits for whoever reads from it, one after the other, and meanwhile they serve.
+    private unsafe void Reset(Socket socket)
     {
         if (!connections.Remove(socket)) return;
         Unseen(socket);
-        socket.LingerState = new LingerOption(true, 0);
-        socket.Close(0);
+        var nobody = stackalloc byte[16];
+        new Span<byte>(nobody, 16).Clear(); // AF_UNSPEC: sends a reset, and who reads fails.
+        _ = connect(socket.Handle.ToInt32(), nobody, 16);
     }
 
     // Under the guard: what lies in the socket has come and will not be read.
@@ -355,6 +357,9 @@ public sealed class FaultyOrigin : IDisposable
             // Reset from the other side: nothing left to see.
         }
     }
+
+    [LibraryImport("libc")]
+    private static unsafe partial int connect(int descriptor, byte* address, uint length);
 
     private sealed record Request(long Id, string Method, string Target)
     {
