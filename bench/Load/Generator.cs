@@ -12,7 +12,7 @@ internal sealed unsafe class Generator
     private const long Grace = 20 * Second;
     private const int MostErrors = 1000;
     private const int BinsPerSecond = 10;
-    private const int BinsPerWindow = 5;
+    private const int BinsPerWindow = 10;
 
     private readonly Work work;
     private readonly Client[] clients;
@@ -176,7 +176,7 @@ internal sealed unsafe class Generator
         errors += busy + (clients.Length - next);
     }
 
-    // Seconds from the turn until the last half second in which fewer than 99 % went well is over; -1: it never is.
+    // Seconds from the turn until the last second in which fewer than 99 % went well is over; -1: it never is.
     private double Recovery
     {
         get

@@ -70,14 +70,14 @@ internal abstract record Scene(string Name, string Title) : Row(Name, Title)
 }
 
 /// <summary>One of three origins needs ten times as long; the two others could carry everything.</summary>
-internal sealed record SlowServerScene() : Scene("slow-server", "three origins of 8 slots, 2 ms, 2 ms and 20 ms; 2,000 requests a second, due at fixed moments")
+internal sealed record SlowServerScene() : Scene("slow-server", "three origins of 4 slots, 2 ms, 2 ms and 20 ms; 1,000 requests a second, due at fixed moments")
 {
     public override void Measure(Run run)
     {
-        var (origins, process) = run.Stage.StartSlowOrigins("--service", "2000,2000,20000", "--slots", "8");
+        var (origins, process) = run.Stage.StartSlowOrigins("--service", "2000,2000,20000", "--slots", "4");
         var proxies = new Dictionary<string, Proxy>();
         var present = Present(run, Choices, origins, (peer, setup) => proxies.TryAdd(setup.Name, Proxy.Start(run.Stage, peer, setup, origins[0])));
-        string[] load = ["--rate", "2000", "--connections", "256", "--seconds"];
+        string[] load = ["--rate", "1000", "--connections", "256", "--seconds"];
         foreach (var (_, _, setup) in present) run.Load(proxies[setup.Name].Port, TimeSpan.FromSeconds(30), [.. load, "0.5"]);
         var samples = new List<(string Title, LoadReport Report, double SlowShare)>();
         for (var round = 0; round < run.Settings.Rounds; round++)
@@ -108,7 +108,7 @@ internal sealed record SlowServerScene() : Scene("slow-server", "three origins o
 /// All origins answer 503 to what is beyond their capacity, five times of which is offered for a while, and then half of it.
 /// Every measurement has a proxy of its own: what one learnt in a storm, the next must not know.
 /// </summary>
-internal sealed record RetryStormScene() : Scene("retry-storm", "three origins that can 1,200 requests a second and answer 503 beyond; 6,000 for 3 s, then 600")
+internal sealed record RetryStormScene() : Scene("retry-storm", "three origins that take 200 requests a second each and answer 503 beyond; 3,000 a second for 3 s, then 300")
 {
     private const int MostRounds = 3;
 
@@ -125,13 +125,13 @@ internal sealed record RetryStormScene() : Scene("retry-storm", "three origins t
         var samples = new List<(string Title, LoadReport Report, double Storm, double Calm)>();
         for (var round = 0; round < Math.Min(run.Settings.Rounds, MostRounds); round++)
         {
-            var (origins, process) = run.Stage.StartSlowOrigins("--service", "10000,10000,10000", "--slots", "4", "--refuse");
+            var (origins, process) = run.Stage.StartSlowOrigins("--service", "100000,100000,100000", "--slots", "20", "--refuse");
             Present(run, Retrying, origins, (peer, setup) =>
             {
                 var title = Retrying.Single(r => r.SetupFor(origins).Name == setup.Name).Title;
                 var proxy = Proxy.Start(run.Stage, peer, setup, origins[0]);
                 var before = Counts(origins[0]);
-                var report = run.Load(proxy.Port, TimeSpan.FromSeconds(60), "--rate", "6000", "--seconds", "3", "--then-rate", "600", "--then-seconds", "5", "--connections", "512", "--any-status");
+                var report = run.Load(proxy.Port, TimeSpan.FromSeconds(60), "--rate", "3000", "--seconds", "3", "--then-rate", "300", "--then-seconds", "5", "--connections", "512", "--any-status");
                 var after = Counts(origins[0]);
                 run.Stage.Stop(proxy.Process);
                 var storm = (after.First.Sum() - before.First.Sum()) / (double)report.First;
