@@ -44,7 +44,7 @@ public sealed class RunningProxy : IDisposable
         Errors = new ErrorLog(LogTargets.Open(first.ErrorLog.Target, instead: first.ErrorLog.Target == "stderr" ? null : LogTargets.Open("stderr"))) { Level = LevelOf(first) };
         writer = new LogWriter(Errors);
         var loops = (int)(first.Loops ?? Environment.ProcessorCount);
-        live = new LiveThings(loops);
+        live = new LiveThings(loops, Errors);
         ground = new KernelGround(loops, Errors);
         Engine = new ProxyEngine(ground, Errors);
         compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)));

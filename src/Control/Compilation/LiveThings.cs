@@ -8,7 +8,9 @@ using Weir.Engine.Upstreams;
 namespace Weir.Control.Compilation;
 
 /// <summary>The live things. Control's thread only.</summary>
-public sealed class LiveThings(int loops)
+/// <param name="loops">How many loops there are.</param>
+/// <param name="errors">Where live things say what becomes of them.</param>
+public sealed class LiveThings(int loops, ErrorLog? errors = null)
 {
     private readonly Dictionary<string, Upstream> upstreams = [];
     private readonly Dictionary<string, Endpoint> endpoints = [];
@@ -17,9 +19,9 @@ public sealed class LiveThings(int loops)
 
     public int Loops { get; } = loops;
 
-    public Upstream Upstream(string identity, string name, Func<Balancer> balancer)
+    public Upstream Upstream(string identity, string name, Balancer balancer)
     {
-        if (!upstreams.TryGetValue(identity, out var upstream)) upstreams[identity] = upstream = new Upstream(identity, name, balancer(), Loops);
+        if (!upstreams.TryGetValue(identity, out var upstream)) upstreams[identity] = upstream = new Upstream(identity, name, balancer, Loops) { Errors = errors };
         return upstream;
     }
 

@@ -216,7 +216,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var label = isNamed ? route.Proxy.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
         var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
         if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
-        var upstream = live.Upstream(identity, label, static () => new Engine.Balancing.RoundRobin());
+        var upstream = live.Upstream(identity, label, Balancers.Of(from.Balance));
         named.Add(upstream);
         if (!upstreams.Contains(upstream)) upstreams.Add(upstream);
         var endpoints = new List<Endpoint>();
@@ -230,16 +230,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             if (addresses.Length > 0) changes.Add(() => endpoint.Addresses = addresses);
             else if (endpoint.Addresses.Length == 0) diagnostics.Error(written.At, trouble);
             else diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
-            changes.Add(() => (endpoint.Weight, endpoint.PathPrefix) = ((int)written.Weight, EndpointUrl.Prefix(written.Url)));
+            changes.Add(() => (endpoint.Weight, endpoint.Tier, endpoint.PathPrefix) = ((int)written.Weight, (int)written.Backup, EndpointUrl.Prefix(written.Url)));
             endpoints.Add(endpoint);
         }
 
-        changes.Add(() => upstream.SetEndpoints([.. endpoints], new UpstreamSettings
-        {
-            IdleConnections = (int)(from.IdleConnections ?? 256),
-            KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
-            ConnectionAge = from.ConnectionAge ?? 3_600_000,
-        }));
+        changes.Add(() => upstream.SetEndpoints([.. endpoints], UpstreamPlans.Settings(from), Balancers.Of(from.Balance)));
 
         var host = route.Host ?? from.Host ?? "keep";
         return new ForwardPlan
@@ -247,7 +242,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Upstream = upstream,
             Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
             FixedHost = Encoding.ASCII.GetBytes(host),
-            ConnectRetries = (int)(from.ConnectRetries ?? 2),
+            Retry = UpstreamPlans.Retry(from.Retry),
             SafeReuse = (route.Reuse ?? from.Reuse) == "safe",
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,

@@ -187,6 +187,7 @@ public static class ConfigChecks
     private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
     {
         if (upstream.Endpoints.Count == 0 && !diagnostics.IsTold(upstream, "endpoints")) diagnostics.Error(upstream.At, "an upstream needs endpoints");
+        if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
         var seen = new HashSet<string>();
         foreach (var endpoint in upstream.Endpoints)
         {

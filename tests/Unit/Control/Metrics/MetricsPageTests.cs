@@ -95,7 +95,7 @@ public sealed class MetricsPageTests
               - hosts: [a.example]
                 access_log: { target: /dev/null, format: json }
                 routes:
-                  - { match: /a, proxy: { endpoints: ["http://127.0.0.1:1"], connect_retries: 0 } }
+                  - { match: /a, proxy: { endpoints: ["http://127.0.0.1:1"], retry: off } }
                   - { match: /b, proxy: { endpoints: ["http://127.0.0.1:1"], idle_connections: 7 } }
                   - { match: /c, proxy: sockets }
               - proxy: "http://127.0.0.1:1"
