@@ -8,7 +8,6 @@
 
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Text;
 using Weir.Tests.Support;
 
@@ -60,7 +59,6 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
 
         private readonly Random dice = new(seed);
         private readonly FaultyOrigin[] origins = [new(), new(), new()];
-        private readonly List<Timed> looks = [];
         private readonly List<long> cuts = [];
         private readonly StringBuilder story = new();
         private readonly long started = Stopwatch.GetTimestamp();
@@ -68,22 +66,16 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
         public void Run()
         {
             using var proxy = ProxyUnderFaults.Start(origins, balance);
-            Eventually.Holds(() => proxy.Away().Count == 0, () => "the origins are not found well");
-            using var watching = new CancellationTokenSource();
-            var watch = new Thread(() => Watch(proxy, watching.Token)) { IsBackground = true };
-            watch.Start();
             Seen[] seen;
             using (var load = new SteadyLoad(proxy.End, Clients, seed, TimeSpan.FromMilliseconds(2)))
             {
                 Follow();
-                Settle(proxy, load);
+                Settle(load);
                 load.Dispose();
                 seen = load.Seen;
             }
 
-            watching.Cancel();
-            watch.Join();
-            Judge(seen);
+            Judge(seen, proxy.AwaySpans());
         }
 
         public void Dispose()
@@ -146,7 +138,7 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
         }
 
         // Windows of a second and more, until one shows every origin its share.
-        private void Settle(ProxyUnderFaults proxy, SteadyLoad load)
+        private void Settle(SteadyLoad load)
         {
             var recovered = Stopwatch.StartNew();
             double[] shares;
@@ -164,10 +156,10 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
                 }
             }
             while (recovered.Elapsed < Settling);
-            Assert.Fail($"seed {seed}, {balance}: {recovered.Elapsed.TotalSeconds:F0} s after the recovery the origins have {string.Join(", ", shares.Select(s => s.ToString("P0", CultureInfo.InvariantCulture)))} of their shares; away: {string.Join(", ", proxy.Away())}\n{story}");
+            Assert.Fail($"seed {seed}, {balance}: {recovered.Elapsed.TotalSeconds:F0} s after the recovery the origins have {string.Join(", ", shares.Select(s => s.ToString("P0", CultureInfo.InvariantCulture)))} of their shares\n{story}");
         }
 
-        private void Judge(Seen[] seen)
+        private void Judge(Seen[] seen, IReadOnlyList<AwaySpan> spans)
         {
             var wrong = new List<string>();
             var read = origins.SelectMany(o => o.Consumed).GroupBy(c => c.Id).ToDictionary(g => g.Key, g => g.Count());
@@ -188,9 +180,9 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
             }
 
             wrong.AddRange(origins.SelectMany(o => o.Wrong));
-            for (var i = 0; i < origins.Length; i++) wrong.AddRange(WhileAway(i));
+            for (var i = 0; i < origins.Length; i++) wrong.AddRange(WhileAway(i, spans));
             foreach (var group in seen.GroupBy(s => (s.Method, s.Sight)).OrderBy(g => g.Key)) Tell($"{group.Count(),6} {group.Key.Method} {group.Key.Sight}");
-            Tell($"{read.Values.Sum() - read.Count} requests were read again; {looks.Count(l => l.Away.Count > 0)} of {looks.Count} looks found somebody away; p99 {Percentile(seen, 0.99):F0} ms, most {Percentile(seen, 1):F0} ms");
+            Tell($"{read.Values.Sum() - read.Count} requests were read again; {spans.Count} times somebody was away, {spans.Sum(s => Stopwatch.GetElapsedTime(s.From, Math.Max(s.From, s.To)).TotalSeconds):F1} s in all; p99 {Percentile(seen, 0.99):F0} ms, most {Percentile(seen, 1):F0} ms");
             told.WriteLine($"seed {seed}, {balance}:\n{story}");
             Assert.True(wrong.Count == 0, $"seed {seed}, {balance}: {wrong.Count} times\n{string.Join('\n', wrong.Take(20))}\n{story}");
         }
@@ -199,32 +191,11 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
         private bool IsAtACut(Seen one) =>
             cuts.Any(c => one.Began <= c + (Margin.TotalSeconds / 10 * Stopwatch.Frequency) && one.Ended >= c);
 
-        // From the first look that said so to the last, less the margin behind the first. Another word begins anew.
-        private IEnumerable<string> WhileAway(int index)
+        private IEnumerable<string> WhileAway(int index, IReadOnlyList<AwaySpan> spans)
         {
-            var end = origins[index].End;
-            var (since, word) = (0L, (string?)null);
-            var spans = new List<(long From, long To)>();
-            foreach (var look in looks)
-            {
-                var now = look.Away.GetValueOrDefault(end);
-                if (now is not null && now == word) spans[^1] = (since, look.Asked);
-                else if (now is not null) spans.Add((since = look.Told + (long)(Margin.TotalSeconds * Stopwatch.Frequency), 0));
-                word = now;
-            }
-
-            return origins[index].Consumed.Where(c => spans.Any(s => c.At > s.From && c.At < s.To)).Select(c => $"{At(c.At)} {c.Method} {c.Id} came to origin {index}, which was away");
-        }
-
-        private void Watch(ProxyUnderFaults proxy, CancellationToken cancel)
-        {
-            while (!cancel.IsCancellationRequested)
-            {
-                var asked = Stopwatch.GetTimestamp();
-                var away = proxy.Away();
-                looks.Add(new Timed(asked, Stopwatch.GetTimestamp(), away));
-                cancel.WaitHandle.WaitOne(20);
-            }
+            var margin = (long)(Margin.TotalSeconds * Stopwatch.Frequency);
+            AwaySpan[] own = [.. spans.Where(s => s.Origin.Equals(origins[index].End))];
+            return origins[index].Consumed.Where(c => own.Any(s => c.At > s.From + margin && c.At < s.To)).Select(c => $"{At(c.At)} {c.Method} {c.Id} came to origin {index}, which was away");
         }
 
         private static double Percentile(Seen[] seen, double share)
@@ -238,7 +209,5 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
         private void Tell(string what) => story.AppendLine(CultureInfo.InvariantCulture, $"  {At(Stopwatch.GetTimestamp())} {what}");
 
         private string At(long moment) => Stopwatch.GetElapsedTime(started, moment).TotalSeconds.ToString("F3", CultureInfo.InvariantCulture);
-
-        private sealed record Timed(long Asked, long Told, IReadOnlyDictionary<IPEndPoint, string> Away);
     }
 }

@@ -2,14 +2,17 @@
 // what is a fault of the play.
 
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using System.Text.Json;
-using Weir.Control.Admin;
+using System.Text.RegularExpressions;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.EndToEnd;
+
+/// <summary>A time in which an origin was away, by <see cref="Stopwatch.GetTimestamp"/>.</summary>
+internal sealed record AwaySpan(IPEndPoint Origin, long From, long To);
 
 /// <summary>A proxy before three origins whose weights are 1, 2 and 3.</summary>
 internal abstract class ProxyUnderFaults : IDisposable
@@ -21,11 +24,8 @@ internal abstract class ProxyUnderFaults : IDisposable
 
     public abstract IPEndPoint End { get; }
 
-    /// <summary>
-    /// The origins that the proxy says it sends nothing to but checks. With each a word that is another one after it has come
-    /// back in between, where the proxy tells.
-    /// </summary>
-    public abstract IReadOnlyDictionary<IPEndPoint, string> Away();
+    /// <summary>When the proxy said of which origin that it sends it nothing but checks.</summary>
+    public abstract IReadOnlyList<AwaySpan> AwaySpans();
 
     public abstract void Dispose();
 
@@ -33,41 +33,52 @@ internal abstract class ProxyUnderFaults : IDisposable
         IsPeer ? new HaproxyUnderFaults(origins) : new WeirUnderFaults(origins, balance);
 }
 
-internal sealed class WeirUnderFaults(IReadOnlyList<FaultyOrigin> origins, string balance) : ProxyUnderFaults
+internal sealed partial class WeirUnderFaults(IReadOnlyList<FaultyOrigin> origins, string balance) : ProxyUnderFaults
 {
+    // A line of the log is written a moment after what it tells.
+    private static readonly TimeSpan LogLag = TimeSpan.FromSeconds(1);
+
+    private readonly (DateTime Utc, long Moment) clocks = (DateTime.UtcNow, Stopwatch.GetTimestamp());
     private readonly WeirProcess weir = WeirProcess.Start($$"""
         listen: "127.0.0.1:0"
         upstreams:
           three:
             endpoints: [{ url: "{{origins[0].Url}}", weight: 1 }, { url: "{{origins[1].Url}}", weight: 2 }, { url: "{{origins[2].Url}}", weight: 3 }]
             balance: {{balance}}
-            connect_timeout: 300ms
+            timeouts: { connect: 300ms }
+            reuse: safe
             health:
               active: { path: /healthz, interval: 200ms, timeout: 300ms, rise: 2, fall: 2 }
               passive: { failures: 3, within: 5s, eject_for: 500ms, most_eject_for: 2s, most_ejected: 100% }
               panic: off
-            retry: { attempts: 6, per_try: {{PerTry.TotalMilliseconds}}ms, on: [connect, reset, timeout, 502, 503, 504], budget: 100%, back_off: 5ms, most_back_off: 50ms }
+            retry: { attempts: 2, per_try: {{PerTry.TotalMilliseconds}}ms, on: [connect, reset, timeout, 502, 503, 504], budget: 100%, back_off: 5ms, most_back_off: 50ms }
         sites: [{ proxy: three }]
         """);
 
     public override IPEndPoint End => weir.End;
 
-    public override IReadOnlyDictionary<IPEndPoint, string> Away()
+    // By the log, whose lines bear the moment to the millisecond: a look at the status now and then would miss those who were back
+    // between two looks.
+    public override IReadOnlyList<AwaySpan> AwaySpans()
     {
-        var (_, body) = ControlClient.SendAsync(weir.ControlPath, HttpMethod.Get, "/status").GetAwaiter().GetResult();
-        var away = new Dictionary<IPEndPoint, string>();
-        foreach (var endpoint in JsonDocument.Parse(body).RootElement.GetProperty("upstreams").EnumerateArray().SelectMany(u => u.GetProperty("endpoints").EnumerateArray()))
+        var spans = new List<AwaySpan>();
+        var since = new Dictionary<IPEndPoint, long>();
+        foreach (Match line in Verdicts().Matches(weir.Said))
         {
-            var isAway = endpoint.TryGetProperty("away", out var why) && why.ValueKind switch { JsonValueKind.Array => why.GetArrayLength() > 0, JsonValueKind.String => why.GetString() != "", _ => false };
-            if (isAway && Origin(endpoint.GetProperty("name").GetString()!) is { } origin) away[origin.End] = why.GetRawText();
+            var at = clocks.Moment + (long)((DateTime.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal) - clocks.Utc).TotalSeconds * Stopwatch.Frequency);
+            var origin = IPEndPoint.Parse(line.Groups[2].Value);
+            if (line.Groups[3].Value == "away") since.TryAdd(origin, at + (Stopwatch.Frequency / 1000));
+            else if (since.Remove(origin, out var from)) spans.Add(new AwaySpan(origin, from, at));
         }
 
-        return away;
+        var until = Stopwatch.GetTimestamp() - (long)(LogLag.TotalSeconds * Stopwatch.Frequency);
+        return [.. spans, .. since.Select(s => new AwaySpan(s.Key, s.Value, until))];
     }
 
     public override void Dispose() => weir.Dispose();
 
-    private FaultyOrigin? Origin(string name) => origins.FirstOrDefault(o => name.Contains(o.End.ToString(), StringComparison.Ordinal));
+    [GeneratedRegex(@"^(\S+Z) \w+ upstream: three: (\S+) is (away|back)", RegexOptions.Multiline)]
+    private static partial Regex Verdicts();
 }
 
 internal sealed class HaproxyUnderFaults : ProxyUnderFaults
@@ -75,6 +86,9 @@ internal sealed class HaproxyUnderFaults : ProxyUnderFaults
     private readonly string folder = Directory.CreateTempSubdirectory("weir-haproxy-").FullName;
     private readonly IReadOnlyList<FaultyOrigin> origins;
     private readonly Process process;
+    private readonly List<AwaySpan> spans = [];
+    private readonly Thread watch;
+    private volatile bool ended;
 
     public HaproxyUnderFaults(IReadOnlyList<FaultyOrigin> origins)
     {
@@ -110,29 +124,68 @@ internal sealed class HaproxyUnderFaults : ProxyUnderFaults
         process.BeginErrorReadLine();
         process.BeginOutputReadLine();
         Eventually.Holds(() => !process.HasExited && File.Exists(Socket), () => "haproxy did not start");
+        watch = new Thread(Watch) { IsBackground = true };
+        watch.Start();
     }
 
     public override IPEndPoint End { get; }
 
     private string Socket => Path.Combine(folder, "stats");
 
-    public override IReadOnlyDictionary<IPEndPoint, string> Away()
+    public override IReadOnlyList<AwaySpan> AwaySpans()
+    {
+        ended = true;
+        watch.Join();
+        return spans;
+    }
+
+    public override void Dispose()
+    {
+        _ = AwaySpans();
+        if (!process.HasExited) process.Kill(entireProcessTree: true);
+        process.WaitForExit();
+        process.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    // From the first look that finds a server down to the last; how often it went down begins a span anew.
+    private void Watch()
+    {
+        var open = new Dictionary<IPEndPoint, (int Index, string Downs)>();
+        while (!ended)
+        {
+            var asked = Stopwatch.GetTimestamp();
+            var down = Down();
+            foreach (var origin in origins.Select(o => o.End))
+            {
+                if (!down.TryGetValue(origin, out var downs))
+                {
+                    open.Remove(origin);
+                }
+                else if (open.TryGetValue(origin, out var span) && span.Downs == downs)
+                {
+                    spans[span.Index] = spans[span.Index] with { To = asked };
+                }
+                else
+                {
+                    open[origin] = (spans.Count, downs);
+                    spans.Add(new AwaySpan(origin, Stopwatch.GetTimestamp(), 0));
+                }
+            }
+
+            Thread.Sleep(20); // A pace of looking.
+        }
+    }
+
+    private Dictionary<IPEndPoint, string> Down()
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Connect(new UnixDomainSocketEndPoint(Socket));
         socket.Send("show stat three 4 -1\n"u8);
         using var reader = new StreamReader(new NetworkStream(socket), Encoding.Latin1);
         string[][] lines = [.. reader.ReadToEnd().Split('\n').Select(l => l.Split(','))];
-        var (name, status, down) = (Array.IndexOf(lines[0], "svname"), Array.IndexOf(lines[0], "status"), Array.IndexOf(lines[0], "chkdown"));
-        return lines.Where(l => l.Length > down && l[name].StartsWith('s') && l[status].StartsWith("DOWN", StringComparison.Ordinal))
-            .ToDictionary(l => origins[l[name][1] - '0'].End, l => l[down]);
-    }
-
-    public override void Dispose()
-    {
-        if (!process.HasExited) process.Kill(entireProcessTree: true);
-        process.WaitForExit();
-        process.Dispose();
-        Directory.Delete(folder, recursive: true);
+        var (name, status, downs) = (Array.IndexOf(lines[0], "svname"), Array.IndexOf(lines[0], "status"), Array.IndexOf(lines[0], "chkdown"));
+        return lines.Where(l => l.Length > downs && l[name].StartsWith('s') && l[status].StartsWith("DOWN", StringComparison.Ordinal))
+            .ToDictionary(l => origins[l[name][1] - '0'].End, l => l[downs]);
     }
 }
