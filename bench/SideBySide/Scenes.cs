@@ -115,6 +115,7 @@ internal sealed record RetryStormScene() : Scene("retry-storm", "three origins t
     private static readonly IReadOnlyList<Contestant> Retrying =
     [
         new("weir", "round_robin", "retry on 503", "retry: { attempts: 3, on: [connect, reset, timeout, 502, 503, 504] }"),
+        new("weir", "round_robin", "retry on 503, passive off", "retry: { attempts: 3, on: [connect, reset, timeout, 502, 503, 504] }\n    health: { passive: off }"),
         new("haproxy", "roundrobin", "retry-on 503", "retries 3\n    option redispatch 1\n    retry-on conn-failure empty-response response-timeout 503"),
         new("nginx", "", "next_upstream http_503", "proxy_next_upstream error timeout http_503;"),
         new("nginx", "", "next_upstream http_503, max_fails=0", "proxy_next_upstream error timeout http_503;", " max_fails=0"),
