@@ -37,7 +37,7 @@ public abstract class BodySource
     /// <summary>Fields that followed the body, once it has ended; null when there were none.</summary>
     public virtual FieldBlock? Trailers => null;
 
-    /// <summary>Gives what there is now.</summary>
+    /// <summary>Gives what there is now. Asked again before anything was used, it begins with the same bytes.</summary>
     public abstract BodyStatus TryRead(out ReadOnlySpan<byte> piece);
 
     /// <summary>Says how much of the last piece was used; the rest comes again.</summary>
