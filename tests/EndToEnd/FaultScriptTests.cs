@@ -22,12 +22,9 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("WEIR_LONG") is { Length: > 0 };
     private static readonly string[] Faults = ["killed", "restarted", "hung", "refusing", "reset", "503", "slow"];
 
-    private const string Missing = "its health checks are not there yet; WEIR_FAULTS_PEER=haproxy plays it against HAProxy";
-
     [Fact]
     public void Idempotent_requests_survive_two_of_three_origins_failing_in_every_order()
     {
-        Assert.SkipUnless(ProxyUnderFaults.IsPeer, Missing);
         var seed = Environment.GetEnvironmentVariable("WEIR_SEED") is { Length: > 0 } asked ? int.Parse(asked, CultureInfo.InvariantCulture) : 0;
         string[][] scripts = IsLong
             ? [.. Faults.SelectMany(one => Faults.Select(other => (string[])[one, other]))]
@@ -38,7 +35,6 @@ public sealed class FaultScriptTests(ITestOutputHelper told)
     [Fact]
     public void Long_scripts_from_seeds_hold_for_every_balancer()
     {
-        Assert.SkipUnless(ProxyUnderFaults.IsPeer, Missing);
         Assert.SkipUnless(IsLong, "with ./test --long");
         RunAll(from balance in (string[])["round_robin", "least_requests", "power_of_two", "random"]
                from seed in Enumerable.Range(1, 5)
