@@ -17,8 +17,9 @@ internal enum ClientState : byte
     Failed,
 }
 
-internal sealed unsafe class Client(int index, Work work, byte[] head, byte[] buffer)
+internal sealed unsafe class Client(int index, Work work, byte[] buffer)
 {
+    private byte[] head = [];
     private int descriptor = -1;
     private uint use;
     private bool writing;
@@ -29,20 +30,26 @@ internal sealed unsafe class Client(int index, Work work, byte[] head, byte[] bu
     private long left;
     private bool inBody;
     private bool awaitsEnd;
+    private bool isLast;
 
     public ClientState State { get; private set; } = ClientState.Ended;
 
     /// <summary>When the request was due, which in an open loop may be before it could be sent.</summary>
     public long Due { get; private set; }
 
+    /// <summary>Whether the last answer was a 200.</summary>
+    public bool IsGood { get; private set; }
+
     /// <summary>Bytes of bodies moved, either way.</summary>
     public long Bytes { get; private set; }
 
     public bool IsAt(uint tagUse) => use == tagUse && descriptor >= 0;
 
-    public bool TryOpen(int epoll)
+    public bool TryOpen(int epoll, long due)
     {
         Drop();
+        Due = due;
+        IsGood = false;
         descriptor = Kernel.Connect(work.Port, work.Sources > 1 ? index % work.Sources : 0);
         if (descriptor < 0) return false;
         use++;
@@ -58,9 +65,10 @@ internal sealed unsafe class Client(int index, Work work, byte[] head, byte[] bu
         State = ClientState.Ended;
     }
 
-    public ClientState Begin(long due)
+    public ClientState Begin(long due, byte[] request)
     {
-        Due = due;
+        (Due, head) = (due, request);
+        IsGood = isLast = false;
         writing = true;
         headSent = kept = 0;
         bodySent = left = 0;
@@ -78,7 +86,7 @@ internal sealed unsafe class Client(int index, Work work, byte[] head, byte[] bu
         return State;
     }
 
-    public void BecomeIdle() => State = work.Close ? ClientState.Ended : ClientState.Idle;
+    public void BecomeIdle() => State = work.Close || isLast ? ClientState.Ended : ClientState.Idle;
 
     private ClientState Go(bool write, bool read, bool ended)
     {
@@ -164,7 +172,9 @@ internal sealed unsafe class Client(int index, Work work, byte[] head, byte[] bu
 
         kept = 0;
         var answer = bytes[..(end + 4)];
-        if (!answer.StartsWith("HTTP/1.1 200"u8)) return false;
+        IsGood = answer.StartsWith("HTTP/1.1 200"u8);
+        if (!IsGood && !work.AnyStatus) return false;
+        if (work.AnyStatus) isLast = answer.IndexOf("onnection: close"u8) >= 0;
         var at = answer.IndexOf("ontent-"u8);
         if (at < 0) return false;
         at = answer.IndexOf("ength: "u8);

@@ -11,11 +11,18 @@ internal sealed unsafe class Generator
     private const long Second = 1_000_000_000;
     private const long Grace = 20 * Second;
     private const int MostErrors = 1000;
+    private const int BinsPerSecond = 10;
+    private const int BinsPerWindow = 10;
 
     private readonly Work work;
     private readonly Client[] clients;
     private readonly Queue<Client> idle;
     private readonly Latencies latencies = new();
+    private readonly Latencies failures = new();
+    private readonly byte[] head;
+    private readonly byte[] thenHead;
+    private readonly (int Good, int All)[] bins;
+    private readonly long turn;
     private readonly Random gaps = new(20260923);
     private readonly int epoll = Kernel.CreateEpoll();
     private readonly long started = Stopwatch.GetTimestamp();
@@ -24,17 +31,21 @@ internal sealed unsafe class Generator
     private long begun;
     private long done;
     private long errors;
+    private long failed;
+    private long first;
     private long reopened;
     private int busy;
 
     public Generator(Work work)
     {
         this.work = work;
-        var head = work.Head;
+        (head, thenHead) = (work.Head, work.HeadFor("/then"));
         var buffer = GC.AllocateArray<byte>(64 * 1024, pinned: true);
-        clients = [.. Enumerable.Range(0, work.Connections).Select(i => new Client(i, work, head, buffer))];
+        clients = [.. Enumerable.Range(0, work.Connections).Select(i => new Client(i, work, buffer))];
         idle = new(clients);
-        until = work.Requests > 0 ? started + (600 * Second) : started + (long)(work.Seconds * Second);
+        turn = started + (long)(work.Seconds * Second);
+        until = work.Requests > 0 ? started + (600 * Second) : turn + (long)(work.ThenSeconds * Second);
+        bins = new (int, int)[(int)Math.Ceiling(work.ThenSeconds * BinsPerSecond)];
         nextDue = started;
         Kernel.WaitPrecisely();
     }
@@ -49,7 +60,7 @@ internal sealed unsafe class Generator
             var now = Stopwatch.GetTimestamp();
             var wait = BeginDue(now);
             if (busy == 0 && wait == long.MaxValue) break;
-            if (now > until + Grace || errors > MostErrors) break;
+            if (now > until + Grace || (errors > MostErrors && !work.AnyStatus)) break;
             var n = Kernel.Wait(epoll, events, 256, Math.Clamp(wait, 0, Second / 10));
             for (var i = 0; i < n; i++)
             {
@@ -63,11 +74,11 @@ internal sealed unsafe class Generator
         }
 
         var seconds = (Stopwatch.GetTimestamp() - started) / (double)Second;
-        var unsent = work.Rate > 0 ? Math.Max(0, (long)((until - nextDue) / Second * work.Rate)) : 0;
+        var unsent = work.Rate > 0 ? Math.Max(0, (long)((until - nextDue) / Second * (work.ThenSeconds > 0 ? work.ThenRate : work.Rate))) : 0;
         var bytes = clients.Sum(c => c.Bytes);
         foreach (var client in clients) client.Drop();
         return FormattableString.Invariant(
-            $$"""{"requests":{{done}},"bytes":{{bytes}},"seconds":{{seconds:F6}},"errors":{{errors + busy + unsent}},"reopened":{{Math.Max(0, reopened - clients.Length)}},"p50":{{Us(0.5)}},"p90":{{Us(0.9)}},"p99":{{Us(0.99)}},"p999":{{Us(0.999)}},"max":{{latencies.Most / 1000.0:F1}}}""");
+            $$"""{"requests":{{done}},"bytes":{{bytes}},"seconds":{{seconds:F6}},"errors":{{errors + busy + unsent}},"reopened":{{Math.Max(0, reopened - clients.Length)}},"p50":{{Us(0.5)}},"p90":{{Us(0.9)}},"p99":{{Us(0.99)}},"p999":{{Us(0.999)}},"max":{{latencies.Most / 1000.0:F1}},"first":{{first}},"firstGood":{{done - failed - bins.Sum(b => b.Good)}},"failed":{{failed}},"failedP50":{{failures.At(0.5) / 1000.0:F1}},"failedP99":{{failures.At(0.99) / 1000.0:F1}},"recovery":{{Recovery:F1}}}""");
     }
 
     /// <summary>Opens connections that each carry one request, and holds them until standard input ends.</summary>
@@ -90,10 +101,10 @@ internal sealed unsafe class Generator
             return Math.Max(until - now, 0);
         }
 
-        while (nextDue <= now && nextDue < until && idle.Count > 0 && errors <= MostErrors)
+        while (nextDue <= now && nextDue < until && idle.Count > 0 && (errors <= MostErrors || work.AnyStatus))
         {
             Begin(idle.Dequeue(), (long)nextDue);
-            nextDue += -Math.Log(1 - gaps.NextDouble()) / work.Rate * Second;
+            nextDue += -Math.Log(1 - gaps.NextDouble()) / (nextDue < turn ? work.Rate : work.ThenRate) * Second;
         }
 
         if (nextDue >= until) return long.MaxValue;
@@ -107,23 +118,29 @@ internal sealed unsafe class Generator
         if (client.State == ClientState.Ended)
         {
             if (!work.Close) reopened++;
-            if (!client.TryOpen(epoll))
+            if (!client.TryOpen(epoll, due))
             {
                 Finish(client);
                 return;
             }
         }
 
-        if (client.Begin(due) != ClientState.Busy) Finish(client);
+        var isFirst = due < turn;
+        if (isFirst) first++;
+        if (client.Begin(due, isFirst ? head : thenHead) != ClientState.Busy) Finish(client);
     }
 
     private void Finish(Client client)
     {
         busy--;
+        var isGood = client.State == ClientState.Done && client.IsGood;
+        var bin = (int)((client.Due - turn) * BinsPerSecond / Second);
+        if (client.Due >= turn && bin < bins.Length) bins[bin] = (bins[bin].Good + (isGood ? 1 : 0), bins[bin].All + 1);
         if (client.State == ClientState.Done)
         {
             done++;
-            latencies.Add(Stopwatch.GetTimestamp() - client.Due);
+            if (!isGood) failed++;
+            (isGood ? latencies : failures).Add(Stopwatch.GetTimestamp() - client.Due);
             client.BecomeIdle();
         }
         else
@@ -157,6 +174,24 @@ internal sealed unsafe class Generator
         }
 
         errors += busy + (clients.Length - next);
+    }
+
+    // Seconds from the turn until the last second in which fewer than 99 % went well is over; -1: it never is.
+    private double Recovery
+    {
+        get
+        {
+            var last = 0;
+            for (var i = 0; i + BinsPerWindow <= bins.Length; i++)
+            {
+                var window = bins.AsSpan(i, BinsPerWindow);
+                var (good, all) = (0, 0);
+                foreach (var bin in window) (good, all) = (good + bin.Good, all + bin.All);
+                if (good < 0.99 * all) last = i + BinsPerWindow;
+            }
+
+            return last > 0 && last == bins.Length ? -1 : last / (double)BinsPerSecond;
+        }
     }
 
     private string Us(double share) => FormattableString.Invariant($"{latencies.At(share) / 1000.0:F1}");

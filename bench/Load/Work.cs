@@ -19,6 +19,15 @@ internal sealed record Work
     /// <summary>Requests begun each second, whatever the answers do (an open loop); 0: the next one follows an answer.</summary>
     public double Rate { get; init; }
 
+    /// <summary>An open loop only: the rate that follows, of requests for /then.</summary>
+    public double ThenRate { get; init; }
+
+    /// <summary>For how long the rate that follows is kept up; 0: none does.</summary>
+    public double ThenSeconds { get; init; }
+
+    /// <summary>Whether an answer of any status is an answer, and what fails is counted apart and never ends the run.</summary>
+    public bool AnyStatus { get; init; }
+
     public string Path { get; init; } = "/";
 
     public string Host { get; init; } = "bench.test";
@@ -32,8 +41,10 @@ internal sealed record Work
     /// <summary>Loopback addresses to connect from: each has its own 28,000 ports.</summary>
     public int Sources { get; init; } = 1;
 
-    public byte[] Head => Encoding.ASCII.GetBytes(
-        $"{(Upload > 0 ? "POST" : "GET")} {Path} HTTP/1.1\r\nHost: {Host}\r\nUser-Agent: weir-bench\r\nAccept: */*\r\n" +
+    public byte[] Head => HeadFor(Path);
+
+    public byte[] HeadFor(string path) => Encoding.ASCII.GetBytes(
+        $"{(Upload > 0 ? "POST" : "GET")} {path} HTTP/1.1\r\nHost: {Host}\r\nUser-Agent: weir-bench\r\nAccept: */*\r\n" +
         (Close ? "Connection: close\r\n" : "") + (Upload > 0 ? $"Content-Length: {Upload}\r\n" : "") + "\r\n");
 
     public static Work Read(ReadOnlySpan<string> args)
@@ -41,9 +52,9 @@ internal sealed record Work
         var work = new Work();
         for (var i = 0; i < args.Length; i++)
         {
-            if (args[i] == "--close")
+            if (args[i] is "--close" or "--any-status")
             {
-                work = work with { Close = true };
+                work = args[i] == "--close" ? work with { Close = true } : work with { AnyStatus = true };
                 continue;
             }
 
@@ -56,6 +67,8 @@ internal sealed record Work
                 "--seconds" => work with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--requests" => work with { Requests = long.Parse(value, CultureInfo.InvariantCulture) },
                 "--rate" => work with { Rate = double.Parse(value, CultureInfo.InvariantCulture) },
+                "--then-rate" => work with { ThenRate = double.Parse(value, CultureInfo.InvariantCulture) },
+                "--then-seconds" => work with { ThenSeconds = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--path" => work with { Path = value },
                 "--host" => work with { Host = value },
                 "--upload" => work with { Upload = long.Parse(value, CultureInfo.InvariantCulture) },

@@ -7,6 +7,13 @@ using System.Text.RegularExpressions;
 
 namespace Weir.Bench.SideBySide;
 
+/// <summary>What three origins are served with, in the words of the proxy whose it is.</summary>
+/// <param name="Origins">Their ports.</param>
+/// <param name="Balance">How one of them is chosen.</param>
+/// <param name="Retry">When another one is tried; empty: the proxy's own rule.</param>
+/// <param name="Server">What else is said of each.</param>
+internal sealed record Three(IReadOnlyList<int> Origins, string Balance, string Retry = "", string Server = "");
+
 /// <summary>What a proxy is configured for.</summary>
 internal sealed record Setup(string Name, bool HasLog = false, int Sites = 0, int RoutesPerSite = 0)
 {
@@ -15,6 +22,9 @@ internal sealed record Setup(string Name, bool HasLog = false, int Sites = 0, in
     public static Setup Logging { get; } = new("log", HasLog: true);
 
     public static Setup ManyRoutes { get; } = new("routes", Sites: 1000, RoutesPerSite: 10);
+
+    /// <summary>What the scenes with three origins ask for; null: one origin.</summary>
+    public Three? Three { get; init; }
 
     /// <summary>The host and path that only the very last route is for.</summary>
     public string LastHost => Sites == 0 ? "bench.test" : $"s{Sites - 1}.test";
@@ -67,6 +77,12 @@ internal sealed class WeirPeer(Settings settings) : Peer("weir", settings)
 
     public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
     {
+        if (setup.Three is { } three)
+        {
+            return [Settings.Weir, "run", "--config", Fill("three-weir.yaml", folder, ("port", $"{port}"), ("admin", $"{admin}"), ("balance", three.Balance), ("retry", three.Retry),
+                ("endpoints", string.Join(", ", three.Origins.Select(o => $"\"http://127.0.0.1:{o}\""))))];
+        }
+
         var sites = new StringBuilder();
         for (var s = 0; s < setup.Sites; s++)
         {
@@ -91,6 +107,12 @@ internal sealed class NginxPeer(Settings settings, string name, string buffers) 
 
     public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
     {
+        if (setup.Three is { } three)
+        {
+            return ["nginx", "-e", $"{folder}/error.log", "-c", Fill("three-nginx.conf", folder, ("port", $"{port}"), ("balance", three.Balance), ("retry", three.Retry),
+                ("servers", string.Join(' ', three.Origins.Select(o => $"server 127.0.0.1:{o}{three.Server};"))))];
+        }
+
         var sites = new StringBuilder();
         var listen = $"listen 127.0.0.1:{port} backlog=4096;";
         if (setup.Sites == 0) sites.Append($"server {{ {listen} location / {{ proxy_pass http://origin; }} }}");
@@ -115,6 +137,12 @@ internal sealed class HaproxyPeer(Settings settings) : Peer("haproxy", settings)
 
     public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
     {
+        if (setup.Three is { } three)
+        {
+            return ["haproxy", "-db", "-q", "-f", Fill("three-haproxy.cfg", folder, ("port", $"{port}"), ("balance", three.Balance), ("retry", three.Retry),
+                ("servers", string.Concat(three.Origins.Select((o, i) => $"\n    server s{i} 127.0.0.1:{o} pool-max-conn 1024{three.Server}"))))];
+        }
+
         var map = Path.Combine(folder, "routes.map");
         if (setup.Sites > 0) File.WriteAllLines(map, setup.Routes().Select(r => $"s{r.Site}.test/r{r.Route}/ origin"));
         var config = Fill("haproxy.cfg", folder, ("port", $"{port}"), ("origin", $"{origin}"),

@@ -26,6 +26,9 @@ internal abstract record Row(string Name, string Title)
         new AllocationRow(),
     ];
 
+    /// <summary>What is only measured when asked for: each makes its own table.</summary>
+    public static IReadOnlyList<Row> Scenes { get; } = [new SlowServerScene(), new RetryStormScene(), new ChoiceScene()];
+
     protected static IEnumerable<string> Closed(Run run) => ["--seconds", FormattableString.Invariant($"{run.Settings.Seconds}")];
 
     private static Case Plain(string name) => new(name, Setup.Plain, (run, _) => Closed(run));

@@ -48,6 +48,9 @@ internal sealed class Run
 
     public List<Figure> Figures { get; } = [];
 
+    /// <summary>The tables of scenes, as Markdown.</summary>
+    public List<string> Scenes { get; } = [];
+
     public static void Say(string text) => Console.Error.WriteLine($"bench: {text}");
 
     /// <summary>A peer's proxy with a setup: the running one, else a new one, checked and warm.</summary>

@@ -5,7 +5,23 @@ using System.Text.Json.Serialization;
 namespace Weir.Bench.SideBySide;
 
 /// <summary>What the generator says at its end; times in microseconds.</summary>
-internal sealed record LoadReport(long Requests, long Bytes, double Seconds, long Errors, long Reopened, double P50, double P90, double P99, double P999, double Max);
+internal sealed record LoadReport(long Requests, long Bytes, double Seconds, long Errors, long Reopened, double P50, double P90, double P99, double P999, double Max)
+{
+    /// <summary>Requests begun before the rate turned, and those of them that were answered with 200.</summary>
+    public long First { get; init; }
+
+    public long FirstGood { get; init; }
+
+    /// <summary>Answers of other statuses, which the percentiles above leave out.</summary>
+    public long Failed { get; init; }
+
+    public double FailedP50 { get; init; }
+
+    public double FailedP99 { get; init; }
+
+    /// <summary>Seconds from the turn until 99 % go well again; -1: they never did.</summary>
+    public double Recovery { get; init; }
+}
 
 internal sealed record LoadSample(string Row, string Case, string Peer, int Round, LoadReport Load, double UserMicroseconds, double KernelMicroseconds, long Resident, long Private)
 {

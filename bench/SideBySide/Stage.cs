@@ -64,6 +64,15 @@ internal sealed class Stage : IDisposable
         return int.Parse(origin.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the origin did not start"), System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    /// <summary>Starts servers that have so many slots and need so long.</summary>
+    /// <returns>Their ports, and the process.</returns>
+    public (int[] Ports, Process Process) StartSlowOrigins(params IEnumerable<string> arguments)
+    {
+        var origins = Launch(new ProcessStartInfo("taskset", [.. Pinned(OriginCpu).Skip(1), LoadTool, "slow-origins", .. arguments]) { RedirectStandardOutput = true });
+        var ports = origins.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the origins did not start");
+        return ([.. ports.Split(',').Select(p => int.Parse(p, System.Globalization.CultureInfo.InvariantCulture))], origins);
+    }
+
     /// <summary>Starts the generator; its line of JSON comes on its standard output.</summary>
     public Process StartLoad(params IEnumerable<string> arguments) =>
         Launch(new ProcessStartInfo("taskset", [.. Pinned(LoadCpu).Skip(1), LoadTool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardInput = true });
