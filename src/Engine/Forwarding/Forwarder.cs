@@ -55,6 +55,7 @@ public sealed class Forwarder(Connector connector)
             var outcome = Send(exchange, origin, out var isSent);
             if (outcome.IsNone && !isSent) outcome = await FinishSendingAsync(exchange, origin);
             if (!exchange.HasUpload) exchange.SentAt = exchange.Loop.Now;
+            if (!exchange.HasUpload && outcome.IsNone) exchange.RequestSent();
             var watchClient = true;
             while (outcome.IsNone)
             {

@@ -119,6 +119,7 @@ public static class Relay
                 exchange.AwaitsContinue = false;
                 if (exchange.BytesIn + piece.Length > exchange.BodyLimit) return new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Send);
                 sent = to.TryWrite(piece, out var taken);
+                exchange.Tap?.Passed(exchange, piece[..taken]);
                 from.Advance(taken);
                 exchange.BytesIn += taken;
                 guard.Moved(taken);
@@ -134,7 +135,11 @@ public static class Relay
             else if (status == BodyStatus.End)
             {
                 sent = to.TryFinish(Trailers.Filter(from.Trailers, exchange.Request.Fields));
-                if (sent == SinkStatus.Done) return Fault.None;
+                if (sent == SinkStatus.Done)
+                {
+                    exchange.RequestSent();
+                    return Fault.None;
+                }
             }
             else if (status == BodyStatus.Broken)
             {
