@@ -34,11 +34,13 @@ public sealed record MirrorPlan
     /// <summary>Only these; null: all methods.</summary>
     public MethodCondition? Methods { get; init; }
 
-    /// <summary>Whether a request is one of the share. What may become a tunnel is never.</summary>
+    /// <summary>What may become a tunnel is never mirrored.</summary>
+    public static bool CanPick(Request request) => request.KnownMethod != KnownMethod.Connect && !request.WantsUpgrade;
+
+    /// <summary>Whether a request is one of the share.</summary>
     public bool Picks(Exchange exchange)
     {
-        var request = exchange.Request;
-        if (request.KnownMethod == KnownMethod.Connect || request.WantsUpgrade) return false;
+        if (!CanPick(exchange.Request)) return false;
         if (Methods is not null && !Methods.Holds(exchange)) return false;
         return Share >= Whole || exchange.Loop.Random.Next(Whole) < Share;
     }
