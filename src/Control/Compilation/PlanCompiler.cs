@@ -208,6 +208,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         if (from is null || Named(from.Proxy) is not { } upstream) return null;
         var forward = Forward(new RouteConfig { At = from.At, Proxy = from.Proxy, Upgrade = false }, upstream);
+        changes.Add(() => forward.Upstream.Mirrored.IsUsed = true);
         return new MirrorPlan
         {
             Forward = forward with { Retry = forward.Retry with { Attempts = 0 } },

@@ -44,8 +44,8 @@ public sealed class MirrorCounts(int loops)
 
     private readonly MirrorBlock?[] blocks = new MirrorBlock?[loops];
 
-    /// <summary>Whether anything was ever to be mirrored.</summary>
-    public bool IsUsed => Array.Exists(blocks, static b => b is not null);
+    /// <summary>Whether a plan ever mirrored anything to it: its counts are told from then on.</summary>
+    public bool IsUsed { get; set; }
 
     /// <summary>The block of a loop; made on its first use, by that loop.</summary>
     public MirrorBlock Of(int loop)

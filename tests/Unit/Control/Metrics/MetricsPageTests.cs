@@ -32,7 +32,7 @@ public sealed class MetricsPageTests
             loops: 1
             error_log: { target: /dev/null }
             access_log: /dev/null
-            sites: [{ proxy: "http://127.0.0.1:1" }]
+            sites: [{ routes: [{ proxy: "http://127.0.0.1:1", mirror: "http://127.0.0.1:2" }] }]
             """);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());
     }
