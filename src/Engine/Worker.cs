@@ -41,7 +41,7 @@ public sealed class Worker
         this.errors = errors;
         Buffers = new BufferPool(budget);
         Records = new LoopRecords(loop.Index, unsited);
-        forwarder = new Forwarder(new Connector(loop, network, Buffers, errors));
+        forwarder = new Forwarder(new Connector(loop, network, Buffers, errors), new ReplayBodies(loop, Buffers));
         mirrors = new Mirrors(loop, Buffers, forwarder, Records, errors);
     }
 
