@@ -1,7 +1,7 @@
 // The way of a request, as one method of named steps. The order is the product's decision; an operator chooses what stands
 // in a stage, never the order.
 //
-//   identify → route → rewrite → answer or forward → rewrite the response → deliver → record
+//   identify → route → rewrite → answer or forward (and mirror) → rewrite the response → deliver → record
 //
 // A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
 // stream, so that a short answer never looks whole.
@@ -12,6 +12,7 @@ using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Loops;
+using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Wire.Http1;
 using Weir.Wire.Targets;
@@ -19,7 +20,7 @@ using Weir.Wire.Targets;
 namespace Weir.Engine;
 
 /// <summary>Handles the exchanges of one listener on one loop.</summary>
-public sealed class Pipeline(Forwarder forwarder, LoopRecords records, ErrorLog errors) : IExchangeHandler
+public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords records, ErrorLog errors) : IExchangeHandler
 {
     /// <summary>The part of the plan that this listener executes; a new plan puts its own here, on the loop.</summary>
     public ListenerPlan Listener { get; set; } = null!;
@@ -39,7 +40,11 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records, ErrorLog 
         fault = verdict.Fault;
 
         if (fault.IsNone && (verdict.Answer ?? route!.Answer) is { } answer) fault = await answer.PrepareAsync(exchange);
-        else if (fault.IsNone) fault = await forwarder.FetchAsync(exchange, route!.Forward!);
+        else if (fault.IsNone)
+        {
+            if (route!.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
+            fault = await forwarder.FetchAsync(exchange, route.Forward!);
+        }
 
         if (fault.IsNone) fault = await DeliverAsync(exchange);
         await Forwarder.FinishAsync(exchange, fault);

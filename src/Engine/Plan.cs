@@ -6,6 +6,7 @@ using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
+using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
 using Weir.Engine.Transports;
@@ -100,6 +101,9 @@ public sealed record RoutePlan
     public ForwardPlan? Forward { get; init; }
 
     public Answer? Answer { get; init; }
+
+    /// <summary>Sends copies to another upstream as well; null: none.</summary>
+    public MirrorPlan? Mirror { get; init; }
 
     public Timeouts Timeouts { get; init; } = new();
 

@@ -6,6 +6,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
+using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
@@ -23,6 +24,7 @@ public sealed class Worker
     private readonly Occupancy occupancy;
     private readonly ErrorLog errors;
     private readonly Forwarder forwarder;
+    private readonly Mirrors mirrors;
     private readonly Dictionary<string, Served> listeners = [];
     private readonly List<Served> leaving = [];
     private Upstream[] upstreams = [];
@@ -39,6 +41,7 @@ public sealed class Worker
         Buffers = new BufferPool(budget);
         Records = new LoopRecords(loop.Index, unsited);
         forwarder = new Forwarder(new Connector(loop, network, Buffers, errors), new ReplayBodies(loop, Buffers));
+        mirrors = new Mirrors(loop, Buffers, forwarder, Records, errors);
     }
 
     public Loop Loop { get; }
@@ -116,10 +119,10 @@ public sealed class Worker
     {
         foreach (var served in listeners.Values.Concat(leaving))
         {
-
             served.Host.Stop();
         }
 
+        mirrors.Stop();
         foreach (var upstream in upstreams)
         {
             foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
@@ -130,7 +133,7 @@ public sealed class Worker
 
     private Served Listen(ListenSocket socket, ListenerPlan listener)
     {
-        var pipeline = new Pipeline(forwarder, Records, errors);
+        var pipeline = new Pipeline(forwarder, mirrors, Records, errors);
         var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
         host.OnClosed = counted =>
         {

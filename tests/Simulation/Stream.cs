@@ -61,6 +61,18 @@ internal sealed class Stream(Transport transport)
 
     public async LoopTask PauseAsync(long milliseconds) => await pausing.Until(transport.Loop.Now + milliseconds);
 
+    /// <summary>Reads a request's head, which stays buffered; false where none comes.</summary>
+    public async LoopTask<bool> HeadAsync(RequestHead head)
+    {
+        while (true)
+        {
+            head.Clear();
+            var parsed = Buffered.IsEmpty ? ParseStatus.NeedMore : RequestParser.Parse(Buffered, HeadLimits.Default, head, out _);
+            if (parsed != ParseStatus.NeedMore) return parsed == ParseStatus.Done;
+            if (!await FillAsync()) return false;
+        }
+    }
+
     /// <summary>Reads a body whole; null where it broke off.</summary>
     public async LoopTask<byte[]?> BodyAsync(BodyFraming framing, long length)
     {

@@ -10,6 +10,7 @@ using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
+using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
 using Weir.Engine.Transports;
@@ -183,7 +184,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private RoutePlan Route(RouteConfig route, Scope outer)
     {
         var scope = outer.Narrow(route.Limits, route.Timeouts, route.ErrorPages, null);
-        var upstreamConfig = route.Proxy?.Inline ?? config.Upstreams.Find(u => u.Name == route.Proxy?.Name)?.Value;
+        var upstreamConfig = Named(route.Proxy);
         if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
         var stages = new RouteStages(route, hops, diagnostics);
         var plan = new RoutePlan
@@ -193,6 +194,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             RewriteResponse = stages.Response(),
             Forward = upstreamConfig is null ? null : Forward(route, upstreamConfig),
             Answer = stages.Answer(),
+            Mirror = Mirror(route.Mirror, outer),
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
             MinRate = scope.Limits.MinRate ?? 240,
@@ -202,6 +204,25 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
         made?.Invoke(plan, route);
         return plan;
+    }
+
+    private UpstreamConfig? Named(ProxyTargetConfig? target) => target?.Inline ?? config.Upstreams.Find(u => u.Name == target?.Name)?.Value;
+
+    // Of the route it is only what the requests have become by then: how copies are sent is their upstream's to say.
+    private MirrorPlan? Mirror(MirrorConfig? from, Scope outer)
+    {
+        if (from is null || Named(from.Proxy) is not { } upstream) return null;
+        var forward = Forward(new RouteConfig { At = from.At, Proxy = from.Proxy, Upgrade = false }, upstream);
+        changes.Add(() => forward.Upstream.Mirrored.IsUsed = true);
+        return new MirrorPlan
+        {
+            Forward = forward with { Retry = forward.Retry with { Attempts = 0 }, Hedge = null },
+            Timeouts = outer.Narrow(new LimitsConfig(), Narrowed(upstream.Timeouts, new TimeoutsConfig()), [], null).Times(new Timeouts()),
+            Share = from.Share ?? MirrorPlan.Whole,
+            MostBody = (int)(from.Body ?? 64 << 10),
+            Most = (int)(from.Most ?? 100),
+            Methods = from.Methods.Count == 0 ? null : new MethodCondition([.. from.Methods.Select(Encoding.ASCII.GetBytes)]),
+        };
     }
 
     // An upstream's times hold unless the route says otherwise.

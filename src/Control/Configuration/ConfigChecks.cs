@@ -132,6 +132,15 @@ public static class ConfigChecks
         foreach (var page in route.ErrorPages) CheckPage(page, diagnostics);
         if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
         CheckGroups(route, "route", diagnostics);
+        if (route.Mirror is { } mirror) CheckMirror(config, route, mirror, diagnostics);
+    }
+
+    private static void CheckMirror(ProxyConfig config, RouteConfig route, MirrorConfig mirror, Diagnostics diagnostics)
+    {
+        if (route.Proxy is null && !diagnostics.IsTold(route, "proxy")) diagnostics.Error(mirror.At, "only a route with proxy is mirrored");
+        if (mirror.Proxy is null && !diagnostics.IsTold(mirror, "proxy")) diagnostics.Error(mirror.At, "mirror needs proxy: where the copies go");
+        if (mirror.Proxy?.Name is { } name && name == route.Proxy?.Name) diagnostics.Error(mirror.Proxy.At, $"the route forwards to '{name}' already: each of its requests would come twice");
+        CheckTarget(config, mirror.Proxy, diagnostics);
     }
 
     // What should have been its action has been told to be wrong.
@@ -167,8 +176,7 @@ public static class ConfigChecks
 
     private static void CheckAction(ProxyConfig config, IAction action, Diagnostics diagnostics)
     {
-        if (action.Proxy is { Name: { } name } && !config.Upstreams.Exists(u => u.Name == name) && !diagnostics.IsTold(config, "upstreams")) diagnostics.Error(action.Proxy.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
-        if (action.Proxy?.Inline is { } inline) CheckUpstream(inline, diagnostics);
+        CheckTarget(config, action.Proxy, diagnostics);
         if (action.Redirect is { } redirect)
         {
             if (redirect.Status is not (301 or 302 or 303 or 307 or 308)) diagnostics.Error(redirect.At, "a redirect's status is 301, 302, 303, 307 or 308");
@@ -178,6 +186,12 @@ public static class ConfigChecks
 
         if (action.Respond is { Body.Text.Length: > 0, Status: 204 or 304 } respond) diagnostics.Error(respond.At, $"a {respond.Status} has no body");
         if (action.Files is { } files && !Directory.Exists(files.Root) && !diagnostics.IsTold(files, "root")) diagnostics.Error(files.At, File.Exists(files.Root) ? $"'{files.Root}' is not a folder" : $"there is no folder '{files.Root}'");
+    }
+
+    private static void CheckTarget(ProxyConfig config, ProxyTargetConfig? target, Diagnostics diagnostics)
+    {
+        if (target is { Name: { } name } && !config.Upstreams.Exists(u => u.Name == name) && !diagnostics.IsTold(config, "upstreams")) diagnostics.Error(target.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
+        if (target?.Inline is { } inline) CheckUpstream(inline, diagnostics);
     }
 
     // A scheme with its authority, or a path from the root; so is what is left to a placeholder.

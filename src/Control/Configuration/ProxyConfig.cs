@@ -309,6 +309,7 @@ public sealed class RouteConfig : IWritten, IAction
     public string? ClientHalfClose { get; set; }
     public string? Reuse { get; set; }
     public bool? RequestId { get; set; }
+    public MirrorConfig? Mirror { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];
@@ -368,6 +369,18 @@ public sealed class HeaderEditsConfig : IWritten
     public List<Named<TemplateText>> Set { get; set; } = [];
     public List<Named<TemplateText>> Add { get; set; } = [];
     public List<string> Remove { get; set; } = [];
+}
+
+public sealed class MirrorConfig : IWritten
+{
+    public Position At { get; set; }
+    public ProxyTargetConfig? Proxy { get; set; }
+
+    /// <summary>In millionths.</summary>
+    public int? Share { get; set; }
+    public List<string> Methods { get; set; } = [];
+    public long? Body { get; set; }
+    public long? Most { get; set; }
 }
 
 /// <summary>An upstream by name, or endpoints in place.</summary>

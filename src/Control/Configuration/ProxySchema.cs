@@ -167,6 +167,14 @@ public static class ProxySchema
         .Short(Shapes.Text, (p, v) => p.Name = v, static node => node is ScalarNode scalar && !scalar.Text.Contains("://", StringComparison.Ordinal) && !LooksLikeAddress(scalar.Text))
         .Short(Upstream, (p, v) => p.Inline = v, static _ => true);
 
+    public static Section<MirrorConfig> Mirror { get; } = new Section<MirrorConfig>("mirror", "Sends copies of requests to other servers too, whose answers are thrown away. No client waits for them. A copy carries X-Mirrored: 1.")
+        .Short(ProxyTarget, (m, v) => m.Proxy = v, static node => node is ScalarNode or ListNode)
+        .Add("proxy", ProxyTarget, (m, v) => m.Proxy = v, "Where to: an upstream's name, a URL, or a list of endpoints. Its host, timeouts, health and breaker hold; its retry and hedge do not.")
+        .Add("share", Shapes.Share, (m, v) => m.Share = v, "How many of the requests, chosen by chance.", "100%")
+        .Add("methods", Shapes.ListOf(Shapes.Method), (m, v) => m.Methods = v, "Only these methods; GET includes HEAD. CONNECT and changes of protocol are never mirrored.", "all, those too that change something")
+        .Add("body", Shapes.SizeFrom("0", "256KiB"), (m, v) => m.Body = v, "Bytes in a request's body; one with a longer body is not mirrored.", "64KiB")
+        .Add("most", Shapes.Int(1, 100_000), (m, v) => m.Most = v, "Copies under way at once to the upstream, per loop; beyond that none are made.", "100");
+
     public static Section<RedirectConfig> Redirect { get; } = new Section<RedirectConfig>("redirect", "Sends the client elsewhere.")
         .Short(Shapes.LineTemplate, (r, v) => r.To = v)
         .Add("to", Shapes.LineTemplate, (r, v) => r.To = v, "Where to.")
@@ -232,6 +240,7 @@ public static class ProxySchema
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
+        .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
         .Add("timeouts", RouteTimeouts, (r, v) => r.Timeouts = v, "Times for this route.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (r, v) => r.ErrorPages = v, "Pages for this route's faults."));

@@ -202,6 +202,12 @@ public static class Shapes
     public static Shape<long> Percent(long least, long most) => new ScalarShape<long>($"a percentage from {least}% to {most}%", "string", text =>
         text.EndsWith('%') && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent >= least && percent <= most ? (percent, null) : (0, $"expected a percentage from {least}% to {most}%, found '{text}'"));
 
+    /// <summary>A share of requests, in millionths.</summary>
+    public static Shape<int> Share { get; } = new ScalarShape<int>("a percentage from 0.0001% to 100%", "string", text =>
+        text.EndsWith('%') && decimal.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent) && percent is >= 0.0001m and <= 100
+            ? ((int)(percent * 10_000), null)
+            : (0, $"expected a percentage from 0.0001% to 100%, found '{text}'"));
+
     /// <summary>A time, or a percentile.</summary>
     public static Shape<(long Time, int Percentile)> HedgeTime { get; } = new ScalarShape<(long, int)>("a duration such as 200ms, or a percentile such as p95", "string", text =>
         text.StartsWith('p') && int.TryParse(text.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent is >= 50 and <= 99 ? ((0, percent), null)

@@ -1,6 +1,7 @@
 // One request tried on one listener: parsed, routed and rewritten by the engine's own steps, and told step by step in the
 // words of the configuration.
 
+using System.Globalization;
 using System.Net;
 using System.Text;
 using Weir.Control.Configuration;
@@ -10,6 +11,7 @@ using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
+using Weir.Engine.Mirroring;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Wire.Http1;
 
@@ -130,7 +132,11 @@ internal sealed class Trial : IDisposable
 
     private void Answer(RoutePlan route, RouteConfig from)
     {
-        if (route.Forward is { } forward) Forward(forward, from);
+        if (route.Forward is { } forward)
+        {
+            Forward(forward, from);
+            if (route.Mirror is { } mirror) Mirror(mirror, from.Mirror!);
+        }
         else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
         else if (!Fixed(route, from)) return;
         if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");
@@ -157,7 +163,7 @@ internal sealed class Trial : IDisposable
 
     private void Forward(ForwardPlan forward, RouteConfig from)
     {
-        var upstream = from.Proxy!.Inline ?? config.Upstreams.Find(u => u.Name == from.Proxy.Name)!.Value;
+        var upstream = Written(from.Proxy!);
         Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, {Words.Retry(forward.Retry, upstream.Retry)}{(forward.SafeReuse ? ", reuse safe" : "")}");
         if (forward.Upstream.Endpoints is [{ Settings.Active: { } check }, ..]) Say($"  health asks for {check.Question} every {Words.Duration(check.Interval)}, timeout {Words.Duration(check.Timeout)}, rise {check.Rise}, fall {check.Fall}");
         foreach (var endpoint in forward.Upstream.Endpoints)
@@ -167,6 +173,17 @@ internal sealed class Trial : IDisposable
             Say($"    {Request.Method} {(Request.Form == TargetForm.Authority ? Request.Target.ToString() : Encoding.ASCII.GetString(endpoint.PathPrefix) + Sent())} HTTP/1.1");
             Say($"    Host: {host}");
         }
+    }
+
+    private UpstreamConfig Written(ProxyTargetConfig target) => target.Inline ?? config.Upstreams.Find(u => u.Name == target.Name)!.Value;
+
+    private void Mirror(MirrorPlan mirror, MirrorConfig from)
+    {
+        var where = $"mirror {mirror.Forward.Upstream.Name} ({Words.Place(Written(from.Proxy!))})";
+        var share = (mirror.Share * 100m / MirrorPlan.Whole).ToString(CultureInfo.InvariantCulture);
+        if (mirror.Methods is { } methods && !methods.Holds(exchange)) Say($"{where} not: the method is not {Words.Or(from.Methods)}");
+        else if (!MirrorPlan.CanPick(Request)) Say($"{where} not: it may become a tunnel");
+        else Say($"{where}, {share}%, body {Words.Size(mirror.MostBody)}, most {mirror.Most} per loop, X-Mirrored: 1");
     }
 
     private void TellTimes(RoutePlan route)

@@ -31,6 +31,7 @@ public static class MetricsPage
         ("weir_upstream_sent_bytes_total", "counter", "Bytes of response bodies passed on, by upstream."),
         ("weir_upstream_retries_total", "counter", "Further endpoints tried."),
         ("weir_upstream_duration_seconds", "histogram", "Durations of exchanges by upstream."),
+        ("weir_mirror_requests_total", "counter", "Requests to be mirrored to an upstream, by what became of the copy: answered, failed; not sent: dropped (too many under way), too_large (its body), exhausted (memory is short), incomplete (nor was the request, or not all of it)."),
         ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint, status class and status."),
         ("weir_endpoint_received_bytes_total", "counter", "Bytes of request bodies passed on, by endpoint."),
         ("weir_endpoint_sent_bytes_total", "counter", "Bytes of response bodies passed on, by endpoint."),
@@ -85,6 +86,11 @@ public static class MetricsPage
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_sent_bytes_total", total.BytesOut, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
+        foreach (var same in upstreams.Where(u => u.Mirrored.IsUsed).GroupBy(u => u.Name))
+        {
+            foreach (var (place, outcome) in MirrorCounts.Outcomes.Index()) page.Sample("weir_mirror_requests_total", same.Sum(u => u.Mirrored.Total((MirrorOutcome)place)), ("upstream", same.Key), ("outcome", outcome));
+        }
+
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
         WriteChecks(page, upstreams, proxy.Health);

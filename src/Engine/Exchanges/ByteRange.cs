@@ -9,6 +9,8 @@ public readonly struct ByteRange(byte[] block, int start, int length)
 {
     private readonly byte[]? block = block;
 
+    internal byte[] Block => block!;
+
     public int Start { get; } = start;
 
     public int Length { get; } = length;

@@ -148,6 +148,17 @@ public sealed class Exchange
         UploadFlow.Cancel();
     }
 
+    /// <summary>Who is shown the request as it is sent; null: nobody.</summary>
+    public RequestTap? Tap { get; set; }
+
+    /// <summary>The request has been sent whole.</summary>
+    public void RequestSent()
+    {
+        if (Tap is not { } tap) return;
+        Tap = null;
+        tap.Sent(this);
+    }
+
     /// <summary>The moment (ms) at which the whole exchange must have ended.</summary>
     public long TotalDeadline { get; set; }
 
@@ -183,6 +194,8 @@ public sealed class Exchange
     /// <summary>Gives back what the exchange held. The slot of the origin must have been given back before.</summary>
     public void End()
     {
+        Tap?.Lost();
+        Tap = null;
         Scratch.Clear();
         Captures.Clear();
         Request.Clear();

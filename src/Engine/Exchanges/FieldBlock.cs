@@ -43,6 +43,29 @@ public sealed class FieldBlock
         else dropped.AsSpan().Clear();
     }
 
+    /// <summary>
+    /// Begins with a copy of what another block is sent on as, edits included; only what was said about trailers is left out.
+    /// </summary>
+    /// <param name="from">The other block.</param>
+    /// <param name="index">Becomes this block's index.</param>
+    /// <param name="scratch">Where the bytes are kept.</param>
+    /// <returns>False where there is no room.</returns>
+    public bool TryCopy(FieldBlock from, FieldIndex index, Scratch scratch)
+    {
+        index.CopyFrom(from.Index);
+        var lines = index.Count == 0 ? 0 : index[index.Count - 1].LineEnd;
+        if (!scratch.TryCopy(from.Bytes.AsSpan(from.Origin, lines), out var bytes)) return false;
+        Reset(bytes.Block, bytes.Start, index);
+        from.dropped.AsSpan(0, (index.Count + 63) >> 6).CopyTo(dropped);
+        foreach (ref readonly var field in from.Added)
+        {
+            if (!scratch.TryCopy(field.Name.Span, out var name) || !scratch.TryCopy(field.Value.Span, out var value)) return false;
+            Add(field.Known, name, value);
+        }
+
+        return true;
+    }
+
     /// <summary>The name of a received field, as it was written.</summary>
     public ReadOnlySpan<byte> Name(int i)
     {

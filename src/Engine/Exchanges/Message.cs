@@ -96,6 +96,24 @@ public sealed class Request
     /// <summary>Whether a repetition does no harm (RFC 9110 §9.2.2).</summary>
     public bool IsIdempotent => KnownMethod is KnownMethod.Get or KnownMethod.Head or KnownMethod.Options or KnownMethod.Trace or KnownMethod.Put or KnownMethod.Delete;
 
+    /// <summary>
+    /// Becomes a copy of a request as it is sent on, whose bytes are kept in <paramref name="scratch"/>: without a body, and without
+    /// what an endpoint adds to it.
+    /// </summary>
+    /// <returns>False where there is no room.</returns>
+    public bool TryCopy(Request from, FieldIndex index, Scratch scratch)
+    {
+        if (!Fields.TryCopy(from.Fields, index, scratch)) return false;
+        (Version, KnownMethod, Form, AcceptsTrailers) = (from.Version, from.KnownMethod, from.Form, from.AcceptsTrailers);
+        (HasQuery, HasForwardedQuery, IsSecure, ExpectsContinue) = (from.HasQuery, from.HasForwardedQuery, from.IsSecure, from.ExpectsContinue);
+        if (!scratch.TryCopy(from.Method.Span, out var method) || !scratch.TryCopy(from.Authority.Span, out var authority)) return false;
+        if (!scratch.TryCopy(from.Path.Span, out var path) || !scratch.TryCopy(from.MatchedPath.Span, out var matched) || !scratch.TryCopy(from.Query.Span, out var query)) return false;
+        if (!scratch.TryCopy(from.ForwardedPath.Span, out var sentPath) || !scratch.TryCopy(from.ForwardedQuery.Span, out var sentQuery)) return false;
+        (Method, Authority, Path, MatchedPath, Query, ForwardedPath, ForwardedQuery) = (method, authority, path, matched, query, sentPath, sentQuery);
+        Target = default;
+        return true;
+    }
+
     internal void Clear()
     {
         ForwardedHost = UpgradeProtocol = MatchedPath = ForwardedPath = ForwardedQuery = Path = Query = Authority = Host = default;

@@ -59,6 +59,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             var outcome = Send(exchange, origin, out var isSent);
             if (outcome.IsNone && !isSent) outcome = await FinishSendingAsync(exchange, origin);
             if (!exchange.HasUpload) exchange.SentAt = exchange.Loop.Now;
+            if (!exchange.HasUpload && outcome.IsNone) exchange.RequestSent();
             var watchClient = true;
             while (outcome.IsNone)
             {

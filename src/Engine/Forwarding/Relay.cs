@@ -122,6 +122,7 @@ public static class Relay
                 var isNew = replay is not { IsRepeated: true };
                 if (isNew && exchange.BytesIn + piece.Length > exchange.BodyLimit) return new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Send);
                 sent = to.TryWrite(piece, out var taken);
+                if (isNew) exchange.Tap?.Passed(exchange, piece[..taken]);
                 from.Advance(taken);
                 if (isNew)
                 {
@@ -141,7 +142,11 @@ public static class Relay
             else if (status == BodyStatus.End)
             {
                 sent = to.TryFinish(Trailers.Filter(from.Trailers, exchange.Request.Fields));
-                if (sent == SinkStatus.Done) return Fault.None;
+                if (sent == SinkStatus.Done)
+                {
+                    exchange.RequestSent();
+                    return Fault.None;
+                }
             }
             else if (status == BodyStatus.Broken)
             {

@@ -70,6 +70,9 @@ public sealed class BufferPool(MemoryBudget budget)
     /// <summary>Chunks out at this moment: 0 when the loop is idle, or one leaked.</summary>
     public int Leased { get; private set; }
 
+    /// <summary>Whether so much of the budget is left that what nobody waits for may have some of it.</summary>
+    public bool HasPlenty => budget.Used <= budget.Limit / 4 * 3;
+
     /// <summary>Leases a chunk of at least <paramref name="size"/> bytes (the largest class at most); null when the budget is used up.</summary>
     public Chunk? TryLease(int size)
     {

@@ -44,9 +44,18 @@ public sealed class LoopRecords(int loop, Traffic unsited)
         var duration = exchange.Moments.Ended - exchange.Moments.Begun;
         var faulty = !exchange.Fault.IsNone;
         Count(exchange.Place.Site is null ? unsited : (exchange.Place.SiteState as ICounted)?.Traffic, exchange, status, duration, faulty);
+        CountOrigin(exchange, status, duration, faulty);
+        log?.Write(exchange);
+    }
+
+    /// <summary>A copy of a request has ended, which is no site's and has no record.</summary>
+    public void EndMirrored(Exchange exchange) =>
+        CountOrigin(exchange, exchange.Client.HasStarted ? exchange.Response.Status : 0, exchange.Moments.Ended - exchange.Moments.Begun, !exchange.Fault.IsNone);
+
+    private void CountOrigin(Exchange exchange, int status, long duration, bool faulty)
+    {
         Count((exchange.Place.UpstreamState as ICounted)?.Traffic, exchange, status, duration, faulty);
         Count((exchange.Place.EndpointState as ICounted)?.Traffic, exchange, status, duration, faulty);
-        log?.Write(exchange);
     }
 
     private void Count(Traffic? traffic, Exchange exchange, int status, long duration, bool faulty) =>

@@ -24,6 +24,9 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
 
     public Traffic Traffic { get; } = new(name, loops);
 
+    /// <summary>What became of requests mirrored to it.</summary>
+    public MirrorCounts Mirrored { get; } = new(loops);
+
     /// <summary>What may be attempted again.</summary>
     public RetryBudget Retries { get; } = new(loops);
 

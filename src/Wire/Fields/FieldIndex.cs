@@ -58,6 +58,14 @@ public sealed class FieldIndex
         present0 = present1 = 0;
     }
 
+    /// <summary>Becomes what another one is.</summary>
+    public void CopyFrom(FieldIndex other)
+    {
+        if (slices.Length < other.Count) slices = new FieldSlice[other.slices.Length];
+        other.slices.AsSpan(0, other.Count).CopyTo(slices);
+        (Count, HasOddNames, present0, present1) = (other.Count, other.HasOddNames, other.present0, other.present1);
+    }
+
     /// <summary>Adds a line, to be filled in.</summary>
     internal ref FieldSlice Add(KnownField known, bool isPlain)
     {
