@@ -188,6 +188,7 @@ public static class ConfigChecks
     {
         if (upstream.Endpoints.Count == 0 && !diagnostics.IsTold(upstream, "endpoints")) diagnostics.Error(upstream.At, "an upstream needs endpoints");
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
+        if (upstream.Limits is { } limits) CheckLimits(limits, diagnostics);
         var seen = new HashSet<string>();
         foreach (var endpoint in upstream.Endpoints)
         {
@@ -199,6 +200,23 @@ public static class ConfigChecks
             {
                 diagnostics.Error(endpoint.At, "an endpoint needs a url");
             }
+        }
+    }
+
+    // A limit that another one never lets be reached is a mistake about one of them.
+    private static void CheckLimits(UpstreamLimitsConfig limits, Diagnostics diagnostics)
+    {
+        if (!limits.HasLimit && !diagnostics.IsFlawed(limits)) diagnostics.Error(limits.At, "nothing is limited: limits needs requests, connections, endpoint_requests or endpoint_connections; a queue alone holds nobody");
+        (long? Smaller, string Name, long? Larger, string Whole)[] pairs =
+        [
+            (limits.EndpointRequests, "endpoint_requests", limits.Requests, "requests"),
+            (limits.EndpointConnections, "endpoint_connections", limits.Connections, "connections"),
+            (limits.Requests, "requests", limits.Connections, "connections"),
+            (limits.EndpointRequests, "endpoint_requests", limits.EndpointConnections, "endpoint_connections"),
+        ];
+        foreach (var (smaller, name, larger, whole) in pairs)
+        {
+            if (smaller > larger) diagnostics.Warn(diagnostics.Where(limits, name), $"{name} {smaller} is never reached: {whole} is {larger}");
         }
     }
 

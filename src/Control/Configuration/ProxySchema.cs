@@ -120,6 +120,14 @@ public static class ProxySchema
         .Add("open_for", Shapes.Duration, (b, v) => b.OpenFor = v, "How long nothing is attempted.", "10s")
         .Add("scope", Shapes.OneOf("upstream", "endpoint", "both"), (b, v) => b.Scope = v, "One for the upstream, one for each of its servers (which is away then), or both.", "upstream");
 
+    public static Section<UpstreamLimitsConfig> UpstreamLimits { get; } = new Section<UpstreamLimitsConfig>("upstream_limits", "The most that the servers are asked to carry at once, whatever the loops. What is beyond waits in one queue, and beyond that is answered 503 with Retry-After. A server at its limit is not away: those that stand in for it are not asked because of it. Health checks are not counted.")
+        .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Connections open to all servers, idle ones included. Each request takes one.", "no limit")
+        .Add("requests", Shapes.Int(1, 10_000_000), (l, v) => l.Requests = v, "Requests under way on all servers, from the first attempt to the end of the answer or the tunnel.", "no limit")
+        .Add("endpoint_connections", Shapes.Int(1, 10_000_000), (l, v) => l.EndpointConnections = v, "Connections open to each server, idle ones included.", "no limit")
+        .Add("endpoint_requests", Shapes.Int(1, 10_000_000), (l, v) => l.EndpointRequests = v, "Requests under way on each server.", "no limit")
+        .Add("queue", Shapes.Int(0, 1_000_000), (l, v) => l.Queue = v, "Requests that may wait; 0: none.", "100")
+        .Add("queue_timeout", Shapes.Delay, (l, v) => l.QueueTimeout = v, "How long each may wait.", "2s");
+
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
@@ -132,6 +140,7 @@ public static class ProxySchema
         .Add("retry", Retry, (u, v) => u.Retry = v, "When a request goes to another server.")
         .Add("health", Health, (u, v) => u.Health = v, "Which servers are asked at all. One that could not be connected to is asked after the others for ten seconds in any case.")
         .Add("circuit_breaker", CircuitBreaker, (u, v) => u.CircuitBreaker = v, "Attempts nothing for a while where too much fails.", "none")
+        .Add("limits", UpstreamLimits, (u, v) => u.Limits = v, "The most that the servers are asked to carry at once.", "none")
         .Add("slow_start", Shapes.Duration, (u, v) => u.SlowStart = v, "In how long a server that has come, or come back, grows from a tenth of its share to the whole.", "off");
 
     public static Section<ProxyTargetConfig> ProxyTarget { get; } = new Section<ProxyTargetConfig>("proxy", "Where to forward to: an upstream's name, a URL, or a list of endpoints.")
@@ -202,6 +211,7 @@ public static class ProxySchema
         .Add("connect", Shapes.Bool, (r, v) => r.Connect = v, "Passes CONNECT on to the endpoint.", "false")
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
+        .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
         .Add("timeouts", RouteTimeouts, (r, v) => r.Timeouts = v, "Times for this route.")

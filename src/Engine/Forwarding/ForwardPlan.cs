@@ -29,6 +29,9 @@ public sealed record ForwardPlan
     /// <summary>When it goes to another endpoint.</summary>
     public RetryPlan Retry { get; init; } = new();
 
+    /// <summary>Who waits first where the upstream is at its limit.</summary>
+    public Priority Priority { get; init; } = Priority.Normal;
+
     /// <summary>Non-idempotent requests go on fresh connections only.</summary>
     public bool SafeReuse { get; init; }
 

@@ -9,21 +9,40 @@ using Weir.Engine.Observe;
 namespace Weir.Engine.Upstreams;
 
 /// <summary>A live upstream.</summary>
-public sealed class Upstream(string identity, string name, Balancer balancer, int loops) : ICounted
+public sealed class Upstream : ICounted
 {
     private readonly Lock changing = new();
-    private Members members = new([], [], new UpstreamSettings(), balancer);
+    private Members members;
+
+    public Upstream(string identity, string name, Balancer balancer, int loops)
+    {
+        (Identity, Name) = (identity, name);
+        Traffic = new Traffic(name, loops);
+        Retries = new RetryBudget(loops);
+        Door = new Gate(this, loops);
+        Connections = new OpenConnections(this);
+        members = new Members([], [], new UpstreamSettings(), balancer, null);
+    }
 
     /// <summary>What adopts it over reloads: its name, or for an inline list its endpoints and settings.</summary>
-    public string Identity { get; } = identity;
+    public string Identity { get; }
 
     /// <summary>The metric label: its name, or the first endpoint and a count.</summary>
-    public string Name { get; } = name;
+    public string Name { get; }
 
-    public Traffic Traffic { get; } = new(name, loops);
+    public Traffic Traffic { get; }
 
     /// <summary>What may be attempted again.</summary>
-    public RetryBudget Retries { get; } = new(loops);
+    public RetryBudget Retries { get; }
+
+    /// <summary>Its slots and its queue, with or without limits.</summary>
+    public Gate Door { get; }
+
+    /// <summary>The same where there are limits; null: nobody asks.</summary>
+    public Gate? Gate => Volatile.Read(ref members).Gate;
+
+    /// <summary>The connections to its endpoints.</summary>
+    public OpenConnections Connections { get; }
 
     /// <summary>The breaker; it stays closed where the settings ask for none.</summary>
     public Breaker Breaker { get; } = new();
@@ -55,6 +74,7 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             foreach (var endpoint in endpoints)
             {
                 endpoint.Settings = settings;
+                endpoint.Home ??= Connections;
                 endpoint.Absence.Changed = (why, reason) => Changed(endpoint, why, reason);
                 if (before.Endpoints.Length > 0 && !before.Endpoints.Contains(endpoint)) endpoint.BeginSlowStart();
             }
@@ -62,20 +82,31 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             var ordered = endpoints.OrderBy(static e => e.Tier).ToArray();
             var tiers = ordered.GroupBy(static e => e.Tier).Select(tier => new Tier([.. tier], balancer)).ToArray();
             if (settings.Breaker is not { OfUpstream: true }) Breaker.Close();
-            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer).Judged());
+            Door.Take(settings.Bounds);
+            Connections.Take(settings.Bounds);
+            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer, settings.Bounds is null ? null : Door).Judged());
         }
+
+        Interlocked.MemoryBarrier();
+        Door.Changed(null);
+        Connections.Changed();
     }
 
     /// <summary>Chooses an endpoint that the exchange has not tried, and marks it tried; null: nobody is left.</summary>
-    public Endpoint? Choose(Exchange exchange)
+    public Endpoint? Choose(Exchange exchange) => Choose(exchange, out _);
+
+    /// <inheritdoc cref="Choose(Exchange)"/>
+    /// <param name="exchange">For whom.</param>
+    /// <param name="isFull">Where there is none: whether somebody only has no room.</param>
+    public Endpoint? Choose(Exchange exchange, out bool isFull)
     {
         var now = Volatile.Read(ref members);
-        var endpoint = now.Choose(exchange);
+        var endpoint = now.Choose(exchange, out isFull);
         // One that has just come takes only a part of what would be its.
         while (endpoint is { IsStarting: true } && !endpoint.TakesItsPart(exchange.Loop.Now, exchange.Loop.Random))
         {
             exchange.Tried.Add(endpoint);
-            var other = now.Choose(exchange);
+            var other = now.Choose(exchange, out _);
             exchange.Tried.RemoveLast();
             if (other is null or { IsStarting: true } or { IsAvailable: false }) break;
             endpoint = other;
@@ -84,6 +115,13 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         if (endpoint is not null) exchange.Tried.Add(endpoint);
         return endpoint;
     }
+
+    /// <summary>
+    /// Whether who asks now would be told something else than to wait: there is room, or nobody to wait for. Never no where there
+    /// is room for somebody.
+    /// </summary>
+    /// <param name="withOthers">Whether somebody asks who has tried some of them: then those that stand in count too.</param>
+    internal bool MayTake(bool withOthers) => Volatile.Read(ref members).MayTake(withOthers);
 
     /// <summary>An attempt on an endpoint has ended well or, in words, badly.</summary>
     public void Tell(Endpoint endpoint, string? failure, long now)
@@ -132,6 +170,8 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
     private void Changed(Endpoint endpoint, Away why, string? reason)
     {
         lock (changing) Volatile.Write(ref members, members.Judged());
+        Interlocked.MemoryBarrier();
+        Door.Changed(null);
         if (reason is not null) Errors?.Deed(LogLevel.Warn, "upstream", $"{Name}: {endpoint.Name} is away: {reason}");
         else if (endpoint.IsAvailable) Errors?.Deed(LogLevel.Info, "upstream", $"{Name}: {endpoint.Name} is back");
         if (reason is null && endpoint.IsAvailable) endpoint.BeginSlowStart();
@@ -156,10 +196,38 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         public IBalanced[] Regardless { get; }
 
         public Balancer Balancer { get; }
+
+        /// <summary>Whether one that might be asked lacks nothing but room.</summary>
+        public bool IsFull(Exchange exchange, bool regardless)
+        {
+            foreach (var endpoint in Endpoints)
+            {
+                if (!endpoint.HasRoom && IsOpen(endpoint, regardless) && !exchange.Tried.Contains(endpoint)) return true;
+            }
+
+            return false;
+        }
+
+        /// <summary>Whether there is room; null: nobody is there.</summary>
+        public bool? HasRoom(bool regardless)
+        {
+            bool? room = null;
+            foreach (var endpoint in Endpoints)
+            {
+                if (!IsOpen(endpoint, regardless)) continue;
+                if (endpoint.HasRoom) return true;
+                room = false;
+            }
+
+            return room;
+        }
+
+        private static bool IsOpen(Endpoint endpoint, bool regardless) =>
+            endpoint.Weight > 0 && (regardless ? (endpoint.Absence.Now & Away.Drained) == 0 : endpoint.IsAvailable);
     }
 
     /// <summary>All of an upstream at one moment. Immutable.</summary>
-    private sealed record Members(Endpoint[] Endpoints, Tier[] Tiers, UpstreamSettings Settings, Balancer Balancer)
+    private sealed record Members(Endpoint[] Endpoints, Tier[] Tiers, UpstreamSettings Settings, Balancer Balancer, Gate? Gate)
     {
         public bool MeasuresLatency { get; } = Balancer.NeedsLatency || Settings.MeasuresLatency;
 
@@ -186,25 +254,58 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             return this with { First = 0, IsPanicking = Settings.Panic != UpstreamSettings.NoPanic };
         }
 
-        public Endpoint? Choose(Exchange exchange)
+        public Endpoint? Choose(Exchange exchange, out bool isFull)
         {
+            isFull = false;
             if (!IsPanicking)
             {
                 for (var i = First; i < Tiers.Length; i++)
                 {
                     if (Tiers[i].Balancer.Choose(Tiers[i].Balanced, exchange) is >= 0 and var choice) return Tiers[i].Endpoints[choice];
+                    if (Gate is not null && Tiers[i].IsFull(exchange, regardless: false))
+                    {
+                        isFull = true;
+                        return null;
+                    }
                 }
             }
 
             // Those that are left are away: better one of them than nobody, unless the operator says otherwise.
-            return Settings.Panic == UpstreamSettings.NoPanic ? null : ChooseRegardless(exchange);
+            return Settings.Panic == UpstreamSettings.NoPanic ? null : ChooseRegardless(exchange, out isFull);
         }
 
-        private Endpoint? ChooseRegardless(Exchange exchange)
+        public bool MayTake(bool withOthers)
         {
+            var isFull = false;
+            for (var i = First; i < Tiers.Length && !IsPanicking; i++)
+            {
+                if (Tiers[i].HasRoom(regardless: false) is not { } room) continue;
+                if (room || !withOthers) return room;
+                isFull = true;
+            }
+
+            if (Settings.Panic == UpstreamSettings.NoPanic) return !isFull;
+            foreach (var tier in Tiers)
+            {
+                if (tier.HasRoom(regardless: true) is not { } room) continue;
+                if (room || !withOthers) return room;
+                isFull = true;
+            }
+
+            return !isFull;
+        }
+
+        private Endpoint? ChooseRegardless(Exchange exchange, out bool isFull)
+        {
+            isFull = false;
             foreach (var tier in Tiers)
             {
                 if (tier.Balancer.Choose(tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
+                if (Gate is not null && tier.IsFull(exchange, regardless: true))
+                {
+                    isFull = true;
+                    return null;
+                }
             }
 
             return null;
@@ -221,7 +322,7 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
 
         public int Active => ((IBalanced)endpoint).Active;
 
-        public bool IsAvailable => (endpoint.Absence.Now & Away.Drained) == 0;
+        public bool IsAvailable => (endpoint.Absence.Now & Away.Drained) == 0 && endpoint.HasRoom;
 
         public double Latency(long now) => endpoint.Latency(now);
     }
