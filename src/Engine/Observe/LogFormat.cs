@@ -213,6 +213,7 @@ public sealed class LogFormat
         LogField.Route => exchange.Place.Route is not null,
         LogField.Upstream => exchange.Place.Upstream is not null,
         LogField.Endpoint => exchange.Place.Endpoint is not null,
+        LogField.QueueTime => exchange.Moments.Queued != 0,
         LogField.ConnectTime => exchange.Moments.Connected != 0,
         LogField.WaitTime => exchange.Moments.Answered != 0,
         _ => true,
