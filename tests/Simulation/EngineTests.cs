@@ -1,5 +1,6 @@
 using System.Globalization;
 using Weir.Engine.Transports.Simulation;
+using Weir.Engine.Upstreams;
 
 namespace Weir.Tests.Simulation;
 
@@ -36,13 +37,28 @@ public class EngineTests
         Assert.NotEqual(RunOne(7, weather, Manners.Any, out _), RunOne(8, weather, Manners.Any, out _));
     }
 
-    private static void RunSeeds(Manners manners, Func<int, Weather> weather)
+    // Two loops, few slots, fewer connections than loops and endpoints would like to keep: with patience all are answered whole.
+    [Fact]
+    public void Within_limits_everybody_has_its_turn_and_no_origin_more_than_it_may() =>
+        RunSeeds(
+            Manners.Kind,
+            seed => new Weather { MostDelay = seed % 3 == 0 ? seed % 2 : seed % 30, MostDelivered = 5000, Window = 65536 },
+            seed => new Bounds { Requests = seed % 2 == 0 ? 0 : 1 + (seed % 4), EndpointRequests = seed % 3 == 0 ? 0 : 1 + (seed % 3), Connections = seed % 5 == 0 ? 0 : 1 + (seed % 5), EndpointConnections = seed % 7 < 2 ? 1 + (seed % 2) : 0, QueueTimeout = 900_000 });
+
+    [Fact]
+    public void Within_limits_and_in_bad_weather_everybody_is_answered_or_refused_and_no_slot_is_lost() =>
+        RunSeeds(
+            Manners.Any,
+            seed => new Weather { MostDelay = seed % 50, MostDelivered = 3000, Window = 20_000, Reset = seed % 2 == 0 ? 0.002 : 0.0, Refuse = seed % 3 == 0 ? 0.1 : 0, Stall = seed % 7 == 0 ? 0.01 : 0 },
+            seed => new Bounds { Requests = 1 + (seed % 3), EndpointRequests = seed % 2, EndpointConnections = seed % 5 == 0 ? 1 : 0, Connections = seed % 4, Queue = seed % 6, QueueTimeout = 20 * (seed % 20) });
+
+    private static void RunSeeds(Manners manners, Func<int, Weather> weather, Func<int, Bounds>? bounds = null)
     {
         var whole = 0;
         var broken = new List<string>();
         foreach (var seed in OneSeed is { } one ? [one] : Enumerable.Range(1, Seeds))
         {
-            RunOne(seed, weather(seed), manners, out var findings);
+            RunOne(seed, weather(seed), manners, out var findings, bounds?.Invoke(seed));
             whole += findings.Whole;
             broken.AddRange(findings.Broken.Take(3).Select(b => $"seed {seed}: {b}"));
             if (broken.Count > 10) break;
@@ -52,10 +68,11 @@ public class EngineTests
         Assert.True(whole > 0);
     }
 
-    private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings)
+    private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings, Bounds? bounds = null)
     {
-        var world = new EngineWorld(seed, weather);
-        findings = new Findings();
+        var world = new EngineWorld(seed, weather, bounds: bounds);
+        var found = findings = new Findings();
+        if (bounds is not null) found.Look = () => found.Broken.AddRange(world.BeyondLimits(bounds, manners == Manners.Kind ? found.UnderWay : []));
         new Origin(world, findings, manners).Serve();
         const int Clients = 8;
         for (var i = 0; i < Clients; i++) new Client(world, findings, i * 100, seed % 10 == 7 && seed % 3 != 0 ? 40 : 1 + (seed % 5), manners).RunAsync().Detach();

@@ -23,7 +23,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Bounds? bounds = null)
     {
         World = new SimulatedWorld(seed, weather);
         var ground = new SimulatedGround(World, 2);
@@ -41,8 +41,9 @@ internal sealed class EngineWorld
             endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address] });
         }
 
-        upstream.SetEndpoints([.. endpoints], new UpstreamSettings { KeepAlive = 5_000 });
+        upstream.SetEndpoints([.. endpoints], new UpstreamSettings { KeepAlive = 5_000, Bounds = bounds });
         Endpoints = [.. endpoints];
+        Upstream = upstream;
         var routes = new RouteTable<RoutePlan>();
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000 };
         routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream }, Timeouts = times, MinRate = 0 }, []);
@@ -87,6 +88,8 @@ internal sealed class EngineWorld
 
     public Endpoint[] Endpoints { get; }
 
+    public Upstream Upstream { get; }
+
     public List<SimulatedListenSocket> OriginSockets { get; } = [];
 
     /// <summary>What must hold while connections are idle: they hold no buffer.</summary>
@@ -96,6 +99,26 @@ internal sealed class EngineWorld
         {
             if (worker.Records.Active == 0 && worker.Buffers.Leased != 0) yield return $"loop {worker.Loop.Index}: {worker.Buffers.Leased} buffers held by {worker.Connections} idle connections";
         }
+    }
+
+    /// <summary>What must hold at every moment where there are limits.</summary>
+    /// <param name="bounds">The limits.</param>
+    /// <param name="underWay">What the origins themselves count; where clients leave, they are behind.</param>
+    public IEnumerable<string> BeyondLimits(Bounds bounds, int[] underWay)
+    {
+        if (bounds.UpstreamSlots > 0 && Upstream.Door.Taken > bounds.UpstreamSlots) yield return $"{Upstream.Door.Taken} requests under way";
+        if (bounds.UpstreamSlots > 0 && underWay.Sum() > bounds.UpstreamSlots) yield return $"{underWay.Sum()} requests at the origins";
+        if (bounds.Connections > 0 && Upstream.Connections.Count > bounds.Connections) yield return $"{Upstream.Connections.Count} connections";
+        if (bounds.Connections > 0 && Endpoints.Sum(e => e.Connections) > bounds.Connections) yield return $"{Endpoints.Sum(e => e.Connections)} connections open";
+        for (var i = 0; i < Endpoints.Length; i++)
+        {
+            var endpoint = Endpoints[i];
+            if (bounds.EndpointSlots > 0 && endpoint.Active > bounds.EndpointSlots) yield return $"{endpoint.Name}: {endpoint.Active} requests under way";
+            if (bounds.EndpointSlots > 0 && underWay.Length > i && underWay[i] > bounds.EndpointSlots) yield return $"{endpoint.Name}: {underWay[i]} requests at the origin";
+            if (bounds.EndpointConnections > 0 && endpoint.Held > bounds.EndpointConnections) yield return $"{endpoint.Name}: {endpoint.Held} connections";
+        }
+
+        if (Upstream.Door.QueueLength > bounds.Queue) yield return $"{Upstream.Door.QueueLength} wait";
     }
 
     /// <summary>What must hold when everything has come to rest.</summary>
@@ -111,8 +134,12 @@ internal sealed class EngineWorld
         }
 
         if (Engine.Occupancy.Connections != 0) yield return $"{Engine.Occupancy.Connections} connections counted that are gone";
+        if (Upstream.Door.Taken != 0) yield return $"{Upstream.Door.Taken} slots held by nobody";
+        if (Upstream.Door.QueueLength != 0) yield return $"{Upstream.Door.QueueLength} exchanges wait for ever";
+        if (Upstream.Connections.Count != 0) yield return $"{Upstream.Connections.Count} connections counted that are gone";
         foreach (var endpoint in Endpoints)
         {
+            if (endpoint.Held != 0) yield return $"{endpoint.Name}: {endpoint.Held} connections held by nobody";
             if (endpoint.Active != 0) yield return $"{endpoint.Name}: {endpoint.Active} exchanges counted that are gone";
             if (endpoint.Connections != 0) yield return $"{endpoint.Name}: {endpoint.Connections} connections counted that are gone";
         }
