@@ -54,18 +54,20 @@ public class EngineTests
 
     private static void RunSeeds(Manners manners, Func<int, Weather> weather, Func<int, Bounds>? bounds = null)
     {
-        var whole = 0;
+        var (whole, waited) = (0, 0L);
         var broken = new List<string>();
         foreach (var seed in OneSeed is { } one ? [one] : Enumerable.Range(1, Seeds))
         {
             RunOne(seed, weather(seed), manners, out var findings, bounds?.Invoke(seed));
             whole += findings.Whole;
+            waited += findings.Waited;
             broken.AddRange(findings.Broken.Take(3).Select(b => $"seed {seed}: {b}"));
             if (broken.Count > 10) break;
         }
 
         Assert.True(broken.Count == 0, string.Join('\n', broken));
         Assert.True(whole > 0);
+        if (bounds is not null && OneSeed is null) Assert.True(waited > Seeds, $"only {waited} have waited");
     }
 
     private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings, Bounds? bounds = null)
@@ -83,6 +85,7 @@ public class EngineTests
         sound &= world.World.Run(300_000);
         if (!sound) findings.Broken.Add("livelock: the world never comes to rest");
         if (findings.ClientsDone != Clients) findings.Broken.Add($"{Clients - findings.ClientsDone} clients wait for ever");
+        findings.Waited = world.Upstream.Door.Queued;
         world.Engine.Drain();
         world.World.Run(60_000);
         world.Engine.Stop();

@@ -29,6 +29,9 @@ internal sealed class Findings
     /// <summary>Requests under way at each origin: come, and not answered whole.</summary>
     public int[] UnderWay { get; } = new int[16];
 
+    /// <summary>Requests that have waited in the upstream's queue.</summary>
+    public long Waited { get; set; }
+
     public int Whole { get; set; }
 
     public int Refused { get; set; }
