@@ -1,4 +1,5 @@
 using System.Globalization;
+using Weir.Engine.Forwarding;
 using Weir.Engine.Transports.Simulation;
 using Weir.Engine.Upstreams;
 
@@ -72,9 +73,9 @@ public class EngineTests
 
     private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings, Bounds? bounds = null)
     {
-        var world = new EngineWorld(seed, weather, bounds: bounds);
+        var world = new EngineWorld(seed, weather, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = bounds }, Hedge = bounds is not null && seed % 4 == 1 ? new HedgePlan(30, 0, 100) : null });
         var found = findings = new Findings();
-        if (bounds is not null) found.Look = () => found.Broken.AddRange(world.BeyondLimits(bounds, manners == Manners.Kind ? found.UnderWay : []));
+        if (bounds is not null) found.Look = () => found.Broken.AddRange(world.BeyondLimits(bounds, manners == Manners.Kind && seed % 4 != 1 ? found.UnderWay : []));
         new Origin(world, findings, manners).Serve();
         const int Clients = 8;
         for (var i = 0; i < Clients; i++) new Client(world, findings, i * 100, seed % 10 == 7 && seed % 3 != 0 ? 40 : 1 + (seed % 5), manners).RunAsync().Detach();

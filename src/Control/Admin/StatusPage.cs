@@ -2,6 +2,7 @@
 
 using System.Text;
 using System.Text.Json;
+using Weir.Control.Discovery;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Admin;
@@ -9,37 +10,41 @@ namespace Weir.Control.Admin;
 /// <summary>The status document.</summary>
 public static class StatusPage
 {
-    public static string Write(RunningProxy proxy)
+    public static string Write(RunningProxy proxy) => Document(json =>
     {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
+        json.WriteStartObject();
+        json.WriteString("version", ProductVersion.Text);
+        json.WriteString("started", proxy.StartedAt);
+        json.WriteBoolean("draining", proxy.IsDraining);
+        json.WriteNumber("connections", proxy.Engine.Connections);
+        json.WriteNumber("requests_under_way", proxy.Active);
+        json.WriteNumber("requests", proxy.Engine.Workers.Sum(w => w.Records.Ended));
+        json.WriteNumber("reloads", proxy.Reloads.Done);
+        json.WriteNumber("reloads_refused", proxy.Reloads.Refused);
+        json.WriteStartArray("listeners");
+        foreach (var (_, address) in proxy.Engine.Addresses) json.WriteStringValue(address.ToString());
+        json.WriteEndArray();
+        json.WriteStartArray("loops");
+        foreach (var worker in proxy.Engine.Workers)
         {
             json.WriteStartObject();
-            json.WriteString("version", ProductVersion.Text);
-            json.WriteString("started", proxy.StartedAt);
-            json.WriteBoolean("draining", proxy.IsDraining);
-            json.WriteNumber("connections", proxy.Engine.Connections);
-            json.WriteNumber("requests_under_way", proxy.Active);
-            json.WriteNumber("requests", proxy.Engine.Workers.Sum(w => w.Records.Ended));
-            json.WriteNumber("reloads", proxy.Reloads.Done);
-            json.WriteNumber("reloads_refused", proxy.Reloads.Refused);
-            json.WriteStartArray("listeners");
-            foreach (var (_, address) in proxy.Engine.Addresses) json.WriteStringValue(address.ToString());
-            json.WriteEndArray();
-            json.WriteStartArray("loops");
-            foreach (var worker in proxy.Engine.Workers)
-            {
-                json.WriteStartObject();
-                json.WriteNumber("connections", worker.Connections);
-                json.WriteNumber("requests", worker.Records.Ended);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-            WriteUpstreams(proxy, json);
+            json.WriteNumber("connections", worker.Connections);
+            json.WriteNumber("requests", worker.Records.Ended);
             json.WriteEndObject();
         }
 
+        json.WriteEndArray();
+        WriteUpstreams(proxy, json);
+        json.WriteEndObject();
+    });
+
+    /// <summary>One upstream of it.</summary>
+    public static string Write(Membership membership) => Document(json => WriteUpstream(membership, json));
+
+    private static string Document(Action<Utf8JsonWriter> write)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true })) write(json);
         return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length) + "\n";
     }
 
@@ -48,31 +53,57 @@ public static class StatusPage
         json.WriteStartArray("upstreams");
         foreach (var upstream in proxy.Engine.Plan!.Upstreams)
         {
-            json.WriteStartObject();
-            json.WriteString("name", upstream.Name);
-            json.WriteBoolean("breaker_open", upstream.Breaker.IsOpen);
-            json.WriteBoolean("panicking", upstream.IsPanicking);
-            json.WriteNumber("retries_refused", upstream.Retries.Refused);
-            json.WriteNumber("connections", upstream.Connections.Count);
-            WriteQueue(upstream, json);
-            json.WriteStartArray("endpoints");
-            foreach (var endpoint in upstream.Endpoints)
-            {
-                json.WriteStartObject();
-                json.WriteString("name", endpoint.Name);
-                json.WriteNumber("weight", endpoint.Weight);
-                json.WriteNumber("backup", endpoint.Tier);
-                json.WriteBoolean("available", endpoint.IsAvailable);
-                json.WriteBoolean("full", !endpoint.HasRoom);
-                WriteAbsence(endpoint, json);
-                json.WriteNumber("requests_under_way", endpoint.Active);
-                json.WriteNumber("connections", endpoint.Connections);
-                json.WriteNumber("connect_failures", endpoint.ConnectFailures);
-                json.WriteNumber("requests", endpoint.Traffic.Total().Requests);
-                json.WriteEndObject();
-            }
+            if (proxy.Memberships.TryGetValue(upstream, out var membership)) WriteUpstream(membership, json);
+        }
 
-            json.WriteEndArray();
+        json.WriteEndArray();
+    }
+
+    private static void WriteUpstream(Membership membership, Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        var upstream = membership.Upstream;
+        json.WriteString("name", upstream.Name);
+        json.WriteBoolean("breaker_open", upstream.Breaker.IsOpen);
+        json.WriteBoolean("panicking", upstream.IsPanicking);
+        json.WriteNumber("retries_refused", upstream.Retries.Refused);
+        WriteQueue(upstream, json);
+        json.WriteStartArray("endpoints");
+        foreach (var seat in membership.Seats)
+        {
+            var endpoint = seat.Endpoint;
+            json.WriteStartObject();
+            json.WriteString("name", endpoint.Name);
+            json.WriteString("from", seat.From);
+            json.WriteNumber("weight", seat.Weight);
+            json.WriteNumber("weight_written", seat.Member.Weight);
+            if (endpoint.Tier > 0) json.WriteNumber("backup", endpoint.Tier);
+            json.WriteBoolean("drained", seat.IsDrained);
+            json.WriteBoolean("available", endpoint.IsAvailable);
+            if (!endpoint.HasRoom) json.WriteBoolean("full", true);
+            WriteAbsence(endpoint, json);
+            json.WriteNumber("requests_under_way", endpoint.Active);
+            json.WriteNumber("connections", endpoint.Connections);
+            json.WriteNumber("connect_failures", endpoint.ConnectFailures);
+            json.WriteNumber("requests", endpoint.Traffic.Total().Requests);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        if (membership.Sources.Count > 0) WriteSources(membership, json);
+        json.WriteEndObject();
+    }
+
+    private static void WriteSources(Membership membership, Utf8JsonWriter json)
+    {
+        json.WriteStartArray("sources");
+        foreach (var source in membership.Sources)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", source.Name);
+            json.WriteNumber("failures", source.Failures);
+            if (source.LastSuccess > 0) json.WriteString("last_success", DateTimeOffset.FromUnixTimeMilliseconds(source.LastSuccess));
+            if (source.Trouble is { } trouble) json.WriteString("trouble", trouble);
             json.WriteEndObject();
         }
 
@@ -92,6 +123,7 @@ public static class StatusPage
         json.WriteNumber("queue_timeout_ms", bounds.QueueTimeout);
         json.WriteEndObject();
         json.WriteNumber("requests_under_way", upstream.Door.Taken);
+        json.WriteNumber("connections", upstream.Connections.Count);
         json.WriteNumber("queue_length", upstream.Door.QueueLength);
         json.WriteNumber("queued", upstream.Door.Queued);
         json.WriteNumber("queue_full", upstream.Door.Refused.Full);

@@ -37,6 +37,9 @@ public sealed class Ticket(Loop loop) : Posted
     /// <summary>The endpoint of which it holds a slot.</summary>
     public object? Endpoint { get; set; }
 
+    /// <summary>The endpoint that is asked beside that one, and of which it holds a slot as well.</summary>
+    public object? Beside { get; set; }
+
     /// <summary>It is this one's turn. Any thread, outside the line's lock.</summary>
     internal void Call()
     {

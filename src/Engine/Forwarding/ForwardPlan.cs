@@ -32,6 +32,9 @@ public sealed record ForwardPlan
     /// <summary>Who waits first where the upstream is at its limit.</summary>
     public Priority Priority { get; init; } = Priority.Normal;
 
+    /// <summary>When a second endpoint is asked beside the first; null: never.</summary>
+    public HedgePlan? Hedge { get; init; }
+
     /// <summary>Non-idempotent requests go on fresh connections only.</summary>
     public bool SafeReuse { get; init; }
 

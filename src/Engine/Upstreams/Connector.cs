@@ -20,9 +20,14 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
     public OriginStream? TryTakeIdle(Endpoint endpoint) => endpoint.Pool(loop.Index).TryTake(loop.Now);
 
     /// <summary>
-    /// Makes a new connection; each address of the endpoint has the whole time. A client that leaves meanwhile ends the attempt.
+    /// Makes a new connection; each address of the endpoint has the whole time.
     /// </summary>
-    public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    /// <param name="endpoint">To whom.</param>
+    /// <param name="exchange">On whose behalf.</param>
+    /// <param name="flow">Where it is waited.</param>
+    /// <param name="gone">What ends the attempt: the client leaves. Null: nothing.</param>
+    /// <param name="timeout">Milliseconds for each address.</param>
+    public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         endpoint.BeginConnect();
         var isHeld = false;
@@ -30,7 +35,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
         {
             if (endpoint.Home is { AreBounded: true } bounded)
             {
-                var refused = await bounded.HoldAsync(endpoint, exchange, watchClient, timeout);
+                var refused = await bounded.HoldAsync(endpoint, exchange, flow, gone, timeout);
                 if (refused != FaultCause.None) return new Lent(null, refused);
             }
             else
@@ -39,7 +44,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
             }
 
             isHeld = true;
-            var lent = await TryAddressesAsync(endpoint, exchange, watchClient, timeout);
+            var lent = await TryAddressesAsync(endpoint, exchange, flow, gone, timeout);
             isHeld = lent.Stream is null;
             return lent;
         }
@@ -50,7 +55,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
         }
     }
 
-    private async LoopTask<Lent> TryAddressesAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    private async LoopTask<Lent> TryAddressesAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         var cause = FaultCause.NoEndpoint;
         foreach (var address in endpoint.Addresses)
@@ -63,9 +68,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
                 continue;
             }
 
-            var wake = watchClient
-                ? await exchange.Flow.FirstOf(transport.Writable, exchange.Client.Gone, deadline)
-                : await exchange.Flow.FirstOf(transport.Writable, deadline);
+            var wake = gone is not null ? await flow.FirstOf(transport.Writable, gone, deadline) : await flow.FirstOf(transport.Writable, deadline);
             if (wake != Wake.First)
             {
                 transport.Close(reset: true);

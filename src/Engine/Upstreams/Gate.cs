@@ -71,6 +71,7 @@ public sealed class Gate(Upstream upstream, int loops) : ITicketOwner
     {
         var ticket = exchange.Ticket ??= new Ticket(exchange.Loop);
         if (chosen is not null && ReferenceEquals(ticket.Endpoint, chosen)) return new LoopTask<Entry>(new Entry(chosen, FaultCause.None));
+        LeaveEndpoint(exchange);
         if (line.Length == 0 || ticket.Owner is not null)
         {
             var entry = Try(exchange, ticket, chosen);
@@ -93,9 +94,46 @@ public sealed class Gate(Upstream upstream, int loops) : ITicketOwner
         gate.Changed(endpoint);
     }
 
+    /// <summary>
+    /// Takes the slots for asking a second endpoint beside the first, as if it were another request; never waits, and not while
+    /// others do.
+    /// </summary>
+    public bool TryEnterBeside(Exchange exchange, Endpoint endpoint)
+    {
+        if (exchange.Ticket is not { Owner: not null } ticket || line.Length > 0 || !Slots.TryTake(ref taken, Volatile.Read(ref slots))) return false;
+        if (endpoint.TryTakeSlot())
+        {
+            ticket.Beside = endpoint;
+            return true;
+        }
+
+        Interlocked.Decrement(ref taken);
+        Changed(null);
+        return false;
+    }
+
+    /// <summary>One of two that were asked beside each other is not needed any more: gives its slots back.</summary>
+    public static void LeaveBeside(Exchange exchange, bool secondStays)
+    {
+        if (exchange.Ticket is not { Beside: Endpoint second, Owner: Gate gate } ticket) return;
+        var over = secondStays ? ticket.Endpoint as Endpoint : second;
+        if (secondStays) ticket.Endpoint = second;
+        ticket.Beside = null;
+        over?.GiveSlot();
+        Interlocked.Decrement(ref gate.taken);
+        gate.Changed(over);
+    }
+
     /// <summary>Gives back all that is held: the exchange is over.</summary>
     public void Return(Ticket ticket)
     {
+        if (ticket.Beside is Endpoint beside)
+        {
+            ticket.Beside = null;
+            beside.GiveSlot();
+            Interlocked.Decrement(ref taken);
+        }
+
         var endpoint = (Endpoint?)ticket.Endpoint;
         (ticket.Owner, ticket.Endpoint) = (null, null);
         endpoint?.GiveSlot();

@@ -48,11 +48,11 @@ public sealed class OpenConnections(Upstream upstream)
 
     /// <summary>Counts a connection that is about to be made; waits where there are too many.</summary>
     /// <returns>Why it may not be made.</returns>
-    internal LoopTask<FaultCause> HoldAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    internal LoopTask<FaultCause> HoldAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         if (line.Length == 0 && TryHold(endpoint)) return new LoopTask<FaultCause>(FaultCause.None);
         if (GiveUpOwn(endpoint, exchange.Loop.Index) && TryHold(endpoint)) return new LoopTask<FaultCause>(FaultCause.None);
-        return WaitAsync(endpoint, exchange, watchClient, timeout);
+        return WaitAsync(endpoint, exchange, flow, gone, timeout);
     }
 
     private bool TryHold(Endpoint endpoint)
@@ -66,7 +66,7 @@ public sealed class OpenConnections(Upstream upstream)
         return false;
     }
 
-    private async LoopTask<FaultCause> WaitAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    private async LoopTask<FaultCause> WaitAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         var ticket = exchange.Ticket ??= new Ticket(exchange.Loop);
         Interlocked.Increment(ref wanted);
@@ -79,8 +79,8 @@ public sealed class OpenConnections(Upstream upstream)
         while (outcome is null)
         {
             var wake = !exchange.Interruption.IsNone ? Wake.Cancelled
-                : watchClient ? await exchange.Flow.FirstOf(ticket.Turn, exchange.Client.Gone, deadline)
-                : await exchange.Flow.FirstOf(ticket.Turn, deadline);
+                : gone is not null ? await flow.FirstOf(ticket.Turn, gone, deadline)
+                : await flow.FirstOf(ticket.Turn, deadline);
             if (wake == Wake.First)
             {
                 var seen = line.Changes;

@@ -11,7 +11,13 @@ namespace Weir.Engine.Upstreams;
 /// <summary>A live upstream.</summary>
 public sealed class Upstream : ICounted
 {
+    // What speaks against an endpoint and is overlooked where nobody else is left.
+    private const Away WhoeverIsNotDrained = ~Away.Drained;
+    private const Away Suspected = Away.Unreachable | Away.Ejected;
+
     private readonly Lock changing = new();
+    private long hedged;
+    private long hedgesWon;
     private Members members;
 
     public Upstream(string identity, string name, Balancer balancer, int loops)
@@ -19,6 +25,7 @@ public sealed class Upstream : ICounted
         (Identity, Name) = (identity, name);
         Traffic = new Traffic(name, loops);
         Retries = new RetryBudget(loops);
+        Hedges = new RetryBudget(loops, reserve: 1);
         Door = new Gate(this, loops);
         Connections = new OpenConnections(this);
         members = new Members([], [], new UpstreamSettings(), balancer, null);
@@ -43,6 +50,15 @@ public sealed class Upstream : ICounted
 
     /// <summary>The connections to its endpoints.</summary>
     public OpenConnections Connections { get; }
+
+    /// <summary>What may be asked of a second endpoint beside the first.</summary>
+    public RetryBudget Hedges { get; }
+
+    /// <summary>Times to an answer's head (µs), where a percentile of them is asked for.</summary>
+    public Quantile? Latencies => Volatile.Read(ref members).Latencies;
+
+    /// <summary>Requests sent to a second endpoint beside the first, and those that it answered first, since the start.</summary>
+    public (long Sent, long Won) HedgeCounts => (Volatile.Read(ref hedged), Volatile.Read(ref hedgesWon));
 
     /// <summary>The breaker; it stays closed where the settings ask for none.</summary>
     public Breaker Breaker { get; } = new();
@@ -71,20 +87,22 @@ public sealed class Upstream : ICounted
         {
             var before = members;
             balancer ??= before.Balancer;
+            var known = before.Endpoints.ToHashSet();
             foreach (var endpoint in endpoints)
             {
                 endpoint.Settings = settings;
                 endpoint.Home ??= Connections;
                 endpoint.Absence.Changed = (why, reason) => Changed(endpoint, why, reason);
-                if (before.Endpoints.Length > 0 && !before.Endpoints.Contains(endpoint)) endpoint.BeginSlowStart();
+                if (known.Count > 0 && !known.Contains(endpoint)) endpoint.BeginSlowStart();
             }
 
             var ordered = endpoints.OrderBy(static e => e.Tier).ToArray();
             var tiers = ordered.GroupBy(static e => e.Tier).Select(tier => new Tier([.. tier], balancer)).ToArray();
             if (settings.Breaker is not { OfUpstream: true }) Breaker.Close();
+            var latencies = settings.HedgePercentile == 0 ? null : settings.HedgePercentile == before.Settings.HedgePercentile ? before.Latencies : new Quantile(settings.HedgePercentile);
             Door.Take(settings.Bounds);
             Connections.Take(settings.Bounds);
-            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer, settings.Bounds is null ? null : Door).Judged());
+            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer, settings.Bounds is null ? null : Door) { Latencies = latencies }.Judged());
         }
 
         Interlocked.MemoryBarrier();
@@ -155,6 +173,10 @@ public sealed class Upstream : ICounted
         slowest.ForgetLatency();
     }
 
+    internal void Hedged() => Interlocked.Increment(ref hedged);
+
+    internal void HedgeWon() => Interlocked.Increment(ref hedgesWon);
+
     private void Eject(Endpoint endpoint, string why, long now)
     {
         lock (changing)
@@ -184,7 +206,8 @@ public sealed class Upstream : ICounted
         {
             Endpoints = endpoints;
             Balanced = [.. endpoints];
-            Regardless = [.. endpoints.Select(static e => new RegardlessOfHealth(e))];
+            Regardless = [.. endpoints.Select(static e => new Excused(e, WhoeverIsNotDrained))];
+            Suspects = [.. endpoints.Select(static e => new Excused(e, Suspected))];
             Balancer = balancer.For(Balanced);
         }
 
@@ -195,26 +218,29 @@ public sealed class Upstream : ICounted
         /// <summary>The same, as if all but those an operator has drained were there.</summary>
         public IBalanced[] Regardless { get; }
 
+        /// <summary>The same, as if those were there against whom only their answers speak.</summary>
+        public IBalanced[] Suspects { get; }
+
         public Balancer Balancer { get; }
 
         /// <summary>Whether one that might be asked lacks nothing but room.</summary>
-        public bool IsFull(Exchange exchange, bool regardless)
+        public bool IsFull(Exchange exchange, Away excused)
         {
             foreach (var endpoint in Endpoints)
             {
-                if (!endpoint.HasRoom && IsOpen(endpoint, regardless) && !exchange.Tried.Contains(endpoint)) return true;
+                if (!endpoint.HasRoom && IsOpen(endpoint, excused) && !exchange.Tried.Contains(endpoint)) return true;
             }
 
             return false;
         }
 
         /// <summary>Whether there is room; null: nobody is there.</summary>
-        public bool? HasRoom(bool regardless)
+        public bool? HasRoom(Away excused)
         {
             bool? room = null;
             foreach (var endpoint in Endpoints)
             {
-                if (!IsOpen(endpoint, regardless)) continue;
+                if (!IsOpen(endpoint, excused)) continue;
                 if (endpoint.HasRoom) return true;
                 room = false;
             }
@@ -222,14 +248,17 @@ public sealed class Upstream : ICounted
             return room;
         }
 
-        private static bool IsOpen(Endpoint endpoint, bool regardless) =>
-            endpoint.Weight > 0 && (regardless ? (endpoint.Absence.Now & Away.Drained) == 0 : endpoint.IsAvailable);
+        private static bool IsOpen(Endpoint endpoint, Away excused) => endpoint.Weight > 0 && (endpoint.Absence.Now & ~excused) == Away.None;
     }
 
     /// <summary>All of an upstream at one moment. Immutable.</summary>
     private sealed record Members(Endpoint[] Endpoints, Tier[] Tiers, UpstreamSettings Settings, Balancer Balancer, Gate? Gate)
     {
         public bool MeasuresLatency { get; } = Balancer.NeedsLatency || Settings.MeasuresLatency;
+
+        public Quantile? Latencies { get; init; }
+
+        private Away Excuse => Settings.Panic == UpstreamSettings.NoPanic ? Suspected : WhoeverIsNotDrained;
 
         /// <summary>The first tier in which enough are available.</summary>
         public int First { get; private init; }
@@ -262,7 +291,7 @@ public sealed class Upstream : ICounted
                 for (var i = First; i < Tiers.Length; i++)
                 {
                     if (Tiers[i].Balancer.Choose(Tiers[i].Balanced, exchange) is >= 0 and var choice) return Tiers[i].Endpoints[choice];
-                    if (Gate is not null && Tiers[i].IsFull(exchange, regardless: false))
+                    if (Gate is not null && Tiers[i].IsFull(exchange, Away.None))
                     {
                         isFull = true;
                         return null;
@@ -270,38 +299,11 @@ public sealed class Upstream : ICounted
                 }
             }
 
-            // Those that are left are away: better one of them than nobody, unless the operator says otherwise.
-            return Settings.Panic == UpstreamSettings.NoPanic ? null : ChooseRegardless(exchange, out isFull);
-        }
-
-        public bool MayTake(bool withOthers)
-        {
-            var isFull = false;
-            for (var i = First; i < Tiers.Length && !IsPanicking; i++)
-            {
-                if (Tiers[i].HasRoom(regardless: false) is not { } room) continue;
-                if (room || !withOthers) return room;
-                isFull = true;
-            }
-
-            if (Settings.Panic == UpstreamSettings.NoPanic) return !isFull;
+            // Those that are left are away: better one of them than nobody.
             foreach (var tier in Tiers)
             {
-                if (tier.HasRoom(regardless: true) is not { } room) continue;
-                if (room || !withOthers) return room;
-                isFull = true;
-            }
-
-            return !isFull;
-        }
-
-        private Endpoint? ChooseRegardless(Exchange exchange, out bool isFull)
-        {
-            isFull = false;
-            foreach (var tier in Tiers)
-            {
-                if (tier.Balancer.Choose(tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
-                if (Gate is not null && tier.IsFull(exchange, regardless: true))
+                if (tier.Balancer.Choose(Excuse == Suspected ? tier.Suspects : tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
+                if (Gate is not null && tier.IsFull(exchange, Excuse))
                 {
                     isFull = true;
                     return null;
@@ -310,9 +312,30 @@ public sealed class Upstream : ICounted
 
             return null;
         }
+
+        public bool MayTake(bool withOthers)
+        {
+            var isFull = false;
+            for (var i = First; i < Tiers.Length && !IsPanicking; i++)
+            {
+                if (Tiers[i].HasRoom(Away.None) is not { } room) continue;
+                if (room || !withOthers) return room;
+                isFull = true;
+            }
+
+            foreach (var tier in Tiers)
+            {
+                if (tier.HasRoom(Excuse) is not { } room) continue;
+                if (room || !withOthers) return room;
+                isFull = true;
+            }
+
+            return !isFull;
+        }
     }
 
-    private sealed class RegardlessOfHealth(Endpoint endpoint) : IBalanced
+    /// <summary>An endpoint to whom some reasons for being away are no reasons.</summary>
+    private sealed class Excused(Endpoint endpoint, Away from) : IBalanced
     {
         public string Identity => endpoint.Identity;
 
@@ -322,7 +345,7 @@ public sealed class Upstream : ICounted
 
         public int Active => ((IBalanced)endpoint).Active;
 
-        public bool IsAvailable => (endpoint.Absence.Now & Away.Drained) == 0 && endpoint.HasRoom;
+        public bool IsAvailable => (endpoint.Absence.Now & ~from) == Away.None && endpoint.HasRoom;
 
         public double Latency(long now) => endpoint.Latency(now);
     }
