@@ -1,5 +1,7 @@
 using System.Globalization;
+using Weir.Engine.Forwarding;
 using Weir.Engine.Transports.Simulation;
+using Weir.Engine.Upstreams;
 
 namespace Weir.Tests.Simulation;
 
@@ -36,26 +38,44 @@ public class EngineTests
         Assert.NotEqual(RunOne(7, weather, Manners.Any, out _), RunOne(8, weather, Manners.Any, out _));
     }
 
-    private static void RunSeeds(Manners manners, Func<int, Weather> weather)
+    // Two loops, few slots, fewer connections than loops and endpoints would like to keep: with patience all are answered whole.
+    [Fact]
+    public void Within_limits_everybody_has_its_turn_and_no_origin_more_than_it_may() =>
+        RunSeeds(
+            Manners.Kind,
+            seed => new Weather { MostDelay = seed % 3 == 0 ? seed % 2 : seed % 30, MostDelivered = 5000, Window = 65536 },
+            seed => new Bounds { Requests = seed % 2 == 0 ? 0 : 1 + (seed % 4), EndpointRequests = seed % 3 == 0 ? 0 : 1 + (seed % 3), Connections = seed % 5 == 0 ? 0 : 1 + (seed % 5), EndpointConnections = seed % 7 < 2 ? 1 + (seed % 2) : 0, QueueTimeout = 900_000 });
+
+    [Fact]
+    public void Within_limits_and_in_bad_weather_everybody_is_answered_or_refused_and_no_slot_is_lost() =>
+        RunSeeds(
+            Manners.Any,
+            seed => new Weather { MostDelay = seed % 50, MostDelivered = 3000, Window = 20_000, Reset = seed % 2 == 0 ? 0.002 : 0.0, Refuse = seed % 3 == 0 ? 0.1 : 0, Stall = seed % 7 == 0 ? 0.01 : 0 },
+            seed => new Bounds { Requests = 1 + (seed % 3), EndpointRequests = seed % 2, EndpointConnections = seed % 5 == 0 ? 1 : 0, Connections = seed % 4, Queue = seed % 6, QueueTimeout = 20 * (seed % 20) });
+
+    private static void RunSeeds(Manners manners, Func<int, Weather> weather, Func<int, Bounds>? bounds = null)
     {
-        var whole = 0;
+        var (whole, waited) = (0, 0L);
         var broken = new List<string>();
         foreach (var seed in OneSeed is { } one ? [one] : Enumerable.Range(1, Seeds))
         {
-            RunOne(seed, weather(seed), manners, out var findings);
+            RunOne(seed, weather(seed), manners, out var findings, bounds?.Invoke(seed));
             whole += findings.Whole;
+            waited += findings.Waited;
             broken.AddRange(findings.Broken.Take(3).Select(b => $"seed {seed}: {b}"));
             if (broken.Count > 10) break;
         }
 
         Assert.True(broken.Count == 0, string.Join('\n', broken));
         Assert.True(whole > 0);
+        if (bounds is not null && OneSeed is null) Assert.True(waited > Seeds, $"only {waited} have waited");
     }
 
-    private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings)
+    private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings, Bounds? bounds = null)
     {
-        var world = new EngineWorld(seed, weather);
-        findings = new Findings();
+        var world = new EngineWorld(seed, weather, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = bounds }, Hedge = bounds is not null && seed % 4 == 1 ? new HedgePlan(30, 0, 100) : null });
+        var found = findings = new Findings();
+        if (bounds is not null) found.Look = () => found.Broken.AddRange(world.BeyondLimits(bounds, manners == Manners.Kind && seed % 4 != 1 ? found.UnderWay : []));
         new Origin(world, findings, manners).Serve();
         const int Clients = 8;
         for (var i = 0; i < Clients; i++) new Client(world, findings, i * 100, seed % 10 == 7 && seed % 3 != 0 ? 40 : 1 + (seed % 5), manners).RunAsync().Detach();
@@ -66,6 +86,7 @@ public class EngineTests
         sound &= world.World.Run(300_000);
         if (!sound) findings.Broken.Add("livelock: the world never comes to rest");
         if (findings.ClientsDone != Clients) findings.Broken.Add($"{Clients - findings.ClientsDone} clients wait for ever");
+        findings.Waited = world.Upstream.Door.Queued;
         world.Engine.Drain();
         world.World.Run(60_000);
         world.Engine.Stop();

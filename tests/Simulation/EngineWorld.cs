@@ -103,6 +103,26 @@ internal sealed class EngineWorld
         }
     }
 
+    /// <summary>What must hold at every moment where there are limits.</summary>
+    /// <param name="bounds">The limits.</param>
+    /// <param name="underWay">What the origins themselves count; where clients leave, they are behind.</param>
+    public IEnumerable<string> BeyondLimits(Bounds bounds, int[] underWay)
+    {
+        if (bounds.UpstreamSlots > 0 && Upstream.Door.Taken > bounds.UpstreamSlots) yield return $"{Upstream.Door.Taken} requests under way";
+        if (bounds.UpstreamSlots > 0 && underWay.Sum() > bounds.UpstreamSlots) yield return $"{underWay.Sum()} requests at the origins";
+        if (bounds.Connections > 0 && Upstream.Connections.Count > bounds.Connections) yield return $"{Upstream.Connections.Count} connections";
+        if (bounds.Connections > 0 && Endpoints.Sum(e => e.Connections) > bounds.Connections) yield return $"{Endpoints.Sum(e => e.Connections)} connections open";
+        for (var i = 0; i < Endpoints.Length; i++)
+        {
+            var endpoint = Endpoints[i];
+            if (bounds.EndpointSlots > 0 && endpoint.Active > bounds.EndpointSlots) yield return $"{endpoint.Name}: {endpoint.Active} requests under way";
+            if (bounds.EndpointSlots > 0 && underWay.Length > i && underWay[i] > bounds.EndpointSlots) yield return $"{endpoint.Name}: {underWay[i]} requests at the origin";
+            if (bounds.EndpointConnections > 0 && endpoint.Held > bounds.EndpointConnections) yield return $"{endpoint.Name}: {endpoint.Held} connections";
+        }
+
+        if (Upstream.Door.QueueLength > bounds.Queue) yield return $"{Upstream.Door.QueueLength} wait";
+    }
+
     /// <summary>What must hold when everything has come to rest.</summary>
     public IEnumerable<string> Leftovers()
     {
@@ -116,8 +136,12 @@ internal sealed class EngineWorld
         }
 
         if (Engine.Occupancy.Connections != 0) yield return $"{Engine.Occupancy.Connections} connections counted that are gone";
+        if (Upstream.Door.Taken != 0) yield return $"{Upstream.Door.Taken} slots held by nobody";
+        if (Upstream.Door.QueueLength != 0) yield return $"{Upstream.Door.QueueLength} exchanges wait for ever";
+        if (Upstream.Connections.Count != 0) yield return $"{Upstream.Connections.Count} connections counted that are gone";
         foreach (var endpoint in Endpoints)
         {
+            if (endpoint.Held != 0) yield return $"{endpoint.Name}: {endpoint.Held} connections held by nobody";
             if (endpoint.Active != 0) yield return $"{endpoint.Name}: {endpoint.Active} exchanges counted that are gone";
             if (endpoint.Connections != 0) yield return $"{endpoint.Name}: {endpoint.Connections} connections counted that are gone";
         }

@@ -23,6 +23,15 @@ internal sealed class Findings
     /// <summary>Requests whose body an origin has read to its end.</summary>
     public HashSet<int> Arrived { get; } = [];
 
+    /// <summary>Looks whenever a request has come to an origin.</summary>
+    public Action? Look { get; set; }
+
+    /// <summary>Requests under way at each origin: come, and not answered whole.</summary>
+    public int[] UnderWay { get; } = new int[16];
+
+    /// <summary>Requests that have waited in the upstream's queue.</summary>
+    public long Waited { get; set; }
+
     public int Whole { get; set; }
 
     public int Refused { get; set; }
@@ -57,21 +66,21 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
 {
     public void Serve()
     {
-        foreach (var socket in world.OriginSockets) AcceptAsync(world.OriginNetwork.Accept(socket)).Detach();
+        for (var i = 0; i < world.OriginSockets.Count; i++) AcceptAsync(world.OriginNetwork.Accept(world.OriginSockets[i]), i).Detach();
     }
 
-    private async LoopTask AcceptAsync(Acceptor acceptor)
+    private async LoopTask AcceptAsync(Acceptor acceptor, int origin)
     {
         var waiter = new Waiter(world.OriginLoop);
         while (true)
         {
             await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
-            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport)).Detach();
+            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport), origin).Detach();
             acceptor.Acceptable.Clear();
         }
     }
 
-    private async LoopTask ServeAsync(Stream stream)
+    private async LoopTask ServeAsync(Stream stream, int origin)
     {
         var head = new RequestHead();
         while (true)
@@ -97,19 +106,22 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             var expects = head.ExpectsContinue;
             var (framing, length, isHead) = (head.Framing, head.ContentLength, head.KnownMethod == KnownMethod.Head);
             stream.Use(head.Length);
+            findings.UnderWay[origin]++;
+            findings.Look?.Invoke();
             if (how == "early")
             {
-                await RespondAsync(stream, id, "length", size, isHead);
+                await AnswerAsync(stream, origin, id, "length", size, isHead);
                 stream.Transport.Close();
                 return;
             }
 
             // Answered before the body has come, which is read all the same: the connection lives on.
             var answered = how == "earlykeep";
-            if (answered && !await RespondAsync(stream, id, how, size, isHead)) return;
+            if (answered && !await AnswerAsync(stream, origin, id, how, size, isHead)) return;
 
             if (how == "die")
             {
+                findings.UnderWay[origin]--;
                 stream.Transport.Close(reset: true);
                 return;
             }
@@ -119,6 +131,7 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             if (body is null)
             {
                 // Answered instead of told to go on, a body may stay away (RFC 9110 §10.1.1).
+                if (!answered) findings.UnderWay[origin]--;
                 if (manners != Manners.Any && !(answered && expects)) findings.Broken.Add($"request {id}: its body broke off in calm weather");
                 stream.Transport.Close();
                 return;
@@ -129,7 +142,7 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             // An idle connection that ends without a word, sooner or later.
             if (how == "leave")
             {
-                await RespondAsync(stream, id, how, size, isHead);
+                await AnswerAsync(stream, origin, id, how, size, isHead);
                 await stream.PauseAsync(world.World.Random.Next(50, 300)); // A break destroys what is still on its way: the answer is there by now.
                 findings.Left.Add(world.World.Now);
                 stream.Transport.Close(reset: world.World.Random.Next(2) == 0);
@@ -137,12 +150,20 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             }
 
             if (!body.AsSpan().SequenceEqual(Findings.Pattern(id, body.Length))) findings.Broken.Add($"request {id}: its body arrived changed");
-            if (!answered && (!await RespondAsync(stream, id, how, size, isHead) || how is "close" or "cut" or "cutchunked" or "lastword"))
+            if (!answered && (!await AnswerAsync(stream, origin, id, how, size, isHead) || how is "close" or "cut" or "cutchunked" or "lastword"))
             {
                 stream.Transport.Close(reset: how == "cut" && world.World.Random.Next(2) == 0);
                 return;
             }
         }
+    }
+
+    private async LoopTask<bool> AnswerAsync(Stream stream, int origin, int id, string how, int size, bool isHead)
+    {
+        // What has been taken by the last write is answered, whenever that call returns.
+        var isAnswered = await RespondAsync(stream, id, how, size, isHead);
+        findings.UnderWay[origin]--;
+        return isAnswered;
     }
 
     private async LoopTask<bool> RespondAsync(Stream stream, int id, string how, int size, bool isHead)
@@ -170,7 +191,7 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             if (!await stream.SendAsync(pattern[sent..(sent + piece)])) return false;
             if (how == "chunked" && !await stream.SendAsync("\r\n"u8.ToArray())) return false;
             sent += piece;
-            if (how == "slow") await stream.PauseAsync(random.Next(0, 20));
+            if (how == "slow" && sent < size) await stream.PauseAsync(random.Next(0, 20));
         }
 
         return how != "chunked" || await stream.SendAsync("0\r\nX-Trailer: t\r\n\r\n"u8.ToArray());

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
+using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Admin;
 
@@ -62,7 +63,12 @@ public static class StatusPage
     private static void WriteUpstream(Membership membership, HealthChecks health, Utf8JsonWriter json)
     {
         json.WriteStartObject();
-        json.WriteString("name", membership.Upstream.Name);
+        var upstream = membership.Upstream;
+        json.WriteString("name", upstream.Name);
+        json.WriteBoolean("breaker_open", upstream.Breaker.IsOpen);
+        json.WriteBoolean("panicking", upstream.IsPanicking);
+        json.WriteNumber("retries_refused", upstream.Retries.Refused);
+        WriteQueue(upstream, json);
         json.WriteStartArray("endpoints");
         foreach (var seat in membership.Seats)
         {
@@ -74,6 +80,7 @@ public static class StatusPage
             json.WriteNumber("weight_written", seat.Member.Weight);
             if (endpoint.Tier > 0) json.WriteNumber("backup", endpoint.Tier);
             json.WriteBoolean("drained", seat.IsDrained);
+            if (!endpoint.HasRoom) json.WriteBoolean("full", true);
             json.WriteNumber("requests_under_way", endpoint.Active);
             json.WriteNumber("connections", endpoint.Connections);
             json.WriteNumber("connect_failures", endpoint.ConnectFailures);
@@ -101,5 +108,25 @@ public static class StatusPage
         }
 
         json.WriteEndArray();
+    }
+
+    private static void WriteQueue(Upstream upstream, Utf8JsonWriter json)
+    {
+        if (upstream.Settings.Bounds is not { } bounds) return;
+        json.WriteStartObject("limits");
+        foreach (var (name, most) in new[] { ("connections", bounds.Connections), ("requests", bounds.Requests), ("endpoint_connections", bounds.EndpointConnections), ("endpoint_requests", bounds.EndpointRequests) })
+        {
+            if (most > 0) json.WriteNumber(name, most);
+        }
+
+        json.WriteNumber("queue", bounds.Queue);
+        json.WriteNumber("queue_timeout_ms", bounds.QueueTimeout);
+        json.WriteEndObject();
+        json.WriteNumber("requests_under_way", upstream.Door.Taken);
+        json.WriteNumber("connections", upstream.Connections.Count);
+        json.WriteNumber("queue_length", upstream.Door.QueueLength);
+        json.WriteNumber("queued", upstream.Door.Queued);
+        json.WriteNumber("queue_full", upstream.Door.Refused.Full);
+        json.WriteNumber("queue_timeouts", upstream.Door.Refused.Late);
     }
 }

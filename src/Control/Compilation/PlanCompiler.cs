@@ -245,6 +245,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             FixedHost = Encoding.ASCII.GetBytes(host),
             Retry = UpstreamPlans.Retry(from.Retry, Spill),
             Hedge = UpstreamPlans.Hedge(from.Hedge),
+            Priority = route.Priority switch { "high" => Priority.High, "low" => Priority.Low, _ => Priority.Normal },
             SafeReuse = (route.Reuse ?? from.Reuse) == "safe",
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,
@@ -280,7 +281,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
         var identity = $"inline {string.Join(' ', urls)}";
-        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {UpstreamPlans.Settings(from).Bounds} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
         if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
         if (!alike.Contains(rest)) alike.Add(rest);
         return $"{identity} #{alike.IndexOf(rest)}";

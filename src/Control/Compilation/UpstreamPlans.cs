@@ -25,6 +25,7 @@ internal static class UpstreamPlans
             Active = ActiveChecks.Of(from),
             Passive = Passive(from.Health.Passive),
             Breaker = Breaker(from.CircuitBreaker),
+            Bounds = Bounds(from.Limits),
             HedgePercentile = from.Hedge?.After.Percentile ?? 0,
         };
     }
@@ -71,6 +72,21 @@ internal static class UpstreamPlans
 
     private static BreakerSettings? Breaker(BreakerConfig? from) => from is null ? null : new BreakerSettings(
         (int)(from.Errors ?? 50), from.Within ?? 10_000, (int)(from.AtLeast ?? 20), from.OpenFor ?? 10_000, from.Scope is "upstream" or "both", from.Scope is "endpoint" or "both");
+
+    private static Bounds? Bounds(UpstreamLimitsConfig? from)
+    {
+        if (from is not { HasLimit: true }) return null;
+        var standard = new Bounds();
+        return new Bounds
+        {
+            Connections = (int)(from.Connections ?? 0),
+            Requests = (int)(from.Requests ?? 0),
+            EndpointConnections = (int)(from.EndpointConnections ?? 0),
+            EndpointRequests = (int)(from.EndpointRequests ?? 0),
+            Queue = (int)(from.Queue ?? standard.Queue),
+            QueueTimeout = from.QueueTimeout ?? standard.QueueTimeout,
+        };
+    }
 
     private static RetryOn Conditions(List<string> words) => words.Aggregate(RetryOn.None, static (on, word) => on | word switch
     {

@@ -204,6 +204,7 @@ public static class ConfigChecks
         if (upstream.Endpoints.Count == 0 && upstream.Discover is null && !diagnostics.IsTold(upstream, "endpoints") && !diagnostics.IsTold(upstream, "discover")) diagnostics.Error(upstream.At, "an upstream needs endpoints, or discover");
         if (upstream.Discover is { File: { } file } found) found.Found = EndpointFile.Read(file, diagnostics.Where(found, "file"), diagnostics) ?? [];
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
+        if (upstream.Limits is { } limits) CheckLimits(limits, diagnostics);
         if (upstream.Hedge is { After: (0, 0) } hedge && !diagnostics.IsTold(hedge, "after")) diagnostics.Error(hedge.At, "a hedge needs a time: after");
         if (upstream.Health.Active is { } check) CheckActive(upstream, check, diagnostics);
         CheckEndpoints(upstream.Endpoints, diagnostics.Where(upstream, "endpoints"), diagnostics);
@@ -236,6 +237,23 @@ public static class ConfigChecks
         if (check.Tcp && Array.Find(asked, static a => a.IsWritten) is { Key: { } idle }) diagnostics.Error(diagnostics.Where(check, idle), $"with tcp: true nothing is asked, and '{idle}' means nothing");
         if (check.Method == "HEAD" && check.Body is not null) diagnostics.Error(diagnostics.Where(check, "body"), "the answer to HEAD has no body: write method: GET");
         if (check.Port != 0 && upstream.Endpoints.Find(static e => e.Url?.Scheme == "unix") is not null) diagnostics.Error(diagnostics.Where(check, "port"), "a Unix socket has no port");
+    }
+
+    // A limit that another one never lets be reached is a mistake about one of them.
+    private static void CheckLimits(UpstreamLimitsConfig limits, Diagnostics diagnostics)
+    {
+        if (!limits.HasLimit && !diagnostics.IsFlawed(limits)) diagnostics.Error(limits.At, "nothing is limited: limits needs requests, connections, endpoint_requests or endpoint_connections; a queue alone holds nobody");
+        (long? Smaller, string Name, long? Larger, string Whole)[] pairs =
+        [
+            (limits.EndpointRequests, "endpoint_requests", limits.Requests, "requests"),
+            (limits.EndpointConnections, "endpoint_connections", limits.Connections, "connections"),
+            (limits.Requests, "requests", limits.Connections, "connections"),
+            (limits.EndpointRequests, "endpoint_requests", limits.EndpointConnections, "endpoint_connections"),
+        ];
+        foreach (var (smaller, name, larger, whole) in pairs)
+        {
+            if (smaller > larger) diagnostics.Warn(diagnostics.Where(limits, name), $"{name} {smaller} is never reached: {whole} is {larger}");
+        }
     }
 
     private static void CheckPage(ErrorPageConfig page, Diagnostics diagnostics)

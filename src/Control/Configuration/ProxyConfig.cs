@@ -138,6 +138,19 @@ public sealed class UpstreamConfig : IWritten
     public HealthConfig Health { get; set; } = new();
     public BreakerConfig? CircuitBreaker { get; set; }
     public long? SlowStart { get; set; }
+    public UpstreamLimitsConfig? Limits { get; set; }
+}
+
+public sealed class UpstreamLimitsConfig : IWritten
+{
+    public Position At { get; set; }
+    public long? Connections { get; set; }
+    public long? Requests { get; set; }
+    public long? EndpointConnections { get; set; }
+    public long? EndpointRequests { get; set; }
+    public long? Queue { get; set; }
+    public long? QueueTimeout { get; set; }
+    public bool HasLimit => Connections is not null || Requests is not null || EndpointConnections is not null || EndpointRequests is not null;
 }
 
 public sealed class RetryConfig : IWritten
@@ -308,6 +321,7 @@ public sealed class RouteConfig : IWritten, IAction
     public bool? Connect { get; set; }
     public string? ClientHalfClose { get; set; }
     public string? Reuse { get; set; }
+    public string? Priority { get; set; }
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public LimitsConfig Limits { get; set; } = new();

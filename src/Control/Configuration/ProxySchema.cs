@@ -147,6 +147,14 @@ public static class ProxySchema
     public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
         .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
 
+    public static Section<UpstreamLimitsConfig> UpstreamLimits { get; } = new Section<UpstreamLimitsConfig>("upstream_limits", "The most that the servers are asked to carry at once, whatever the loops. What is beyond waits in one queue, and beyond that is answered 503 with Retry-After. A server at its limit is not away: those that stand in for it are not asked because of it. Health checks are not counted.")
+        .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Connections open to all servers, idle ones included. Each request takes one.", "no limit")
+        .Add("requests", Shapes.Int(1, 10_000_000), (l, v) => l.Requests = v, "Requests under way on all servers, from the first attempt to the end of the answer or the tunnel.", "no limit")
+        .Add("endpoint_connections", Shapes.Int(1, 10_000_000), (l, v) => l.EndpointConnections = v, "Connections open to each server, idle ones included.", "no limit")
+        .Add("endpoint_requests", Shapes.Int(1, 10_000_000), (l, v) => l.EndpointRequests = v, "Requests under way on each server.", "no limit")
+        .Add("queue", Shapes.Int(0, 1_000_000), (l, v) => l.Queue = v, "Requests that may wait; 0: none.", "100")
+        .Add("queue_timeout", Shapes.Delay, (l, v) => l.QueueTimeout = v, "How long each may wait.", "2s");
+
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
@@ -161,6 +169,7 @@ public static class ProxySchema
         .Add("hedge", Hedge, (u, v) => u.Hedge = v, "When a request that has no answer yet is sent to a second server as well.", "never")
         .Add("health", Health, (u, v) => u.Health = v, "Which servers are asked at all. One that could not be connected to is asked after the others for a second in any case, and twice as long each time after that, up to ten.")
         .Add("circuit_breaker", CircuitBreaker, (u, v) => u.CircuitBreaker = v, "Attempts nothing for a while where too much fails.", "none")
+        .Add("limits", UpstreamLimits, (u, v) => u.Limits = v, "The most that the servers are asked to carry at once.", "none")
         .Add("slow_start", Shapes.Duration, (u, v) => u.SlowStart = v, "In how long a server that has come, or come back, grows from a tenth of its share to the whole.", "off");
 
     public static Section<ProxyTargetConfig> ProxyTarget { get; } = new Section<ProxyTargetConfig>("proxy", "Where to forward to: an upstream's name, a URL, or a list of endpoints.")
@@ -239,6 +248,7 @@ public static class ProxySchema
         .Add("connect", Shapes.Bool, (r, v) => r.Connect = v, "Passes CONNECT on to the endpoint.", "false")
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
+        .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")

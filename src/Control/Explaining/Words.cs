@@ -6,6 +6,7 @@ using System.Text.RegularExpressions;
 using Weir.Control.Configuration;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
+using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Explaining;
 
@@ -41,6 +42,18 @@ internal static class Words
     /// <summary>When another endpoint is asked.</summary>
     public static string Retry(RetryPlan plan, RetryConfig written) =>
         plan.Attempts == 0 ? "no retries" : $"{plan.Attempts} retries on {string.Join(' ', written.On ?? ["connect", "reset", "timeout", "502", "503", "504"])}{(plan.PerTry == Timeouts.None ? "" : $", per_try {Duration(plan.PerTry)}")}, budget {plan.BudgetPercent}%";
+
+    /// <summary>What an upstream may carry at once.</summary>
+    public static string Limits(Bounds bounds)
+    {
+        var words = new List<string>();
+        foreach (var (name, most) in new[] { ("connections", bounds.Connections), ("requests", bounds.Requests), ("endpoint_connections", bounds.EndpointConnections), ("endpoint_requests", bounds.EndpointRequests) })
+        {
+            if (most > 0) words.Add(Number(most, $" {name}"));
+        }
+
+        return $"at most {string.Join(", ", words)}; {(bounds.Queue == 0 ? "nobody waits" : $"{Number(bounds.Queue, "")} wait for {Duration(bounds.QueueTimeout)}")}";
+    }
 
     /// <summary>Why a fault was answered.</summary>
     public static string Cause(FaultCause cause)

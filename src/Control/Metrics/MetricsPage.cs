@@ -32,9 +32,18 @@ public static class MetricsPage
         ("weir_upstream_retries_total", "counter", "Further endpoints tried."),
         ("weir_upstream_duration_seconds", "histogram", "Durations of exchanges by upstream."),
         ("weir_mirror_requests_total", "counter", "Requests to be mirrored to an upstream, by what became of the copy: answered, failed; not sent: dropped (too many under way), too_large (its body), exhausted (memory is short), incomplete (nor was the request, or not all of it)."),
+        ("weir_upstream_queue_length", "gauge", "Requests that wait because the upstream is at one of its limits."),
+        ("weir_upstream_queued_total", "counter", "Requests that have waited, or have begun to."),
+        ("weir_upstream_queue_refusals_total", "counter", "Requests answered 503 because the queue was full, or because their time in it ran out."),
+        ("weir_upstream_queue_seconds", "histogram", "How long requests have waited, whatever became of them."),
+        ("weir_upstream_retry_budget_refusals_total", "counter", "Further endpoints not tried because the budget for it was used up."),
+        ("weir_upstream_breaker_open", "gauge", "1 while the upstream's circuit breaker is open."),
+        ("weir_upstream_panicking", "gauge", "1 while so few endpoints are available that health is ignored."),
         ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint, status class and status."),
         ("weir_endpoint_received_bytes_total", "counter", "Bytes of request bodies passed on, by endpoint."),
         ("weir_endpoint_sent_bytes_total", "counter", "Bytes of response bodies passed on, by endpoint."),
+        ("weir_endpoint_available", "gauge", "1 while requests may be sent to an endpoint."),
+        ("weir_endpoint_away", "gauge", "1 for each reason for which an endpoint takes no requests."),
         ("weir_endpoint_requests_active", "gauge", "Exchanges under way by endpoint."),
         ("weir_endpoint_connections", "gauge", "Connections open to an endpoint, idle ones included."),
         ("weir_endpoint_connections_idle", "gauge", "Connections to an endpoint that wait for their next exchange."),
@@ -61,6 +70,8 @@ public static class MetricsPage
         ("weir_process_allocated_bytes_total", "counter", "Bytes allocated on the managed heap."),
         ("weir_process_collections_total", "counter", "Garbage collections."),
     ];
+
+    private static readonly Away[] Reasons = [Away.Unreachable, Away.Unhealthy, Away.Ejected, Away.Broken, Away.Drained];
 
     public static string Write(RunningProxy proxy)
     {
@@ -91,6 +102,7 @@ public static class MetricsPage
             foreach (var (place, outcome) in MirrorCounts.Outcomes.Index()) page.Sample("weir_mirror_requests_total", same.Sum(u => u.Mirrored.Total((MirrorOutcome)place)), ("upstream", same.Key), ("outcome", outcome));
         }
 
+        WriteStates(page, upstreams.GroupBy(u => u.Name).Select(g => (g.Key, g.ToArray())).ToArray());
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
         WriteChecks(page, upstreams, proxy.Health);
@@ -112,6 +124,28 @@ public static class MetricsPage
         return page.ToString();
     }
 
+    private static void WriteStates(Page page, (string Name, Upstream[] Same)[] upstreams)
+    {
+        foreach (var (name, same) in upstreams) page.Sample("weir_upstream_queue_length", same.Sum(u => u.Door.QueueLength), ("upstream", name));
+        foreach (var (name, same) in upstreams) page.Sample("weir_upstream_queued_total", same.Sum(u => u.Door.Queued), ("upstream", name));
+        foreach (var (name, same) in upstreams)
+        {
+            page.Sample("weir_upstream_queue_refusals_total", same.Sum(u => u.Door.Refused.Full), ("upstream", name), ("reason", "full"));
+            page.Sample("weir_upstream_queue_refusals_total", same.Sum(u => u.Door.Refused.Late), ("upstream", name), ("reason", "timeout"));
+        }
+
+        // Of those without limits nobody ever waits.
+        foreach (var (name, same) in upstreams.Where(u => u.Same.Any(one => one.Gate is not null || one.Door.Queued > 0)))
+        {
+            var buckets = new long[Histogram.Bounds.Length + 1];
+            page.Durations("weir_upstream_queue_seconds", buckets, same.Sum(u => u.Door.AddWaitsTo(buckets)), ("upstream", name));
+        }
+
+        foreach (var (name, same) in upstreams) page.Sample("weir_upstream_retry_budget_refusals_total", same.Sum(u => u.Retries.Refused), ("upstream", name));
+        foreach (var (name, same) in upstreams) page.Sample("weir_upstream_breaker_open", same.Any(u => u.Breaker.IsOpen) ? 1 : 0, ("upstream", name));
+        foreach (var (name, same) in upstreams) page.Sample("weir_upstream_panicking", same.Any(u => u.IsPanicking) ? 1 : 0, ("upstream", name));
+    }
+
     private static void WriteEndpoints(Page page, Upstream[] upstreams)
     {
         var endpoints = upstreams.SelectMany(u => u.Endpoints.ToArray().Select(e => (Upstream: u.Name, Endpoint: e))).GroupBy(e => (e.Upstream, e.Endpoint.Name), e => e.Endpoint)
@@ -119,6 +153,12 @@ public static class MetricsPage
         foreach (var (labels, _, total) in endpoints) page.Statuses("weir_endpoint_requests_total", total, labels);
         foreach (var (labels, _, total) in endpoints) page.Sample("weir_endpoint_received_bytes_total", total.BytesIn, labels);
         foreach (var (labels, _, total) in endpoints) page.Sample("weir_endpoint_sent_bytes_total", total.BytesOut, labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_available", same.Any(e => e.IsAvailable) ? 1 : 0, labels);
+        foreach (var (labels, same, _) in endpoints)
+        {
+            foreach (var why in Reasons) page.Sample("weir_endpoint_away", same.Any(e => (e.Absence.Now & why) != 0) ? 1 : 0, [.. labels, ("reason", why.ToString().ToLowerInvariant())]);
+        }
+
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_requests_active", same.Sum(e => e.Active), labels);
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections", same.Sum(e => e.Connections), labels);
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_idle", same.Sum(e => e.IdleConnections), labels);

@@ -15,6 +15,9 @@ public struct Moments
     /// <summary>The request's head was whole.</summary>
     public long HeadRead;
 
+    /// <summary>How long it waited in its upstream's queue: a duration.</summary>
+    public long Queued;
+
     /// <summary>An origin's slot was had.</summary>
     public long Connected;
 
@@ -174,6 +177,12 @@ public sealed class Exchange
     /// <summary>Attempts after the first.</summary>
     public int Retries { get; set; }
 
+    /// <summary>What it holds of an upstream that has limits; made when it first asks one.</summary>
+    public Ticket? Ticket { get; set; }
+
+    /// <summary>When a client that is told 503 may be better served, in ms from now; 0: as always.</summary>
+    public long RetryAfter { get; set; }
+
     /// <summary>The endpoints that were asked.</summary>
     public Tried Tried { get; } = new();
 
@@ -207,6 +216,8 @@ public sealed class Exchange
         Replay?.End();
         Replay = null;
         Origin = null;
+        Ticket?.Owner?.Return(Ticket);
+        RetryAfter = 0;
         Fault = Interruption = Fault.None;
         RequestId = default;
         BytesIn = BytesOut = 0;

@@ -65,6 +65,12 @@ public enum FaultCause : byte
     /// <summary>So much failed lately that nothing is attempted.</summary>
     BreakerOpen,
 
+    /// <summary>The upstream is at its limit, and so is its queue.</summary>
+    QueueFull,
+
+    /// <summary>It was not its turn in time.</summary>
+    QueueTimeout,
+
     /// <summary>Out of buffers, descriptors or ports.</summary>
     Exhausted,
 
@@ -91,6 +97,9 @@ public enum Stage : byte
 
     /// <summary>Routing and policies.</summary>
     Policy,
+
+    /// <summary>It waited in its upstream's queue.</summary>
+    Queue,
 
     /// <summary>A connection to the origin was being found or made.</summary>
     Connect,
@@ -154,6 +163,8 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.ConnectTimeout, _) => 504,
         (FaultCause.NoEndpoint, _) => 503,
         (FaultCause.BreakerOpen, _) => 503,
+        (FaultCause.QueueFull, _) => 503,
+        (FaultCause.QueueTimeout, _) => 503,
         (FaultCause.Exhausted, _) => 503,
         (FaultCause.Stopping, _) => 503,
         _ => 500,

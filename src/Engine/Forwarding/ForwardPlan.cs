@@ -29,6 +29,9 @@ public sealed record ForwardPlan
     /// <summary>When it goes to another endpoint.</summary>
     public RetryPlan Retry { get; init; } = new();
 
+    /// <summary>Who waits first where the upstream is at its limit.</summary>
+    public Priority Priority { get; init; } = Priority.Normal;
+
     /// <summary>When a second endpoint is asked beside the first; null: never.</summary>
     public HedgePlan? Hedge { get; init; }
 

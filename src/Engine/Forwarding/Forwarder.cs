@@ -8,6 +8,8 @@
 //                              connection, not counted as retries; others get 502 (RFC 9110 §9.2.2)
 //   reset, silence, a status of the plan's → the next endpoint, where the request may be sent again and the budget allows it
 //   anything later           → the fault is the answer
+//
+// Where the upstream has limits each attempt begins with a slot of its endpoint, for which it may have to wait.
 
 using Weir.Engine.Exchanges;
 using Weir.Engine.Loops;
@@ -28,7 +30,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     public async LoopTask<Fault> FetchAsync(Exchange exchange, ForwardPlan plan)
     {
         var attempt = new Attempt();
-        if (!plan.Upstream.Breaker.Admits(exchange.Loop.Now)) return new Fault(FaultCause.BreakerOpen, Side.Proxy, Stage.Connect);
+        if (!plan.Upstream.Breaker.Admits(exchange.Loop.Now)) return Refused(exchange, plan, FaultCause.BreakerOpen);
         plan.Upstream.Retries.Begin(exchange.Loop.Index);
         if (plan.Hedge is not null) plan.Upstream.Hedges.Begin(exchange.Loop.Index);
         if (exchange.Request.HasBody && exchange.Request.IsIdempotent && plan.Retry is { Attempts: > 0, Buffer: > 0 } retry) exchange.Replay = replays.Lease(exchange.Client.RequestBody, retry.Buffer, retry.BufferDisk, retry.Folder);
@@ -36,7 +38,14 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         while (true)
         {
             // Choose, and take or make a connection.
-            if (!attempt.Choose(exchange, plan)) return new Fault(FaultCause.NoEndpoint, Side.Proxy, Stage.Connect);
+            if (plan.Upstream.Gate is { } gate)
+            {
+                var entry = await gate.EnterAsync(exchange, attempt.Endpoint, plan.Priority);
+                if (entry.Endpoint is null) return Refused(exchange, plan, entry.Cause);
+                attempt.Endpoint = entry.Endpoint;
+            }
+
+            if (!attempt.Choose(exchange, plan)) return Refused(exchange, plan, FaultCause.NoEndpoint);
             var origin = attempt.MayReuse(exchange, plan) ? connector.TryTakeIdle(attempt.Endpoint!) : null;
             if (origin is null)
             {
@@ -44,6 +53,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
                 exchange.Moments.Connected = exchange.Loop.Microseconds();
                 if (lent.Stream is null)
                 {
+                    Gate.LeaveEndpoint(exchange);
                     var refused = ConnectFault(exchange, lent.Cause);
                     if (refused.Side == Side.Origin) plan.Upstream.Tell(attempt.Endpoint!, refused.Told, exchange.Loop.Now);
                     if (!attempt.Next(exchange, plan, refused)) return refused;
@@ -113,8 +123,15 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             var isTold = exchange.Origin is null; // Of an attempt that lost its race.
             GiveBack(exchange, origin, isWhole: outcome.IsNone);
             if (!isTold && (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection))) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : outcome.Told);
-            if (MayGoAgain(exchange, outcome)) attempt.WasStale(exchange, plan, outcome);
-            else if (!outcome.IsNone && !attempt.Next(exchange, plan, outcome)) return outcome;
+            if (MayGoAgain(exchange, outcome))
+            {
+                attempt.WasStale(exchange, plan, outcome);
+            }
+            else
+            {
+                Gate.LeaveEndpoint(exchange);
+                if (!outcome.IsNone && !attempt.Next(exchange, plan, outcome)) return outcome;
+            }
             exchange.Rewind();
             if (attempt.BackOff(exchange, plan) is var until and > 0 && await WaitAsync(exchange, until) is { IsNone: false } left) return left;
         }
@@ -193,6 +210,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     {
         exchange.Origin?.Release();
         exchange.Origin = null;
+        if (exchange.Ticket is { Owner: { } gate } ticket) gate.Return(ticket);
     }
 
     // A flow that is not running waits, so cancelling it always ends it.
@@ -290,10 +308,26 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     private static Fault Left(Exchange exchange, Stage stage) =>
         exchange.Interruption.IsNone ? new Fault(FaultCause.Closed, Side.Client, stage) : exchange.Interruption;
 
+    // Nothing was attempted: a time that ran out is nobody's but the queue's.
+    private static Fault Refused(Exchange exchange, ForwardPlan plan, FaultCause cause)
+    {
+        switch (cause)
+        {
+            case FaultCause.Closed:
+                return Left(exchange, Stage.Queue);
+            case FaultCause.QueueFull or FaultCause.QueueTimeout:
+                exchange.RetryAfter = plan.Upstream.Settings.Bounds?.QueueTimeout ?? 0;
+                return new Fault(cause, Side.Proxy, Stage.Queue);
+            default:
+                if (cause == FaultCause.BreakerOpen) exchange.RetryAfter = plan.Upstream.Breaker.OpenFor(exchange.Loop.Now);
+                return new Fault(cause, Side.Proxy, Stage.Connect);
+        }
+    }
+
     private static Side SideOf(FaultCause cause) => cause switch
     {
         FaultCause.Closed => Side.Client,
-        FaultCause.Exhausted or FaultCause.NoEndpoint or FaultCause.Stopping => Side.Proxy,
+        FaultCause.Exhausted or FaultCause.NoEndpoint or FaultCause.QueueTimeout or FaultCause.Stopping => Side.Proxy,
         _ => Side.Origin,
     };
 
@@ -337,7 +371,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         private bool isLater;
         private bool wasHedged;
 
-        public Endpoint? Endpoint { get; private set; }
+        public Endpoint? Endpoint { get; set; }
 
         // A stale connection's endpoint is asked again; a failed one's successor is.
         public bool Choose(Exchange exchange, ForwardPlan plan)
@@ -356,7 +390,10 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             if (retries >= plan.Retry.Attempts || !exchange.Interruption.IsNone) return false;
             if (!fault.IsNone && (CauseOf(fault) & plan.Retry.On) == 0) return false;
             if (!nothingSent && !exchange.MayBeSentAgain) return false;
-            if (exchange.Loop.Now >= exchange.TotalDeadline || plan.Upstream.Choose(exchange) is not { } next) return false;
+            if (exchange.Loop.Now >= exchange.TotalDeadline) return false;
+            // Where those that are left have no room one waits for them; not where there is an answer, such as it is.
+            var next = plan.Upstream.Choose(exchange, out var isFull);
+            if (next is null && (!isFull || fault.IsNone)) return false;
             if (!nothingSent && !plan.Upstream.Retries.TryTake(exchange.Loop.Now, plan.Retry.BudgetPercent)) return false;
             isLater = retries++ > 0 && !nothingSent;
             (Endpoint, onFresh) = (next, false);

@@ -83,6 +83,7 @@ internal sealed class Hedge(Connector connector)
 
         if (first.Stream != winner) first.Stream?.Abort();
         if (second.Stream != winner) second.Stream?.Abort();
+        Gate.LeaveBeside(exchange, secondStays: winner is not null && winner != first.Stream);
         if (winner is not null) Forwarder.Address(exchange, plan, by.Endpoint!);
         exchange.Origin = winner;
         var outcome = new HedgeOutcome(winner, winner is null ? null : by.Endpoint, winner is not null ? Fault.None : !exchange.Interruption.IsNone ? exchange.Interruption : failed);
@@ -120,7 +121,14 @@ internal sealed class Hedge(Connector connector)
     private bool TryChoose()
     {
         var upstream = plan.Upstream;
-        if (upstream.Choose(exchange) is not { IsAvailable: true } endpoint || !upstream.Hedges.TryTake(exchange.Loop.Now, plan.Hedge!.MostPercent)) return false;
+        if (upstream.Choose(exchange) is not { IsAvailable: true } endpoint) return false;
+        if (upstream.Gate is { } gate && !gate.TryEnterBeside(exchange, endpoint)) return false;
+        if (!upstream.Hedges.TryTake(exchange.Loop.Now, plan.Hedge!.MostPercent))
+        {
+            Gate.LeaveBeside(exchange, secondStays: false);
+            return false;
+        }
+
         upstream.Hedged();
         second = new Attempted { Endpoint = endpoint };
         isSending = true;

@@ -16,7 +16,8 @@ public readonly record struct Ending(char Who, char When)
         ('c', "the client's time ran out, or it was too slow"),
         ('O', "the origin refused, broke off, or sent something that was refused"),
         ('o', "the origin's time ran out"),
-        ('P', "the proxy itself: nobody to forward to, out of resources, stopping, or a mistake of ours"),
+        ('P', "the proxy itself: nobody to forward to, a queue that is full, out of resources, stopping, or a mistake of ours"),
+        ('p', "the proxy itself: the time in a queue ran out"),
     ];
 
     /// <summary>When: letter and meaning, for the reference.</summary>
@@ -25,6 +26,7 @@ public readonly record struct Ending(char Who, char When)
         ('-', "at its end"),
         ('H', "while the request's head was received"),
         ('R', "while it was routed, or a policy looked at it"),
+        ('Q', "while it waited in its upstream's queue"),
         ('C', "while a connection to the origin was found or made"),
         ('S', "while the request was sent on"),
         ('W', "while the response's head was awaited"),
@@ -35,17 +37,18 @@ public readonly record struct Ending(char Who, char When)
     public static Ending Of(Fault fault)
     {
         if (fault.IsNone) return new Ending('-', '-');
-        var timedOut = fault.Cause is FaultCause.Timeout or FaultCause.TooSlow or FaultCause.ConnectTimeout;
+        var timedOut = fault.Cause is FaultCause.Timeout or FaultCause.TooSlow or FaultCause.ConnectTimeout or FaultCause.QueueTimeout;
         var who = fault.Side switch
         {
             Side.Client => timedOut ? 'c' : 'C',
             Side.Origin => timedOut ? 'o' : 'O',
-            _ => 'P',
+            _ => timedOut ? 'p' : 'P',
         };
         return new Ending(who, fault.Stage switch
         {
             Stage.Head => 'H',
             Stage.Policy => 'R',
+            Stage.Queue => 'Q',
             Stage.Connect => 'C',
             Stage.Send => 'S',
             Stage.Wait => 'W',

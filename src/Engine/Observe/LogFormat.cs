@@ -26,6 +26,7 @@ public enum LogField : byte
     BytesOut,
     Duration,
     HeadTime,
+    QueueTime,
     ConnectTime,
     WaitTime,
     RelayTime,
@@ -63,7 +64,8 @@ public sealed class LogFormat
         ("bytes_out", LogField.BytesOut, "bytes of the response's body that were passed on"),
         ("duration_us", LogField.Duration, "from the first byte of the request to the end, in microseconds"),
         ("head_us", LogField.HeadTime, "receiving the request's head"),
-        ("connect_us", LogField.ConnectTime, "routing, and finding or making a connection to the origin"),
+        ("queue_us", LogField.QueueTime, "waiting in the upstream's queue"),
+        ("connect_us", LogField.ConnectTime, "routing, waiting in the queue, and finding or making a connection to the origin"),
         ("wait_us", LogField.WaitTime, "from there to the response's head"),
         ("relay_us", LogField.RelayTime, "passing the response on"),
         ("site", LogField.Site, "the site that served it"),
@@ -211,6 +213,7 @@ public sealed class LogFormat
         LogField.Route => exchange.Place.Route is not null,
         LogField.Upstream => exchange.Place.Upstream is not null,
         LogField.Endpoint => exchange.Place.Endpoint is not null,
+        LogField.QueueTime => exchange.Moments.Queued != 0,
         LogField.ConnectTime => exchange.Moments.Connected != 0,
         LogField.WaitTime => exchange.Moments.Answered != 0,
         _ => true,
@@ -267,6 +270,9 @@ public sealed class LogFormat
                 break;
             case LogField.HeadTime:
                 to.WriteDecimal(moments.HeadRead - moments.Begun);
+                break;
+            case LogField.QueueTime:
+                to.WriteDecimal(moments.Queued);
                 break;
             case LogField.ConnectTime:
                 to.WriteDecimal(Math.Max(0, moments.Connected - moments.HeadRead));

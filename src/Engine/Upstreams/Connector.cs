@@ -1,5 +1,5 @@
 // Lending a slot for one exchange: the freshest idle connection, or a new one, tried on each address of the endpoint in
-// order. Belongs to one loop. A lent slot comes back through its release, never through the lender.
+// order, once there may be one more. Belongs to one loop. A lent slot comes back through its release, never through the lender.
 
 using Weir.Engine.Exchanges;
 using Weir.Engine.Http1;
@@ -30,13 +30,28 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
     public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         endpoint.BeginConnect();
+        var isHeld = false;
         try
         {
-            return await TryAddressesAsync(endpoint, exchange, flow, gone, timeout);
+            if (endpoint.Home is { AreBounded: true } bounded)
+            {
+                var refused = await bounded.HoldAsync(endpoint, exchange, flow, gone, timeout);
+                if (refused != FaultCause.None) return new Lent(null, refused);
+            }
+            else
+            {
+                endpoint.Hold();
+            }
+
+            isHeld = true;
+            var lent = await TryAddressesAsync(endpoint, exchange, flow, gone, timeout);
+            isHeld = lent.Stream is null;
+            return lent;
         }
         finally
         {
             endpoint.EndConnect();
+            if (isHeld) endpoint.LetGo();
         }
     }
 

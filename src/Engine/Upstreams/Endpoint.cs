@@ -19,6 +19,9 @@ public sealed class Endpoint : IBalanced, ICounted
     private int active;
     private int connecting;
     private int connections;
+    private int held; // Connections, those being made included.
+    private int taken;
+    private int slots; // 0: no limit.
     private long failures;
     private int refusals; // Spells of being unreachable since the last connection.
     private long served;
@@ -83,6 +86,20 @@ public sealed class Endpoint : IBalanced, ICounted
     /// <summary>Whether requests may be sent to it.</summary>
     public bool IsAvailable => Absence.Now == Away.None;
 
+    /// <summary>Whether it takes a further request now: one at its limit is not away, but not chosen.</summary>
+    public bool HasRoom => Volatile.Read(ref slots) is var most && (most == 0 || Volatile.Read(ref taken) < most);
+
+    bool IBalanced.IsAvailable => IsAvailable && HasRoom;
+
+    /// <summary>Where its connections are counted together with its siblings'.</summary>
+    internal OpenConnections? Home { get; set; }
+
+    /// <summary>Connections, those included that are being made.</summary>
+    internal int Held => Volatile.Read(ref held);
+
+    /// <summary>Exchanges that have a slot of its and wait for a connection.</summary>
+    internal int Wanted;
+
     /// <summary>Whether its last response was of HTTP/1.0.</summary>
     public bool IsHttp10
     {
@@ -114,7 +131,11 @@ public sealed class Endpoint : IBalanced, ICounted
     public UpstreamSettings Settings
     {
         get => Volatile.Read(ref settings);
-        set => Volatile.Write(ref settings, value);
+        set
+        {
+            Volatile.Write(ref settings, value);
+            Volatile.Write(ref slots, value.Bounds?.EndpointSlots ?? 0);
+        }
     }
 
     /// <summary>The idle connections of one loop; that loop's own.</summary>
@@ -140,7 +161,33 @@ public sealed class Endpoint : IBalanced, ICounted
 
     internal void ConnectionOpened() => Interlocked.Increment(ref connections);
 
-    internal void ConnectionClosed() => Interlocked.Decrement(ref connections);
+    internal void ConnectionClosed()
+    {
+        Interlocked.Decrement(ref connections);
+        LetGo();
+    }
+
+    /// <summary>A connection is about to be made, whatever the limits.</summary>
+    internal void Hold()
+    {
+        Interlocked.Increment(ref held);
+        Home?.Hold();
+    }
+
+    /// <summary>One is gone, or could not be made.</summary>
+    internal void LetGo()
+    {
+        Interlocked.Decrement(ref held);
+        Home?.LetGo();
+    }
+
+    internal bool TryHold(int most) => Slots.TryTake(ref held, most);
+
+    internal bool TryTakeSlot() => Slots.TryTake(ref taken, Volatile.Read(ref slots));
+
+    internal void GiveSlot() => Interlocked.Decrement(ref taken);
+
+    internal IReadOnlyList<EndpointPool> Pools => pools;
 
     /// <summary>Whether it has come lately, and grows to its share.</summary>
     public bool IsStarting => Volatile.Read(ref startingSince) != 0;

@@ -1,5 +1,6 @@
 // The connections to one endpoint that one loop keeps for later. The freshest is taken first; a sweep closes those that
-// the origin has closed, that have waited too long, or that are too many. The loop's own thread only.
+// the origin has closed, that have waited too long, or that are too many. The loop's own thread only; another that needs a
+// connection more than this one keeps asks by a post.
 
 using Weir.Engine.Exchanges;
 using Weir.Engine.Http1;
@@ -8,13 +9,15 @@ using Weir.Engine.Loops;
 namespace Weir.Engine.Upstreams;
 
 /// <summary>Idle connections to one endpoint, on one loop; takes back the slots it lends.</summary>
-public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
+public sealed class EndpointPool(Endpoint endpoint) : Posted, ISlotOwner
 {
     private ClientConnection?[] stack = new ClientConnection?[4];
     private int count;
     private long opened;
     private long reused;
     private bool left;
+    private Loop? home; // Known from the first connection that was kept.
+    private int asked;
 
     public bool PeerIsHttp10
     {
@@ -63,15 +66,44 @@ public sealed class EndpointPool(Endpoint endpoint) : ISlotOwner
     {
         endpoint.EndExchange();
         var connection = (ClientConnection)slot;
-        if (!reusable || left || count >= endpoint.Settings.IdleConnections)
+        if (!reusable || left || count >= endpoint.Settings.IdleConnections || endpoint.Home?.IsWanted(endpoint) == true)
         {
             connection.Close();
             return;
         }
 
         connection.IdleSince = loop.Now;
+        home ??= loop;
         if (count == stack.Length) Array.Resize(ref stack, stack.Length * 2);
-        stack[count++] = connection;
+        stack[count] = connection;
+        Volatile.Write(ref count, count + 1);
+        if (endpoint.Settings.Bounds is null) return;
+        // Who began to wait meanwhile may have found nothing idle here.
+        Interlocked.MemoryBarrier();
+        if (endpoint.Home?.IsWanted(endpoint) == true) GiveUpOldest();
+    }
+
+    /// <summary>Another loop's exchange needs a connection, and too many are open. Any thread.</summary>
+    internal void AskToGiveUp()
+    {
+        if (Count > 0 && Volatile.Read(ref home) is { } loop && Interlocked.Exchange(ref asked, 1) == 0) loop.Post(this);
+    }
+
+    public override void Run()
+    {
+        Interlocked.Exchange(ref asked, 0);
+        while (count > 0 && endpoint.Home!.IsWanted(endpoint)) GiveUpOldest();
+    }
+
+    /// <summary>Closes the connection that has waited longest.</summary>
+    internal bool GiveUpOldest()
+    {
+        if (count == 0) return false;
+        var oldest = stack[0]!;
+        Array.Copy(stack, 1, stack, 0, count - 1);
+        stack[--count] = null;
+        oldest.Close();
+        return true;
     }
 
     public void ConnectionClosed() => endpoint.ConnectionClosed();

@@ -9,29 +9,54 @@ using Weir.Engine.Observe;
 namespace Weir.Engine.Upstreams;
 
 /// <summary>A live upstream.</summary>
-public sealed class Upstream(string identity, string name, Balancer balancer, int loops) : ICounted
+public sealed class Upstream : ICounted
 {
+    // What speaks against an endpoint and is overlooked where nobody else is left.
+    private const Away WhoeverIsNotDrained = ~Away.Drained;
+    private const Away Suspected = Away.Unreachable | Away.Ejected;
+
     private readonly Lock changing = new();
     private long hedged;
     private long hedgesWon;
-    private Members members = new([], [], new UpstreamSettings(), balancer);
+    private Members members;
+
+    public Upstream(string identity, string name, Balancer balancer, int loops)
+    {
+        (Identity, Name) = (identity, name);
+        Traffic = new Traffic(name, loops);
+        Retries = new RetryBudget(loops);
+        Hedges = new RetryBudget(loops, reserve: 1);
+        Mirrored = new MirrorCounts(loops);
+        Door = new Gate(this, loops);
+        Connections = new OpenConnections(this);
+        members = new Members([], [], new UpstreamSettings(), balancer, null);
+    }
 
     /// <summary>What adopts it over reloads: its name, or for an inline list its endpoints and settings.</summary>
-    public string Identity { get; } = identity;
+    public string Identity { get; }
 
     /// <summary>The metric label: its name, or the first endpoint and a count.</summary>
-    public string Name { get; } = name;
+    public string Name { get; }
 
-    public Traffic Traffic { get; } = new(name, loops);
+    public Traffic Traffic { get; }
 
     /// <summary>What became of requests mirrored to it.</summary>
-    public MirrorCounts Mirrored { get; } = new(loops);
+    public MirrorCounts Mirrored { get; }
 
     /// <summary>What may be attempted again.</summary>
-    public RetryBudget Retries { get; } = new(loops);
+    public RetryBudget Retries { get; }
+
+    /// <summary>Its slots and its queue, with or without limits.</summary>
+    public Gate Door { get; }
+
+    /// <summary>The same where there are limits; null: nobody asks.</summary>
+    public Gate? Gate => Volatile.Read(ref members).Gate;
+
+    /// <summary>The connections to its endpoints.</summary>
+    public OpenConnections Connections { get; }
 
     /// <summary>What may be asked of a second endpoint beside the first.</summary>
-    public RetryBudget Hedges { get; } = new(loops, reserve: 1);
+    public RetryBudget Hedges { get; }
 
     /// <summary>Times to an answer's head (µs), where a percentile of them is asked for.</summary>
     public Quantile? Latencies => Volatile.Read(ref members).Latencies;
@@ -70,6 +95,7 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             foreach (var endpoint in endpoints)
             {
                 endpoint.Settings = settings;
+                endpoint.Home ??= Connections;
                 endpoint.Absence.Changed = (why, reason) => Changed(endpoint, why, reason);
                 if (known.Count > 0 && !known.Contains(endpoint)) endpoint.BeginSlowStart();
             }
@@ -78,20 +104,31 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             var tiers = ordered.GroupBy(static e => e.Tier).Select(tier => new Tier([.. tier], balancer)).ToArray();
             if (settings.Breaker is not { OfUpstream: true }) Breaker.Close();
             var latencies = settings.HedgePercentile == 0 ? null : settings.HedgePercentile == before.Settings.HedgePercentile ? before.Latencies : new Quantile(settings.HedgePercentile);
-            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer) { Latencies = latencies }.Judged());
+            Door.Take(settings.Bounds);
+            Connections.Take(settings.Bounds);
+            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer, settings.Bounds is null ? null : Door) { Latencies = latencies }.Judged());
         }
+
+        Interlocked.MemoryBarrier();
+        Door.Changed(null);
+        Connections.Changed();
     }
 
     /// <summary>Chooses an endpoint that the exchange has not tried, and marks it tried; null: nobody is left.</summary>
-    public Endpoint? Choose(Exchange exchange)
+    public Endpoint? Choose(Exchange exchange) => Choose(exchange, out _);
+
+    /// <inheritdoc cref="Choose(Exchange)"/>
+    /// <param name="exchange">For whom.</param>
+    /// <param name="isFull">Where there is none: whether somebody only has no room.</param>
+    public Endpoint? Choose(Exchange exchange, out bool isFull)
     {
         var now = Volatile.Read(ref members);
-        var endpoint = now.Choose(exchange);
+        var endpoint = now.Choose(exchange, out isFull);
         // One that has just come takes only a part of what would be its.
         while (endpoint is { IsStarting: true } && !endpoint.TakesItsPart(exchange.Loop.Now, exchange.Loop.Random))
         {
             exchange.Tried.Add(endpoint);
-            var other = now.Choose(exchange);
+            var other = now.Choose(exchange, out _);
             exchange.Tried.RemoveLast();
             if (other is null or { IsStarting: true } or { IsAvailable: false }) break;
             endpoint = other;
@@ -100,6 +137,13 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         if (endpoint is not null) exchange.Tried.Add(endpoint);
         return endpoint;
     }
+
+    /// <summary>
+    /// Whether who asks now would be told something else than to wait: there is room, or nobody to wait for. Never no where there
+    /// is room for somebody.
+    /// </summary>
+    /// <param name="withOthers">Whether somebody asks who has tried some of them: then those that stand in count too.</param>
+    internal bool MayTake(bool withOthers) => Volatile.Read(ref members).MayTake(withOthers);
 
     /// <summary>An attempt on an endpoint has ended well or, in words, badly.</summary>
     public void Tell(Endpoint endpoint, string? failure, long now)
@@ -154,6 +198,8 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
     private void Changed(Endpoint endpoint, Away why, string? reason)
     {
         lock (changing) Volatile.Write(ref members, members.Judged());
+        Interlocked.MemoryBarrier();
+        Door.Changed(null);
         if (reason is not null) Errors?.Deed(LogLevel.Warn, "upstream", $"{Name}: {endpoint.Name} is away: {reason}");
         else if (endpoint.IsAvailable) Errors?.Deed(LogLevel.Info, "upstream", $"{Name}: {endpoint.Name} is back");
         if (reason is null && endpoint.IsAvailable) endpoint.BeginSlowStart();
@@ -166,8 +212,8 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         {
             Endpoints = endpoints;
             Balanced = [.. endpoints];
-            Regardless = [.. endpoints.Select(static e => new Excused(e, ~Away.Drained))];
-            Suspects = [.. endpoints.Select(static e => new Excused(e, Away.Unreachable | Away.Ejected))];
+            Regardless = [.. endpoints.Select(static e => new Excused(e, WhoeverIsNotDrained))];
+            Suspects = [.. endpoints.Select(static e => new Excused(e, Suspected))];
             Balancer = balancer.For(Balanced);
         }
 
@@ -182,14 +228,43 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         public IBalanced[] Suspects { get; }
 
         public Balancer Balancer { get; }
+
+        /// <summary>Whether one that might be asked lacks nothing but room.</summary>
+        public bool IsFull(Exchange exchange, Away excused)
+        {
+            foreach (var endpoint in Endpoints)
+            {
+                if (!endpoint.HasRoom && IsOpen(endpoint, excused) && !exchange.Tried.Contains(endpoint)) return true;
+            }
+
+            return false;
+        }
+
+        /// <summary>Whether there is room; null: nobody is there.</summary>
+        public bool? HasRoom(Away excused)
+        {
+            bool? room = null;
+            foreach (var endpoint in Endpoints)
+            {
+                if (!IsOpen(endpoint, excused)) continue;
+                if (endpoint.HasRoom) return true;
+                room = false;
+            }
+
+            return room;
+        }
+
+        private static bool IsOpen(Endpoint endpoint, Away excused) => endpoint.Weight > 0 && (endpoint.Absence.Now & ~excused) == Away.None;
     }
 
     /// <summary>All of an upstream at one moment. Immutable.</summary>
-    private sealed record Members(Endpoint[] Endpoints, Tier[] Tiers, UpstreamSettings Settings, Balancer Balancer)
+    private sealed record Members(Endpoint[] Endpoints, Tier[] Tiers, UpstreamSettings Settings, Balancer Balancer, Gate? Gate)
     {
         public bool MeasuresLatency { get; } = Balancer.NeedsLatency || Settings.MeasuresLatency;
 
         public Quantile? Latencies { get; init; }
+
+        private Away Excuse => Settings.Panic == UpstreamSettings.NoPanic ? Suspected : WhoeverIsNotDrained;
 
         /// <summary>The first tier in which enough are available.</summary>
         public int First { get; private init; }
@@ -214,23 +289,54 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             return this with { First = 0, IsPanicking = Settings.Panic != UpstreamSettings.NoPanic };
         }
 
-        public Endpoint? Choose(Exchange exchange)
+        public Endpoint? Choose(Exchange exchange, out bool isFull)
         {
+            isFull = false;
             if (!IsPanicking)
             {
                 for (var i = First; i < Tiers.Length; i++)
                 {
                     if (Tiers[i].Balancer.Choose(Tiers[i].Balanced, exchange) is >= 0 and var choice) return Tiers[i].Endpoints[choice];
+                    if (Gate is not null && Tiers[i].IsFull(exchange, Away.None))
+                    {
+                        isFull = true;
+                        return null;
+                    }
                 }
             }
 
             // Those that are left are away: better one of them than nobody.
             foreach (var tier in Tiers)
             {
-                if (tier.Balancer.Choose(Settings.Panic == UpstreamSettings.NoPanic ? tier.Suspects : tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
+                if (tier.Balancer.Choose(Excuse == Suspected ? tier.Suspects : tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
+                if (Gate is not null && tier.IsFull(exchange, Excuse))
+                {
+                    isFull = true;
+                    return null;
+                }
             }
 
             return null;
+        }
+
+        public bool MayTake(bool withOthers)
+        {
+            var isFull = false;
+            for (var i = First; i < Tiers.Length && !IsPanicking; i++)
+            {
+                if (Tiers[i].HasRoom(Away.None) is not { } room) continue;
+                if (room || !withOthers) return room;
+                isFull = true;
+            }
+
+            foreach (var tier in Tiers)
+            {
+                if (tier.HasRoom(Excuse) is not { } room) continue;
+                if (room || !withOthers) return room;
+                isFull = true;
+            }
+
+            return !isFull;
         }
     }
 
@@ -245,7 +351,7 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
 
         public int Active => ((IBalanced)endpoint).Active;
 
-        public bool IsAvailable => (endpoint.Absence.Now & ~from) == Away.None;
+        public bool IsAvailable => (endpoint.Absence.Now & ~from) == Away.None && endpoint.HasRoom;
 
         public double Latency(long now) => endpoint.Latency(now);
     }

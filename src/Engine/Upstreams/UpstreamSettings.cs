@@ -37,6 +37,9 @@ public sealed record UpstreamSettings
     /// <summary>Null: there is no breaker.</summary>
     public BreakerSettings? Breaker { get; init; }
 
+    /// <summary>Null: nothing is limited.</summary>
+    public Bounds? Bounds { get; init; }
+
     /// <summary>Whether answers' latencies are measured, whatever the balancer needs.</summary>
     public bool MeasuresLatency => Passive is { LatencyFactor: > 0 } || HedgePercentile > 0;
 
