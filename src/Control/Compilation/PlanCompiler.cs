@@ -3,6 +3,7 @@
 
 using System.Text;
 using Weir.Control.Configuration;
+using Weir.Control.Discovery;
 using Weir.Engine;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
@@ -210,37 +211,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
     private ForwardPlan Forward(RouteConfig route, UpstreamConfig from)
     {
-        var isNamed = route.Proxy!.Name is not null;
-        var urls = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
-        var identity = isNamed ? $"name {route.Proxy.Name}" : InlineIdentity(from, urls);
-        var label = isNamed ? route.Proxy.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
-        var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
-        if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
-        var upstream = live.Upstream(identity, label, static () => new Engine.Balancing.RoundRobin());
-        named.Add(upstream);
-        if (!upstreams.Contains(upstream)) upstreams.Add(upstream);
-        var endpoints = new List<Endpoint>();
-        foreach (var written in from.Endpoints)
-        {
-            var url = EndpointUrl.Identity(written.Url);
-            var endpoint = live.Endpoint(identity, url, endpoints.Count(e => e.Identity == url), EndpointUrl.Name(written.Url), EndpointUrl.Authority(written.Url));
-            named.Add(endpoint);
-            var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
-            // A name that cannot be resolved now keeps the addresses it had.
-            if (addresses.Length > 0) changes.Add(() => endpoint.Addresses = addresses);
-            else if (endpoint.Addresses.Length == 0) diagnostics.Error(written.At, trouble);
-            else diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
-            changes.Add(() => (endpoint.Weight, endpoint.PathPrefix) = ((int)written.Weight, EndpointUrl.Prefix(written.Url)));
-            endpoints.Add(endpoint);
-        }
-
-        changes.Add(() => upstream.SetEndpoints([.. endpoints], new UpstreamSettings
-        {
-            IdleConnections = (int)(from.IdleConnections ?? 256),
-            KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
-            ConnectionAge = from.ConnectionAge ?? 3_600_000,
-        }));
-
+        var upstream = Upstream(route.Proxy!, from);
         var host = route.Host ?? from.Host ?? "keep";
         return new ForwardPlan
         {
@@ -253,6 +224,36 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             AllowsConnect = route.Connect ?? false,
         };
     }
+
+    private Upstream Upstream(ProxyTargetConfig proxy, UpstreamConfig from)
+    {
+        var servers = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
+        var identity = proxy.Name is not null ? $"name {proxy.Name}" : InlineIdentity(from, servers);
+        var label = proxy.Name ?? (servers.Length == 1 ? servers[0] : $"{servers[0]} and {servers.Length - 1} more");
+        var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
+        if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
+        var membership = live.Membership(identity, label, static () => new Engine.Balancing.RoundRobin());
+        if (!named.Add(membership)) return membership.Upstream; // Another route forwards there too.
+        upstreams.Add(membership.Upstream);
+        var settings = new UpstreamSettings
+        {
+            IdleConnections = (int)(from.IdleConnections ?? 256),
+            KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
+            ConnectionAge = from.ConnectionAge ?? 3_600_000,
+        };
+        var members = Members(from.Endpoints, membership);
+        changes.Add(() => membership.Write(members, [], settings));
+        return membership.Upstream;
+    }
+
+    private Member[] Members(List<EndpointConfig> endpoints, Membership of) => [.. endpoints.Select(written =>
+    {
+        var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
+        // A name that cannot be resolved now keeps the addresses it had.
+        if (addresses.Length == 0 && of.Knows(EndpointUrl.Identity(written.Url))) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
+        else if (addresses.Length == 0) diagnostics.Error(written.At, trouble);
+        return new Member(written.Url, addresses) { Weight = (int)written.Weight };
+    })];
 
     // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or
     // settings, so that changing these leaves health, load and connections alone.

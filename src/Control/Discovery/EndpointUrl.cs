@@ -2,11 +2,10 @@
 
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine.Transports;
 
-namespace Weir.Control.Compilation;
+namespace Weir.Control.Discovery;
 
 /// <summary>Endpoint URLs.</summary>
 public static class EndpointUrl
@@ -21,7 +20,7 @@ public static class EndpointUrl
     public static string Authority(Uri url) => url.Scheme == "unix" ? "localhost" : url.IsDefaultPort ? url.Host : $"{url.Host}:{url.Port}";
 
     /// <summary>The path put before what is forwarded; no trailing slash.</summary>
-    public static byte[] Prefix(Uri url) => url.Scheme == "unix" ? [] : Encoding.ASCII.GetBytes(url.AbsolutePath.TrimEnd('/'));
+    public static string Prefix(Uri url) => url.Scheme == "unix" ? "" : url.AbsolutePath.TrimEnd('/');
 
     /// <summary>Says which hosts cannot be resolved, of a configuration that has other mistakes and so is not compiled.</summary>
     public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
