@@ -46,6 +46,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         upstreams.Clear();
         inlineLists.Clear();
         hops = new Hops(config.Via ?? instance);
+        LookupsAhead.Run(config, live.Names);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
         var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
@@ -227,7 +228,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
     private Upstream Upstream(ProxyTargetConfig proxy, UpstreamConfig from)
     {
-        var servers = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
+        string[] servers = [.. from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)), .. from.Discover?.Names ?? []];
         var identity = proxy.Name is not null ? $"name {proxy.Name}" : InlineIdentity(from, servers);
         var label = proxy.Name ?? (servers.Length == 1 ? servers[0] : $"{servers[0]} and {servers.Length - 1} more");
         var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
@@ -241,19 +242,43 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
             ConnectionAge = from.ConnectionAge ?? 3_600_000,
         };
-        var members = Members(from.Endpoints, membership);
-        changes.Add(() => membership.Write(members, [], settings));
+        var resolve = config.ResolveSettings(from);
+        var (members, sources) = (Members(from.Endpoints, membership, resolve), Sources(from, resolve));
+        changes.Add(() => membership.Write(members, sources, settings, resolve));
         return membership.Upstream;
     }
 
-    private Member[] Members(List<EndpointConfig> endpoints, Membership of) => [.. endpoints.Select(written =>
+    private Member[] Members(List<EndpointConfig> endpoints, Membership of, ResolveSettings resolve) => [.. endpoints.Select(written =>
     {
-        var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
+        var addresses = EndpointUrl.Resolve(written.Url, live.Names, resolve, out var trouble);
         // A name that cannot be resolved now keeps the addresses it had.
-        if (addresses.Length == 0 && of.Knows(EndpointUrl.Identity(written.Url))) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
+        if (trouble.Length > 0 && (addresses.Length > 0 || of.Knows(EndpointUrl.Identity(written.Url)))) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
         else if (addresses.Length == 0) diagnostics.Error(written.At, trouble);
         return new Member(written.Url, addresses) { Weight = (int)written.Weight };
     })];
+
+    // Begun once the plan is in force; what is found at once is part of it.
+    private SourcePlan[] Sources(UpstreamConfig from, ResolveSettings resolve)
+    {
+        if (from.Discover is not { } discover) return [];
+        var sources = new List<SourcePlan>();
+        foreach (var dns in discover.Dns)
+        {
+            sources.Add(DnsSource.Plan(live.Names, dns.Name, (int)dns.Port, resolve));
+            if (sources[^1].Initial is null) diagnostics.Warn(dns.At, Unresolved(NameKind.Addresses, dns.Name, resolve));
+        }
+
+        foreach (var srv in discover.Srv)
+        {
+            sources.Add(SrvSource.Plan(live.Names, srv, resolve));
+            if (sources[^1].Initial is null) diagnostics.Warn(diagnostics.Where(discover, "srv", srv), Unresolved(NameKind.Services, srv, resolve));
+        }
+
+        return [.. sources];
+    }
+
+    private string Unresolved(NameKind kind, string name, ResolveSettings resolve) =>
+        $"the name '{name}' cannot be resolved: {live.Names.Watch(kind, name, resolve).Trouble ?? "none of its servers can be resolved"}; it is looked up further";
 
     // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or
     // settings, so that changing these leaves health, load and connections alone.

@@ -21,7 +21,8 @@ public static class ConfigChecks
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
         CheckLogs(config, diagnostics);
-        foreach (var upstream in config.Upstreams) CheckUpstream(upstream.Value, diagnostics);
+        CheckResolve(config.Resolve, config, diagnostics);
+        foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);
         foreach (var page in config.ErrorPages) CheckPage(page, diagnostics);
     }
 
@@ -168,7 +169,7 @@ public static class ConfigChecks
     private static void CheckAction(ProxyConfig config, IAction action, Diagnostics diagnostics)
     {
         if (action.Proxy is { Name: { } name } && !config.Upstreams.Exists(u => u.Name == name) && !diagnostics.IsTold(config, "upstreams")) diagnostics.Error(action.Proxy.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
-        if (action.Proxy?.Inline is { } inline) CheckUpstream(inline, diagnostics);
+        if (action.Proxy?.Inline is { } inline) CheckUpstream(config, inline, diagnostics);
         if (action.Redirect is { } redirect)
         {
             if (redirect.Status is not (301 or 302 or 303 or 307 or 308)) diagnostics.Error(redirect.At, "a redirect's status is 301, 302, 303, 307 or 308");
@@ -184,9 +185,29 @@ public static class ConfigChecks
     private static bool IsAbsolute(string target) =>
         target.StartsWith('/') || (target.IndexOf("://", StringComparison.Ordinal) is > 0 and var end && target.AsSpan(0, end).IndexOfAnyExcept(System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.")) < 0);
 
-    private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
+    // What holds is that of the upstream over that of the top level: told where the nearer of the two stands.
+    private static void CheckResolve(ResolveConfig resolve, ProxyConfig outer, Diagnostics diagnostics)
     {
-        if (upstream.Endpoints.Count == 0 && !diagnostics.IsTold(upstream, "endpoints")) diagnostics.Error(upstream.At, "an upstream needs endpoints");
+        const int MostServers = 8;
+        if (resolve.Servers is { Count: > MostServers } servers) diagnostics.Error(diagnostics.Where(resolve, "servers"), $"at most {MostServers} name servers are asked; these are {servers.Count}");
+        if (resolve.Servers is { Count: 0 } && !diagnostics.IsTold(resolve, "servers")) diagnostics.Error(diagnostics.Where(resolve, "servers"), "a list of name servers names at least one");
+        var now = outer.ResolveSettings(new UpstreamConfig { Resolve = resolve });
+        if (now.LeastTtl > now.MostTtl && (resolve.LeastTtl ?? resolve.MostTtl) is not null && !diagnostics.IsFlawed(resolve)) diagnostics.Error(diagnostics.Where(resolve, resolve.LeastTtl is null ? "most_ttl" : "least_ttl"), "least_ttl is longer than most_ttl");
+    }
+
+    private static void CheckDiscover(DiscoverConfig discover, Diagnostics diagnostics)
+    {
+        if (discover.Dns.Count + discover.Srv.Count == 0 && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: dns or srv");
+        foreach (var dns in discover.Dns.Where(d => d.Name.Length == 0 && !diagnostics.IsTold(d, "name"))) diagnostics.Error(dns.At, "what is discovered by DNS needs a name");
+        foreach (var twice in discover.Dns.GroupBy(static d => (d.Name, d.Port)).Where(static g => g.Key.Name.Length > 0).SelectMany(static g => g.Skip(1))) diagnostics.Error(twice.At, $"{twice.Name} stands twice with the port {twice.Port}");
+        foreach (var twice in discover.Srv.GroupBy(static s => s).Where(static g => g.Count() > 1)) diagnostics.Error(diagnostics.Where(discover, "srv", twice.Key, 1), $"{twice.Key} stands twice");
+    }
+
+    private static void CheckUpstream(ProxyConfig config, UpstreamConfig upstream, Diagnostics diagnostics)
+    {
+        CheckResolve(upstream.Resolve, config, diagnostics);
+        if (upstream.Discover is { } discover) CheckDiscover(discover, diagnostics);
+        if (upstream.Endpoints.Count == 0 && upstream.Discover is null && !diagnostics.IsTold(upstream, "endpoints") && !diagnostics.IsTold(upstream, "discover")) diagnostics.Error(upstream.At, "an upstream needs endpoints, or discover");
         var seen = new HashSet<string>();
         foreach (var endpoint in upstream.Endpoints)
         {

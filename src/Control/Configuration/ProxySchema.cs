@@ -74,9 +74,26 @@ public static class ProxySchema
         .Add("url", Shapes.Url, (e, v) => e.Url = v, "Scheme, host, port, and a path that is put before the request's.")
         .Add("weight", Shapes.Int(1, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings.", "1");
 
+    public static Section<ResolveConfig> Resolve { get; } = new Section<ResolveConfig>("resolve", "How names of servers are looked up. What an upstream does not say holds as at the top level.")
+        .Add("servers", Shapes.ListOf(Shapes.NameServer), (r, v) => r.Servers = v, "The name servers, asked in this order; names are whole then. Without them: /etc/hosts, then those of /etc/resolv.conf with its search list, then whatever else the system asks.", "the system's")
+        .Add("least_ttl", Shapes.DurationFrom("100ms", "1d"), (r, v) => r.LeastTtl = v, "An answer holds at least so long, whatever it says.", "1s")
+        .Add("most_ttl", Shapes.DurationFrom("100ms", "1d"), (r, v) => r.MostTtl = v, "An answer holds at most so long.", "5m")
+        .Add("timeout", Shapes.DurationFrom("10ms", "30s"), (r, v) => r.Timeout = v, "How long a lookup may take, all servers together.", "2s")
+        .Add("ipv6", Shapes.Bool, (r, v) => r.Ipv6 = v, "Whether IPv6 addresses are asked for too.", "true");
+
+    public static Section<DiscoverDnsConfig> DiscoverDns { get; } = new Section<DiscoverDnsConfig>("discover_dns", "An endpoint for each address of a name.")
+        .Add("name", Shapes.DnsName, (d, v) => d.Name = v, "The name; its addresses are asked for again when their time is over.")
+        .Add("port", Shapes.Int(1, 65_535), (d, v) => d.Port = v, "The port of each.", "80");
+
+    public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
+        .Add("dns", Shapes.ListOf(DiscoverDns), (d, v) => d.Dns = v, "Names of which each address is an endpoint.")
+        .Add("srv", Shapes.ListOf(Shapes.DnsName), (d, v) => d.Srv = v, "Names of services, as _http._tcp.example.com (RFC 2782): each address of each server is an endpoint, with its port and weight; those of further priorities are backups.");
+
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
+        .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
+        .Add("resolve", Resolve, (u, v) => u.Resolve = v, "How names of these servers are looked up.")
         .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
@@ -183,6 +200,7 @@ public static class ProxySchema
         .Add("limits", Limits, (c, v) => c.Limits = v, "The most there may be of things.")
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
+        .Add("resolve", Resolve, (c, v) => c.Resolve = v, "How names of servers are looked up.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
         .Add("drain_delay", Shapes.Delay, (c, v) => c.DrainDelay = v, "How long connections are still taken after the program was told to stop, while the readiness path answers 503 and answers end their connections: so that load balancers notice first.", "0s")
         .Add("via", Shapes.HopName, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");

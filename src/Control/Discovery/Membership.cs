@@ -43,7 +43,8 @@ public enum MemberOutcome
 /// <param name="loops">How many loops there are.</param>
 /// <param name="errors">Told of failures and of changes on purpose.</param>
 /// <param name="forget">Makes the loops close what they keep for endpoints that have left, when it is idle.</param>
-public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null)
+/// <param name="names">Where the names of endpoints are followed; null: nowhere.</param>
+public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null, Names? names = null)
 {
     /// <summary>Endpoints of one upstream.</summary>
     public const int Most = 10_000;
@@ -54,6 +55,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     private readonly Lock turn = new();
     private readonly List<Source> sources = [];
     private readonly List<Member> added = [];
+    private readonly AddressFollower? follower = names is null ? null : new AddressFollower(names);
     private readonly Dictionary<string, Said> said = []; // By identity: of endpoints in force only.
     private Member[] written = [];
     private UpstreamSettings? settings;
@@ -63,6 +65,9 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     private bool overflows;
 
     public Upstream Upstream { get; } = upstream;
+
+    /// <summary>How the names of its endpoints are looked up.</summary>
+    public ResolveSettings Resolve { get; private set; } = ResolveSettings.Default;
 
     /// <summary>Those in force now.</summary>
     public IReadOnlyList<Seat> Seats => seats;
@@ -77,12 +82,13 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     /// What a configuration says. A weight that is written anew holds over what the admin API said; the same one does not.
     /// Sources that are not named any more leave with their endpoints; further ones wait for <see cref="Begin"/>.
     /// </summary>
-    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with)
+    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, ResolveSettings? resolve = null)
     {
         List<IDisposable> ended = [];
         lock (turn)
         {
             if (isClosed) return;
+            Resolve = resolve ?? Resolve;
             TakeWritten([.. members]);
             foreach (var source in sources.Where(s => !plans.Any(p => p.Name == s.Name)).ToArray())
             {
@@ -128,6 +134,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
             isClosed = true;
             feeds = [.. sources.Select(s => s.Feed)];
             sources.Clear();
+            follower?.Dispose();
         }
 
         foreach (var feed in feeds) feed?.Dispose();
@@ -281,6 +288,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
 
         settings = with ?? settings;
         seats = next;
+        follower?.Take(next.Select(s => (s.Endpoint, s.Member.Url)), Resolve);
         if (!isNew || settings is null) return;
         Upstream.SetEndpoints(endpoints, settings);
         var left = before.Select(s => s.Endpoint).Except(endpoints).ToArray();

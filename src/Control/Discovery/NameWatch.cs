@@ -14,7 +14,7 @@ public sealed class NameWatch
     private const long FirstBackOff = 1_000;
     private const long MostBackOff = 30_000;
 
-    private readonly TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private NameAnswer? answer;
     private string? trouble;
     private long answeredAt;
@@ -42,7 +42,7 @@ public sealed class NameWatch
     /// <summary>When the last good answer came, in Unix ms; 0: never.</summary>
     public long AnsweredAt => Volatile.Read(ref answeredAt);
 
-    /// <summary>Ends with the first lookup, whatever it brought.</summary>
+    /// <summary>Ends with the first lookup, or the first anew, whatever it brought.</summary>
     public Task First => first.Task;
 
     /// <summary>Who is called after each lookup.</summary>
@@ -52,6 +52,8 @@ public sealed class NameWatch
     internal long DueAt { get; set; }
 
     internal bool IsAsking { get; set; }
+
+    internal void BeginFirst() => first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal void EndFirst() => first.TrySetResult();
 

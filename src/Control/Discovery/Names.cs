@@ -57,13 +57,27 @@ public sealed class Names : IDisposable
     /// The watch of a name. Its first lookup begins at once; later ones once this has been started. One to which nobody listens
     /// when it is due is forgotten.
     /// </summary>
-    public NameWatch Watch(NameKind kind, string name, ResolveSettings settings)
+    /// <param name="kind">What is looked up.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="settings">How.</param>
+    /// <param name="isAnew">Whether one of which nothing is known is looked up at once, whenever it is due.</param>
+    public NameWatch Watch(NameKind kind, string name, ResolveSettings settings, bool isAnew = false)
     {
         name = name.ToLowerInvariant();
         var key = Key(kind, name, settings);
         lock (turn)
         {
-            if (watches.TryGetValue(key, out var watch)) return watch;
+            if (watches.TryGetValue(key, out var watch))
+            {
+                if (isAnew && watch.Answer is null && !watch.IsAsking && !isStopped)
+                {
+                    watch.BeginFirst();
+                    Enqueue(watch);
+                }
+
+                return watch;
+            }
+
             watches[key] = watch = new NameWatch(kind, name, settings);
             if (isStopped) watch.EndFirst();
             else Enqueue(watch);

@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Weir.Control.Discovery;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -39,6 +40,8 @@ public static class MetricsPage
         ("weir_endpoint_connections_reused_total", "counter", "Exchanges that began on a connection to an endpoint that was there already."),
         ("weir_endpoint_connect_failures_total", "counter", "Connections to an endpoint that could not be made."),
         ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
+        ("weir_dns_lookups_total", "counter", "Lookups of the names of servers, by outcome: done, not_found, timeout, failed."),
+        ("weir_dns_names", "gauge", "Names of servers that are followed, by whether their last lookup was good: good, failing. What is known of one that fails is kept."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -80,6 +83,7 @@ public static class MetricsPage
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
         WriteEndpoints(page, upstreams);
+        WriteNames(page, proxy.Names);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -112,6 +116,15 @@ public static class MetricsPage
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_reused_total", same.Sum(e => e.Uses.Reused), labels);
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connect_failures_total", same.Sum(e => e.ConnectFailures), labels);
         foreach (var (labels, _, total) in endpoints) page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, labels);
+    }
+
+    private static void WriteNames(Page page, Names names)
+    {
+        foreach (var outcome in Enum.GetValues<LookupOutcome>()) page.Sample("weir_dns_lookups_total", names.Count(outcome), ("outcome", outcome switch { LookupOutcome.Done => "done", LookupOutcome.NotFound => "not_found", LookupOutcome.Timeout => "timeout", _ => "failed" }));
+        var all = names.All;
+        var failing = all.Count(static n => n.Trouble is not null);
+        page.Sample("weir_dns_names", all.Length - failing, ("state", "good"));
+        page.Sample("weir_dns_names", failing, ("state", "failing"));
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)
