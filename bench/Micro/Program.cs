@@ -4,7 +4,7 @@ using Weir.Bench.Micro;
 
 var word = args.Length > 0 ? args[0] : "";
 var above = 0;
-Gate[] gates = [.. WireGates.All(), .. RoutingGates.All(), .. LoopGates.All(), .. RecordGates.All()];
+Gate[] gates = [.. WireGates.All(), .. RoutingGates.All(), .. BalancingGates.All(), .. LoopGates.All(), .. RecordGates.All()];
 foreach (var gate in gates.Where(g => g.Name.Contains(word, StringComparison.OrdinalIgnoreCase)))
 {
     if (!gate.Run()) above++;

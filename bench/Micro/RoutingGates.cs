@@ -1,8 +1,6 @@
-// From a host to a site, among a thousand; from a path to a route, alone and as the last of ten thousand; from an upstream
-// to one of its endpoints.
+// From a host to a site, among a thousand; from a path to a route, alone and as the last of ten thousand.
 
 using System.Text;
-using Weir.Engine.Balancing;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Routing;
 
@@ -16,15 +14,12 @@ internal static class RoutingGates
         for (var i = 0; i < 1000; i++) table.TryAdd($"s{i}.test", $"site {i}");
         table.TryAdd("*.wild.test", "wild");
         var (exact, below) = (Encoding.ASCII.GetBytes("s999.test"), Encoding.ASCII.GetBytes("a.b.wild.test"));
-        IBalanced[] endpoints = [new Weighted(1), new Weighted(2), new Weighted(5)];
-        var (balancer, exchange) = (new RoundRobin(), Worlds.Exchange());
         return
         [
             new Gate("site by name, of 1,000", 0, () => table.Find(exact)!.Length),
             new Gate("site by wildcard, of 1,000", 0, () => table.Find(below)!.Length),
             new Gate("route, of 1", 0, LastRoute(1)),
             new Gate("route, the last of 10,000", 0, LastRoute(10_000)),
-            new Gate("round robin, 3 weighted endpoints", 0, () => balancer.Choose(endpoints, 0, exchange) is >= 0 and var choice ? choice : throw new InvalidOperationException("nobody was chosen")),
         ];
     }
 
@@ -35,14 +30,5 @@ internal static class RoutingGates
         var (last, exchange) = ($"route {count}", Worlds.Exchange());
         exchange.Request.MatchedPath = ByteRange.Of(Encoding.ASCII.GetBytes($"/section{count % 100}/page{count}/comments/5"));
         return () => table.Find(exchange) == last ? 1 : throw new InvalidOperationException("the wrong route was found");
-    }
-
-    private sealed class Weighted(int weight) : IBalanced
-    {
-        public int Weight => weight;
-
-        public int Active => 0;
-
-        public bool IsAvailable => true;
     }
 }

@@ -42,7 +42,7 @@ public sealed class Pipeline(Forwarder forwarder, LoopRecords records, ErrorLog 
         else if (fault.IsNone) fault = await forwarder.FetchAsync(exchange, route!.Forward!);
 
         if (fault.IsNone) fault = await DeliverAsync(exchange);
-        await Forwarder.FinishAsync(exchange, whole: fault.IsNone);
+        await Forwarder.FinishAsync(exchange, fault);
         if (!fault.IsNone) await FailAsync(exchange, fault, site, route);
         Record(exchange, site);
     }

@@ -173,11 +173,8 @@ public sealed class Worker
 
     private void SweepPools(Upstream upstream)
     {
-        foreach (var endpoint in upstream.Endpoints)
-        {
-            endpoint.Pool(Loop.Index).Sweep(Loop.Now);
-            endpoint.LookAgain(Loop.Now);
-        }
+        foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Sweep(Loop.Now);
+        if (Loop.Index == 0) upstream.LookAgain(Loop.Now);
     }
 
     // How late a timer fires is how long anything on this loop may have had to wait.

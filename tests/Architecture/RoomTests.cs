@@ -22,7 +22,7 @@ public partial class RoomTests
         ["Engine.Observe"] = ["Wire.Bytes", "Wire.Fields", "Engine.Loops", "Engine.Exchanges"],
         ["Engine.Listeners"] = ["Wire.Bytes", "Wire.Fields", "Engine.Loops", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe"],
         ["Engine.Routing"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Exchanges"],
-        ["Engine.Balancing"] = ["Engine.Exchanges"],
+        ["Engine.Balancing"] = ["Wire.Bytes", "Wire.Fields", "Engine.Exchanges"],
         ["Engine.Upstreams"] = ["Engine.Loops", "Engine.Memory", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe", "Engine.Balancing"],
         ["Engine.Forwarding"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Exchanges", "Engine.Upstreams"],
         ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Exchanges", "Engine.Forwarding", "Engine.Upstreams"],

@@ -11,7 +11,7 @@ namespace Weir.Control.Compilation;
 
 /// <summary>The live things. Control's thread only, where nothing else is said.</summary>
 /// <param name="loops">How many loops there are.</param>
-/// <param name="errors">Told of what becomes of members.</param>
+/// <param name="errors">Where live things say what becomes of them.</param>
 /// <param name="forget">Makes the loops close what they keep for endpoints that have left.</param>
 public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null)
 {
@@ -29,9 +29,9 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     /// <summary>The members of upstreams in force. Any thread.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => inForce;
 
-    public Membership Membership(string identity, string name, Func<Balancer> balancer)
+    public Membership Membership(string identity, string name, Balancer balancer)
     {
-        if (!memberships.TryGetValue(identity, out var membership)) memberships[identity] = membership = new Membership(new Upstream(identity, name, balancer(), Loops), Loops, errors, forget, Names);
+        if (!memberships.TryGetValue(identity, out var membership)) memberships[identity] = membership = new Membership(new Upstream(identity, name, balancer, Loops) { Errors = errors }, Loops, errors, forget, Names);
         return membership;
     }
 

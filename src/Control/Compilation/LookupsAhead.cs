@@ -17,7 +17,7 @@ internal static class LookupsAhead
         foreach (var upstream in InUse(config))
         {
             var settings = config.ResolveSettings(upstream);
-            all.AddRange(upstream.Endpoints.Where(static e => AddressFollower.IsName(e.Url)).Select(e => names.Watch(NameKind.Addresses, e.Url.IdnHost, settings, isAnew: true)));
+            all.AddRange(upstream.Endpoints.Concat(upstream.Discover?.Found ?? []).Where(static e => AddressFollower.IsName(e.Url)).Select(e => names.Watch(NameKind.Addresses, e.Url.IdnHost, settings, isAnew: true)));
             if (upstream.Discover is not { } discover) continue;
             all.AddRange(discover.Dns.Select(d => names.Watch(NameKind.Addresses, d.Name, settings, isAnew: true)));
             services.AddRange(discover.Srv.Select(s => names.Watch(NameKind.Services, s, settings, isAnew: true)));

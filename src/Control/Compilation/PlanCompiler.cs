@@ -219,7 +219,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Upstream = upstream,
             Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
             FixedHost = Encoding.ASCII.GetBytes(host),
-            ConnectRetries = (int)(from.ConnectRetries ?? 2),
+            Retry = UpstreamPlans.Retry(from.Retry),
             SafeReuse = (route.Reuse ?? from.Reuse) == "safe",
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,
@@ -233,35 +233,21 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var label = proxy.Name ?? (servers.Length == 1 ? servers[0] : $"{servers[0]} and {servers.Length - 1} more");
         var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
         if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
-        var membership = live.Membership(identity, label, static () => new Engine.Balancing.RoundRobin());
+        var membership = live.Membership(identity, label, Balancers.Of(from.Balance));
         if (!named.Add(membership)) return membership.Upstream; // Another route forwards there too.
         upstreams.Add(membership.Upstream);
-        var settings = new UpstreamSettings
-        {
-            IdleConnections = (int)(from.IdleConnections ?? 256),
-            KeepAlive = from.Timeouts.KeepAlive ?? 60_000,
-            ConnectionAge = from.ConnectionAge ?? 3_600_000,
-        };
         var resolve = config.ResolveSettings(from);
-        var (members, sources) = (Members(from.Endpoints, membership, resolve), Sources(from, resolve));
-        changes.Add(() => membership.Write(members, sources, settings, resolve));
+        var (members, sources) = (membership.Declared(from.Endpoints, diagnostics, resolve), Sources(from, membership, resolve));
+        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance)), resolve));
         return membership.Upstream;
     }
 
-    private Member[] Members(List<EndpointConfig> endpoints, Membership of, ResolveSettings resolve) => [.. endpoints.Select(written =>
-    {
-        var addresses = EndpointUrl.Resolve(written.Url, live.Names, resolve, out var trouble);
-        // A name that cannot be resolved now keeps the addresses it had.
-        if (trouble.Length > 0 && (addresses.Length > 0 || of.Knows(EndpointUrl.Identity(written.Url)))) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
-        else if (addresses.Length == 0) diagnostics.Error(written.At, trouble);
-        return new Member(written.Url, addresses) { Weight = (int)written.Weight };
-    })];
-
     // Begun once the plan is in force; what is found at once is part of it.
-    private SourcePlan[] Sources(UpstreamConfig from, ResolveSettings resolve)
+    private SourcePlan[] Sources(UpstreamConfig from, Membership membership, ResolveSettings resolve)
     {
         if (from.Discover is not { } discover) return [];
         var sources = new List<SourcePlan>();
+        if (discover.File is { } file) sources.Add(WatchedFile.Plan(file, membership.Declared(discover.Found, diagnostics, resolve)));
         foreach (var dns in discover.Dns)
         {
             sources.Add(DnsSource.Plan(live.Names, dns.Name, (int)dns.Port, resolve));

@@ -197,7 +197,7 @@ public static class ConfigChecks
 
     private static void CheckDiscover(DiscoverConfig discover, Diagnostics diagnostics)
     {
-        if (discover.Dns.Count + discover.Srv.Count == 0 && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: dns or srv");
+        if (discover.Dns.Count + discover.Srv.Count == 0 && discover.File is null && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: dns, srv or file");
         foreach (var dns in discover.Dns.Where(d => d.Name.Length == 0 && !diagnostics.IsTold(d, "name"))) diagnostics.Error(dns.At, "what is discovered by DNS needs a name");
         foreach (var twice in discover.Dns.GroupBy(static d => (d.Name, d.Port)).Where(static g => g.Key.Name.Length > 0).SelectMany(static g => g.Skip(1))) diagnostics.Error(twice.At, $"{twice.Name} stands twice with the port {twice.Port}");
         foreach (var twice in discover.Srv.GroupBy(static s => s).Where(static g => g.Count() > 1)) diagnostics.Error(diagnostics.Where(discover, "srv", twice.Key, 1), $"{twice.Key} stands twice");
@@ -208,8 +208,17 @@ public static class ConfigChecks
         CheckResolve(upstream.Resolve, config, diagnostics);
         if (upstream.Discover is { } discover) CheckDiscover(discover, diagnostics);
         if (upstream.Endpoints.Count == 0 && upstream.Discover is null && !diagnostics.IsTold(upstream, "endpoints") && !diagnostics.IsTold(upstream, "discover")) diagnostics.Error(upstream.At, "an upstream needs endpoints, or discover");
+        if (upstream.Discover is { File: { } file } found) found.Found = EndpointFile.Read(file, diagnostics.Where(found, "file"), diagnostics) ?? [];
+        if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
+        CheckEndpoints(upstream.Endpoints, diagnostics.Where(upstream, "endpoints"), diagnostics);
+    }
+
+    /// <summary>Checks a list of endpoints, wherever it was read.</summary>
+    public static void CheckEndpoints(List<EndpointConfig> endpoints, Position at, Diagnostics diagnostics)
+    {
+        if (endpoints.Count > Discovery.Membership.Most) diagnostics.Error(at, $"an upstream has at most {Discovery.Membership.Most} endpoints; these are {endpoints.Count}");
         var seen = new HashSet<string>();
-        foreach (var endpoint in upstream.Endpoints)
+        foreach (var endpoint in endpoints)
         {
             if (endpoint.Url is not null)
             {

@@ -135,15 +135,99 @@ public sealed class UpstreamConfig : IWritten
 {
     public Position At { get; set; }
     public List<EndpointConfig> Endpoints { get; set; } = [];
-    public string Balance { get; set; } = "round_robin";
+    public BalanceConfig Balance { get; set; } = new();
     public string? Host { get; set; }
     public TimeoutsConfig Timeouts { get; set; } = new();
     public long? IdleConnections { get; set; }
     public long? ConnectionAge { get; set; }
-    public long? ConnectRetries { get; set; }
     public string? Reuse { get; set; }
     public DiscoverConfig? Discover { get; set; }
     public ResolveConfig Resolve { get; set; } = new();
+    public RetryConfig Retry { get; set; } = new();
+    public HealthConfig Health { get; set; } = new();
+    public BreakerConfig? CircuitBreaker { get; set; }
+    public long? SlowStart { get; set; }
+}
+
+public sealed class RetryConfig : IWritten
+{
+    public Position At { get; set; }
+    public long? Attempts { get; set; }
+    public long? PerTry { get; set; }
+    public List<string>? On { get; set; }
+    public long? Budget { get; set; }
+    public long? BackOff { get; set; }
+    public long? MostBackOff { get; set; }
+    public long? Buffer { get; set; }
+    public long? BufferDisk { get; set; }
+}
+
+public sealed class HealthConfig : IWritten
+{
+    public Position At { get; set; }
+    public PassiveConfig Passive { get; set; } = new();
+
+    /// <summary>Percent; -1: never.</summary>
+    public long? Panic { get; set; }
+}
+
+public sealed class PassiveConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public long? Failures { get; set; }
+    public long? Within { get; set; }
+    public long? Errors { get; set; }
+    public long? AtLeast { get; set; }
+    public long? Latency { get; set; }
+    public List<StatusRange>? Statuses { get; set; }
+    public long? EjectFor { get; set; }
+    public long? MostEjectFor { get; set; }
+    public long? MostEjected { get; set; }
+}
+
+public sealed class BreakerConfig : IWritten
+{
+    public Position At { get; set; }
+    public long? Errors { get; set; }
+    public long? Within { get; set; }
+    public long? AtLeast { get; set; }
+    public long? OpenFor { get; set; }
+    public string Scope { get; set; } = "upstream";
+}
+
+public sealed class BalanceConfig : IWritten
+{
+    public Position At { get; set; }
+    public string Algorithm { get; set; } = "round_robin";
+
+    /// <summary>The algorithms that are written as keys.</summary>
+    public List<string> Written { get; } = [];
+
+    public HashConfig Hash { get; set; } = new();
+
+    public void Write(string algorithm, HashConfig hash)
+    {
+        Written.Add(algorithm);
+        (Algorithm, Hash) = (algorithm, hash);
+    }
+
+    /// <summary>As an operator reads it.</summary>
+    public override string ToString() => Algorithm switch
+    {
+        "maglev" => $"maglev of {Hash.Key}",
+        "consistent_hash" => $"consistent_hash of {Hash.Key}, load {(Hash.Load == 0 ? "off" : $"{Hash.Load}%")}",
+        _ => Algorithm,
+    };
+}
+
+public sealed class HashConfig : IWritten
+{
+    public Position At { get; set; }
+    public HashedPart Key { get; set; } = new("client_ip", "");
+
+    /// <summary>Percent of its share; 0: no bound.</summary>
+    public int Load { get; set; } = 125;
 }
 
 public sealed class DiscoverConfig : IWritten
@@ -151,9 +235,13 @@ public sealed class DiscoverConfig : IWritten
     public Position At { get; set; }
     public List<DiscoverDnsConfig> Dns { get; set; } = [];
     public List<string> Srv { get; set; } = [];
+    public string? File { get; set; }
+
+    /// <summary>What the file holds.</summary>
+    public List<EndpointConfig> Found { get; set; } = [];
 
     /// <summary>What it looks at, for people.</summary>
-    public IEnumerable<string> Names => [.. Dns.Select(d => $"dns {d.Name}:{d.Port}"), .. Srv.Select(s => $"srv {s}")];
+    public IEnumerable<string> Names => [.. File is null ? (string[])[] : [$"file {File}"], .. Dns.Select(static d => $"dns {d.Name}:{d.Port}"), .. Srv.Select(static s => $"srv {s}")];
 }
 
 public sealed class DiscoverDnsConfig : IWritten
@@ -178,6 +266,7 @@ public sealed class EndpointConfig : IWritten
     public Position At { get; set; }
     public Uri Url { get; set; } = null!;
     public long Weight { get; set; } = 1;
+    public long Backup { get; set; }
 }
 
 /// <summary>What a route says, and what a site may say for its one last route.</summary>

@@ -72,7 +72,53 @@ public static class ProxySchema
     public static Section<EndpointConfig> Endpoint { get; } = new Section<EndpointConfig>("endpoint", "One server of an upstream.")
         .Short(Shapes.Url, (e, v) => e.Url = v)
         .Add("url", Shapes.Url, (e, v) => e.Url = v, "Scheme, host, port, and a path that is put before the request's.")
-        .Add("weight", Shapes.Int(1, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings.", "1");
+        .Add("weight", Shapes.Int(0, 1_000), (e, v) => e.Weight = v, "Its share relative to its siblings; 0 takes it out.", "1")
+        .Add("backup", Shapes.Tier, (e, v) => e.Backup = v, "Stands in where none of the servers before it is there: true, or 1 to 9 for one after the other.", "false");
+
+    public static Section<HashConfig> ConsistentHash { get; } = new Section<HashConfig>("consistent_hash", "A key of the request finds its server; one that comes or goes moves its own keys only, and none is overloaded by keys that are asked for often. A request without the key goes anywhere.")
+        .Short(Shapes.HashedPart, (h, v) => h.Key = v)
+        .Add("key", Shapes.HashedPart, (h, v) => h.Key = v, "What is hashed. The first field, cookie or parameter of the name counts.", "client_ip")
+        .Add("load", Shapes.BoundedLoad, (h, v) => h.Load = v, "How much of its share of the requests under way a server takes before its keys go on to another.", "125%");
+
+    public static Section<HashConfig> Maglev { get; } = ConsistentHash.Within("maglev", "A key of the request finds its server through a table: the evenest shares; where a server comes or goes a few keys of others move too.", static key => $"'{key}' is of consistent_hash only", "key")
+        .Short(Shapes.HashedPart, (h, v) => h.Key = v);
+
+    public static Section<BalanceConfig> Balance { get; } = new Section<BalanceConfig>("balance", "How an endpoint is chosen.")
+        .Short(Shapes.OneOf("round_robin", "random", "power_of_two", "least_requests", "peak_ewma", "ip_hash", "consistent_hash", "maglev"), (b, v) => b.Algorithm = v)
+        .Add("consistent_hash", ConsistentHash, (b, v) => b.Write("consistent_hash", v), "Hashing with bounded load.")
+        .Add("maglev", Maglev, (b, v) => b.Write("maglev", v), "Hashing by a table.");
+
+    public static Section<RetryConfig> Retry { get; } = new Section<RetryConfig>("retry", "A request whose attempt failed goes to another server while no byte of an answer has been passed on: one of which nothing was sent always, another where its method is idempotent and its body can be sent again.")
+        .Short(Shapes.Attempts, (r, v) => r.Attempts = v)
+        .Add("attempts", Shapes.Int(0, Engine.Exchanges.Tried.Most - 1), (r, v) => r.Attempts = v, "Attempts after the first, each on another server.", "2")
+        .Add("per_try", Shapes.Duration, (r, v) => r.PerTry = v, "How long each attempt may take to connect, and from the request sent to the head of its response.", "off")
+        .Add("on", Shapes.ListOf(Shapes.RetryCondition), (r, v) => r.On = v, "After what: connect (no connection), reset (it broke before an answer), timeout, malformed, statuses.", "connect, reset, timeout, 502, 503, 504")
+        .Add("budget", Shapes.Percent(0, 100), (r, v) => r.Budget = v, "Retries a hundred requests of the last ten seconds, beside ten a second. Where nothing had been sent they are not counted.", "20%")
+        .Add("back_off", Shapes.Delay, (r, v) => r.BackOff = v, "The longest wait before the second retry, doubled for each further one; half of it at least. The first goes at once.", "25ms")
+        .Add("most_back_off", Shapes.Delay, (r, v) => r.MostBackOff = v, "The longest of these waits.", "250ms");
+
+    public static Section<PassiveConfig> Passive { get; } = new Section<PassiveConfig>("passive", "Ejects a server for how it answers: what failed are connections, answers that break off or do not come in time, and the statuses.")
+        .Short(Shapes.OneOf("off"), (p, v) => p.Off = true)
+        .Add("failures", Shapes.Int(0, 1_000_000), (p, v) => p.Failures = v, "So many failures in a row; 0: not counted.", "5")
+        .Add("within", Shapes.Duration, (p, v) => p.Within = v, "Within this time, failures in a row as well as their share.", "30s")
+        .Add("errors", Shapes.Percent(0, 100), (p, v) => p.Errors = v, "This share of failures; 0%: not counted.", "0%")
+        .Add("at_least", Shapes.Int(1, 1_000_000), (p, v) => p.AtLeast = v, "Fewer attempts say nothing about their share.", "20")
+        .Add("latency", Shapes.Int(0, 1_000), (p, v) => p.Latency = v, "Answers this many times slower than the median of at least three; 0: not measured.", "0")
+        .Add("statuses", Shapes.ListOf(Shapes.StatusRange), (p, v) => p.Statuses = v, "Statuses that are failures.", "502, 503, 504")
+        .Add("eject_for", Shapes.Duration, (p, v) => p.EjectFor = v, "How long the first time; twice as long each time after that.", "30s")
+        .Add("most_eject_for", Shapes.Duration, (p, v) => p.MostEjectFor = v, "The longest. Whoever has been in for so long begins anew.", "5m")
+        .Add("most_ejected", Shapes.Percent(0, 100), (p, v) => p.MostEjected = v, "The share of the servers that may be ejected at once, rounded down.", "75%");
+
+    public static Section<HealthConfig> Health { get; } = new Section<HealthConfig>("health", "Which servers are asked at all.")
+        .Add("passive", Passive, (h, v) => h.Passive = v, "What answers say about a server.")
+        .Add("panic", Shapes.Panic, (h, v) => h.Panic = v, "The share of the servers, by weight, that must be available; below it health is ignored. 0%: only where nobody is left; off: never, the answer is 503 then.", "0%");
+
+    public static Section<BreakerConfig> CircuitBreaker { get; } = new Section<BreakerConfig>("circuit_breaker", "Where too many attempts failed, nothing is attempted for a while, and the answer is 503 at once; then one attempt a second, until one succeeds.")
+        .Add("errors", Shapes.Percent(1, 100), (b, v) => b.Errors = v, "This share of failures, as health.passive counts them.", "50%")
+        .Add("within", Shapes.Duration, (b, v) => b.Within = v, "Within this time.", "10s")
+        .Add("at_least", Shapes.Int(1, 1_000_000), (b, v) => b.AtLeast = v, "Fewer attempts decide nothing.", "20")
+        .Add("open_for", Shapes.Duration, (b, v) => b.OpenFor = v, "How long nothing is attempted.", "10s")
+        .Add("scope", Shapes.OneOf("upstream", "endpoint", "both"), (b, v) => b.Scope = v, "One for the upstream, one for each of its servers (which is away then), or both.", "upstream");
 
     public static Section<ResolveConfig> Resolve { get; } = new Section<ResolveConfig>("resolve", "How names of servers are looked up. What an upstream does not say holds as at the top level.")
         .Add("servers", Shapes.ListOf(Shapes.NameServer), (r, v) => r.Servers = v, "The name servers, asked in this order; names are whole then. Without them: /etc/hosts, then those of /etc/resolv.conf with its search list, then whatever else the system asks.", "the system's")
@@ -87,20 +133,24 @@ public static class ProxySchema
 
     public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
         .Add("dns", Shapes.ListOf(DiscoverDns), (d, v) => d.Dns = v, "Names of which each address is an endpoint.")
-        .Add("srv", Shapes.ListOf(Shapes.DnsName), (d, v) => d.Srv = v, "Names of services, as _http._tcp.example.com (RFC 2782): each address of each server is an endpoint, with its port and weight; those of further priorities are backups.");
+        .Add("srv", Shapes.ListOf(Shapes.DnsName), (d, v) => d.Srv = v, "Names of services, as _http._tcp.example.com (RFC 2782): each address of each server is an endpoint, with its port and weight; those of further priorities are backups.")
+        .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
 
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
         .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
         .Add("resolve", Resolve, (u, v) => u.Resolve = v, "How names of these servers are looked up.")
-        .Add("balance", Shapes.OneOf("round_robin"), (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
+        .Add("balance", Balance, (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
-        .Add("connect_retries", Shapes.Int(0, 63), (u, v) => u.ConnectRetries = v, "Further servers tried where no connection can be made. One that could not be connected to is asked after the others for ten seconds.", "2")
-        .Add("reuse", Shapes.OneOf("always", "safe"), (u, v) => u.Reuse = v, "safe: requests that are not idempotent go on new connections only.", "always");
+        .Add("reuse", Shapes.OneOf("always", "safe"), (u, v) => u.Reuse = v, "safe: requests that are not idempotent go on new connections only.", "always")
+        .Add("retry", Retry, (u, v) => u.Retry = v, "When a request goes to another server.")
+        .Add("health", Health, (u, v) => u.Health = v, "Which servers are asked at all. One that could not be connected to is asked after the others for ten seconds in any case.")
+        .Add("circuit_breaker", CircuitBreaker, (u, v) => u.CircuitBreaker = v, "Attempts nothing for a while where too much fails.", "none")
+        .Add("slow_start", Shapes.Duration, (u, v) => u.SlowStart = v, "In how long a server that has come, or come back, grows from a tenth of its share to the whole.", "off");
 
     public static Section<ProxyTargetConfig> ProxyTarget { get; } = new Section<ProxyTargetConfig>("proxy", "Where to forward to: an upstream's name, a URL, or a list of endpoints.")
         .Short(Shapes.Text, (p, v) => p.Name = v, static node => node is ScalarNode scalar && !scalar.Text.Contains("://", StringComparison.Ordinal) && !LooksLikeAddress(scalar.Text))

@@ -99,14 +99,16 @@ public static class Shapes
 
     public static Shape<string> HeaderName(Func<string, string?> check) => new ScalarShape<string>("a field name such as x-tenant", "string", text => (text, check(text)));
 
-    public static Shape<StatusRange> StatusRange { get; } = new ScalarShape<StatusRange>("a status or a range of them such as 502 or 500-599", "scalar", text =>
+    public static Shape<StatusRange> StatusRange { get; } = new ScalarShape<StatusRange>("a status or a range of them such as 502 or 500-599", "scalar", ReadStatusRange);
+
+    private static (StatusRange Value, string? Trouble) ReadStatusRange(string text)
     {
         var dash = text.IndexOf('-', StringComparison.Ordinal);
         var first = dash < 0 ? text : text[..dash];
         var last = dash < 0 ? text : text[(dash + 1)..];
         if (int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var a) && int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var b) && a is >= 100 and <= 599 && b is >= 100 and <= 599 && a <= b) return (new StatusRange(a, b), null);
         return (default, $"expected a status or a range of them such as 502 or 500-599, found '{text}'");
-    });
+    }
 
     public static Shape<PathPattern> Path { get; } = new ScalarShape<PathPattern>("a path such as /a, /a/** or /a/*/b", "string", ReadPath, "^/");
 
@@ -169,6 +171,48 @@ public static class Shapes
     public static Shape<string> OneOf(params string[] choices) => new ScalarShape<string>($"one of {string.Join(", ", choices)}", "string", text =>
         choices.Contains(text) ? (text, null) : (text, $"expected one of {string.Join(", ", choices)}, found '{text}'{NearestWord.Suggest(text, choices)}"), choices: choices);
 
+    /// <summary>What of a request is hashed.</summary>
+    public static Shape<HashedPart> HashedPart { get; } = new ScalarShape<HashedPart>("client_ip, path, header NAME, cookie NAME or query NAME", "string", ReadHashedPart);
+
+    /// <summary>Percent; 0: off.</summary>
+    public static Shape<int> BoundedLoad { get; } = new ScalarShape<int>("a percentage from 101% to 1000%, or off", "string", text =>
+        text == "off" ? (0, null)
+        : text.EndsWith('%') && int.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent is >= 101 and <= 1_000 ? (percent, null)
+        : (0, $"expected a percentage from 101% to 1000%, or off, found '{text}'"));
+
+    /// <summary>Attempts after the first.</summary>
+    public static Shape<long> Attempts { get; } = new ScalarShape<long>($"off, or a number from 0 to {Engine.Exchanges.Tried.Most - 1}", "scalar", text => text switch
+    {
+        "off" => (0, null),
+        _ when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n < Engine.Exchanges.Tried.Most => (n, null),
+        _ => (0, $"expected off, or a number from 0 to {Engine.Exchanges.Tried.Most - 1}, found '{text}'"),
+    });
+
+    public static Shape<string> RetryCondition { get; } = new ScalarShape<string>("connect, reset, timeout, malformed, or a status or a range of them such as 502 or 500-599", "scalar", text =>
+    {
+        string[] words = ["connect", "reset", "timeout", "malformed"];
+        if (words.Contains(text) || (text.Length > 0 && char.IsAsciiDigit(text[0]) && ReadStatusRange(text).Trouble is null)) return (text, null);
+        return (text, $"expected connect, reset, timeout, malformed, or a status or a range of them such as 502 or 500-599, found '{text}'{NearestWord.Suggest(text, words)}");
+    });
+
+    public static Shape<long> Percent(long least, long most) => new ScalarShape<long>($"a percentage from {least}% to {most}%", "string", text =>
+        text.EndsWith('%') && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent >= least && percent <= most ? (percent, null) : (0, $"expected a percentage from {least}% to {most}%, found '{text}'"));
+
+    /// <summary>A share; off: -1.</summary>
+    public static Shape<long> Panic { get; } = new ScalarShape<long>("a percentage from 0% to 100%, or off", "string", text =>
+        text == "off" ? (Engine.Upstreams.UpstreamSettings.NoPanic, null)
+        : text.EndsWith('%') && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent <= 100 ? (percent, null)
+        : (0, $"expected a percentage from 0% to 100%, or off, found '{text}'"));
+
+    /// <summary>A tier of backups.</summary>
+    public static Shape<long> Tier { get; } = new ScalarShape<long>("true, false, or a number from 1 to 9", "scalar", text => text switch
+    {
+        "true" => (1, null),
+        "false" => (0, null),
+        [>= '1' and <= '9'] => (text[0] - '0', null),
+        _ => (0, $"expected true, false, or a number from 1 to 9, found '{text}'"),
+    });
+
     public static Shape<List<T>> ListOf<T>(Shape<T> item) => new ListShape<T>(item);
 
     private static (IPNetwork Value, string? Trouble) ReadNetwork(string text, string words)
@@ -176,6 +220,18 @@ public static class Shapes
         if (IPNetwork.TryParse(text, out var network)) return (network, null);
         if (IPAddress.TryParse(text, out var ip)) return (new IPNetwork(ip, ip.GetAddressBytes().Length * 8), null);
         return (default, $"expected {words}, found '{text}'{(text.Contains('/', StringComparison.Ordinal) ? " (bits beyond the prefix must be 0)" : "")}");
+    }
+
+    private static (HashedPart Value, string? Trouble) ReadHashedPart(string text)
+    {
+        string[] kinds = ["client_ip", "path", "header", "cookie", "query"];
+        var parts = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var kind = parts.Length == 0 ? "" : parts[0];
+        var needsName = kind is "header" or "cookie" or "query";
+        if (!kinds.Contains(kind)) return (new HashedPart("client_ip", ""), $"expected client_ip, path, header NAME, cookie NAME or query NAME, found '{text}'{NearestWord.Suggest(kind, kinds)}");
+        if (parts.Length != (needsName ? 2 : 1)) return (new HashedPart("client_ip", ""), needsName ? $"expected one name after '{kind}', as in {kind} x-user, found '{text}'" : $"nothing stands after '{kind}', found '{text}'");
+        if (kind is "header" or "cookie" && !Ascii.IsToken(Encoding.UTF8.GetBytes(parts[1]))) return (new HashedPart("client_ip", ""), $"'{parts[1]}' cannot be the name of a {kind}");
+        return (new HashedPart(kind, needsName ? parts[1] : ""), null);
     }
 
     private static (long Value, string? Trouble) ReadDuration(string text)
@@ -290,6 +346,12 @@ public static class Shapes
         RegexParseError.InvalidGroupingConstruct or RegexParseError.CaptureGroupNameInvalid => "this is no group: groups are (…), (?:…) and (?<name>…)",
         _ => "it cannot be read from there",
     };
+}
+
+/// <summary>What of a request is hashed, and the name of the field, cookie or parameter.</summary>
+public sealed record HashedPart(string Kind, string Name)
+{
+    public override string ToString() => Name.Length == 0 ? Kind : $"{Kind} {Name}";
 }
 
 /// <summary>A status, or a range of them, ends included.</summary>

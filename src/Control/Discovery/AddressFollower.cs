@@ -8,7 +8,7 @@ using Weir.Engine.Upstreams;
 namespace Weir.Control.Discovery;
 
 /// <summary>Follows the names of endpoints.</summary>
-public sealed class AddressFollower(Names names) : IDisposable
+public sealed class AddressFollower
 {
     private readonly Dictionary<Endpoint, NameSubscription> followed = [];
 
@@ -16,7 +16,7 @@ public sealed class AddressFollower(Names names) : IDisposable
     public static bool IsName(Uri url) => url.Scheme != "unix" && !IPAddress.TryParse(url.Host.Trim('[', ']'), out _);
 
     /// <summary>Follows these and no others.</summary>
-    public void Take(IEnumerable<(Endpoint Endpoint, Uri Url)> all, ResolveSettings settings)
+    public void Take(IEnumerable<(Endpoint Endpoint, Uri Url)> all, Names names, ResolveSettings settings)
     {
         var now = all.Where(static e => IsName(e.Url)).ToDictionary(static e => e.Endpoint, static e => e.Url);
         foreach (var (endpoint, subscription) in followed.ToArray())
@@ -37,7 +37,8 @@ public sealed class AddressFollower(Names names) : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>Follows none.</summary>
+    public void End()
     {
         foreach (var subscription in followed.Values) subscription.Dispose();
         followed.Clear();

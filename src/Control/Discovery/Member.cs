@@ -12,6 +12,9 @@ public sealed record Member(Uri Url, NetworkAddress[] Addresses)
     /// <summary>The largest weight.</summary>
     public const int MostWeight = 1_000;
 
+    /// <summary>The last of the backups.</summary>
+    public const int MostTier = 9;
+
     /// <summary>Scheme and authority: what it is the same one by, whatever else is said of it.</summary>
     public string Identity { get; } = EndpointUrl.Identity(Url);
 

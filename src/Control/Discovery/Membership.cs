@@ -3,6 +3,8 @@
 // API says holds over all. One lock, never on the way of a request: the engine sees a new array, and only where something is new.
 
 using System.Text;
+using Weir.Control.Configuration;
+using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -43,7 +45,7 @@ public enum MemberOutcome
 /// <param name="loops">How many loops there are.</param>
 /// <param name="errors">Told of failures and of changes on purpose.</param>
 /// <param name="forget">Makes the loops close what they keep for endpoints that have left, when it is idle.</param>
-/// <param name="names">Where the names of endpoints are followed; null: nowhere.</param>
+/// <param name="names">Where the names of endpoints are followed; null: its own, that are looked up once.</param>
 public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null, Names? names = null)
 {
     /// <summary>Endpoints of one upstream.</summary>
@@ -55,19 +57,19 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     private readonly Lock turn = new();
     private readonly List<Source> sources = [];
     private readonly List<Member> added = [];
-    private readonly AddressFollower? follower = names is null ? null : new AddressFollower(names);
+    private readonly Names names = names ?? new Names();
+    private readonly AddressFollower follower = new();
+    private ResolveSettings resolve = ResolveSettings.Default; // How the names of its endpoints are looked up.
     private readonly Dictionary<string, Said> said = []; // By identity: of endpoints in force only.
     private Member[] written = [];
     private UpstreamSettings? settings;
     private volatile Seat[] seats = [];
     private volatile Source[] sourcesNow = [];
+    private string? words;
     private bool isClosed;
     private bool overflows;
 
     public Upstream Upstream { get; } = upstream;
-
-    /// <summary>How the names of its endpoints are looked up.</summary>
-    public ResolveSettings Resolve { get; private set; } = ResolveSettings.Default;
 
     /// <summary>Those in force now.</summary>
     public IReadOnlyList<Seat> Seats => seats;
@@ -75,20 +77,43 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     /// <summary>The sources now.</summary>
     public IReadOnlyList<Source> Sources => sourcesNow;
 
-    /// <summary>Whether addresses of an endpoint are known.</summary>
-    public bool Knows(string identity) => Array.Exists(seats, s => s.Member.Identity == identity && s.Endpoint.Addresses.Length > 0);
+    /// <summary>What endpoints are as they are written; names that cannot be resolved are told, and where they could be before, keep what they had.</summary>
+    /// <param name="endpoints">What is written.</param>
+    /// <param name="diagnostics">Told what is wrong.</param>
+    /// <param name="by">How names are looked up; null: as was said last.</param>
+    public Member[] Declared(List<EndpointConfig> endpoints, Diagnostics diagnostics, ResolveSettings? by = null)
+    {
+        var now = seats;
+        by ??= resolve;
+        var members = new Member[endpoints.Count];
+        for (var i = 0; i < members.Length; i++)
+        {
+            var written = endpoints[i];
+            members[i] = new Member(written.Url, EndpointUrl.Resolve(written.Url, names, by, out var trouble)) { Weight = (int)written.Weight, Tier = (int)written.Backup };
+            if (trouble.Length == 0) continue;
+            if (members[i].Addresses.Length > 0 || Array.Exists(now, s => s.Member.Identity == members[i].Identity && s.Endpoint.Addresses.Length > 0)) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
+            else diagnostics.Error(written.At, trouble);
+        }
+
+        return members;
+    }
 
     /// <summary>
     /// What a configuration says. A weight that is written anew holds over what the admin API said; the same one does not.
     /// Sources that are not named any more leave with their endpoints; further ones wait for <see cref="Begin"/>.
     /// </summary>
-    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, ResolveSettings? resolve = null)
+    /// <param name="members">What is written.</param>
+    /// <param name="plans">The sources that are named.</param>
+    /// <param name="with">What is set for all endpoints.</param>
+    /// <param name="balance">How one is chosen, and words for it: the balancer is another one where they are others; null: as before.</param>
+    /// <param name="by">How names of endpoints are looked up; null: as before.</param>
+    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, (string Words, Balancer Balancer)? balance = null, ResolveSettings? by = null)
     {
         List<IDisposable> ended = [];
         lock (turn)
         {
             if (isClosed) return;
-            Resolve = resolve ?? Resolve;
+            resolve = by ?? resolve;
             TakeWritten([.. members]);
             foreach (var source in sources.Where(s => !plans.Any(p => p.Name == s.Name)).ToArray())
             {
@@ -98,7 +123,8 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
 
             foreach (var (place, plan) in plans.DistinctBy(p => p.Name).Index()) TakePlan(plan, place, ended);
             sourcesNow = [.. sources];
-            Merge(with);
+            Merge(with, balance?.Words == words ? null : balance?.Balancer);
+            words = balance?.Words ?? words;
         }
 
         foreach (var feed in ended) feed.Dispose();
@@ -134,11 +160,11 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
             isClosed = true;
             feeds = [.. sources.Select(s => s.Feed)];
             sources.Clear();
-            follower?.Dispose();
+            follower.End();
         }
 
         foreach (var feed in feeds) feed?.Dispose();
-        if (seats.Length > 0) forget?.Invoke([.. seats.Select(s => s.Endpoint)]);
+        Leave([.. seats.Select(s => s.Endpoint)]);
     }
 
     /// <summary>Adds an endpoint until it is removed or the upstream leaves the plan.</summary>
@@ -188,7 +214,6 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
             foreach (var (before, now) in of.Zip(seats.Where(s => s.Member.Name == name)))
             {
                 if (before.Weight != now.Weight) Tell($"{name} has the weight {now.Weight}");
-                if (before.IsDrained != now.IsDrained) Tell(now.IsDrained ? $"{name} is drained: it takes no further requests" : $"{name} takes requests again");
             }
 
             return MemberOutcome.Done;
@@ -262,7 +287,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     }
 
     // Under the lock. All that changes is seen by the engine in one step: the array.
-    private void Merge(UpstreamSettings? with = null)
+    private void Merge(UpstreamSettings? with = null, Balancer? balancer = null)
     {
         var union = Union();
         if (union.Count > Most != overflows)
@@ -276,7 +301,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         var endpoints = Adopt(union);
         foreach (var gone in said.Keys.Except(union.Select(u => u.Member.Identity)).ToArray()) said.Remove(gone);
         var known = before.ToDictionary(s => s.Endpoint);
-        var isNew = (with is not null && with != settings) || !endpoints.SequenceEqual(before.Select(s => s.Endpoint));
+        var isNew = balancer is not null || (with is not null && with != settings) || !endpoints.SequenceEqual(before.Select(s => s.Endpoint));
         var next = new Seat[endpoints.Length];
         for (var i = 0; i < next.Length; i++)
         {
@@ -288,10 +313,16 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
 
         settings = with ?? settings;
         seats = next;
-        follower?.Take(next.Select(s => (s.Endpoint, s.Member.Url)), Resolve);
+        follower.Take(next.Select(s => (s.Endpoint, s.Member.Url)), names, resolve);
         if (!isNew || settings is null) return;
-        Upstream.SetEndpoints(endpoints, settings);
-        var left = before.Select(s => s.Endpoint).Except(endpoints).ToArray();
+        Upstream.SetEndpoints(endpoints, settings, balancer);
+        Leave([.. before.Select(s => s.Endpoint).Except(endpoints)]);
+    }
+
+    // What still runs on them is no news of this upstream any more.
+    private void Leave(Endpoint[] left)
+    {
+        foreach (var endpoint in left) endpoint.Absence.Changed = null;
         if (left.Length > 0) forget?.Invoke(left);
     }
 
@@ -322,10 +353,11 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         // Addresses may have been found anew since: only what was declared anew is put in their place.
         if (member.Addresses.Length > 0 && (before is null || !before.Member.Addresses.AsSpan().SequenceEqual(member.Addresses))) endpoint.Addresses = member.Addresses;
         if (before?.Member.Prefix != member.Prefix) endpoint.PathPrefix = Encoding.ASCII.GetBytes(member.Prefix);
-        var weight = now.IsDrained ? 0 : now.Weight;
-        if (endpoint.Weight == weight) return false;
-        endpoint.Weight = weight;
-        return true;
+        if (now.IsDrained) endpoint.Absence.Mark(Away.Drained, "drained by an operator");
+        else endpoint.Absence.Clear(Away.Drained);
+        var isNew = (endpoint.Weight, endpoint.Tier) != (now.Weight, member.Tier);
+        (endpoint.Weight, endpoint.Tier) = (now.Weight, member.Tier);
+        return isNew;
     }
 
     private readonly record struct Said(int? Weight, bool IsDrained);

@@ -16,16 +16,18 @@ public sealed record SourcePlan(string Name, string Settings, Func<Source, IDisp
 /// <summary>A live source of one membership. Any thread.</summary>
 public sealed class Source
 {
-    private readonly Membership membership;
     private long failures;
     private long lastSuccess;
     private string? trouble;
 
     internal Source(Membership membership, SourcePlan plan)
     {
-        (this.membership, Plan) = (membership, plan);
+        (Of, Plan) = (membership, plan);
         Name = plan.Name;
     }
+
+    /// <summary>Whose part it feeds.</summary>
+    public Membership Of { get; }
 
     public string Name { get; }
 
@@ -47,7 +49,7 @@ public sealed class Source
 
     /// <summary>Replaces its part of the upstream.</summary>
     /// <returns>False where it is refused, which is told: too many endpoints, or no plan names this source any more.</returns>
-    public bool Succeeded(IReadOnlyList<Member> list) => membership.Take(this, list);
+    public bool Succeeded(IReadOnlyList<Member> list) => Of.Take(this, list);
 
     /// <summary>Its list is as it was.</summary>
     public void Confirmed() => Volatile.Write(ref lastSuccess, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
@@ -56,12 +58,12 @@ public sealed class Source
     public void Failed(string reason)
     {
         Interlocked.Increment(ref failures);
-        if (Interlocked.Exchange(ref trouble, reason) != reason) membership.TellFailure(this, reason);
+        if (Interlocked.Exchange(ref trouble, reason) != reason) Of.TellFailure(this, reason);
     }
 
     internal void Recovered()
     {
         Confirmed();
-        if (Interlocked.Exchange(ref trouble, null) is not null) membership.TellRecovery(this);
+        if (Interlocked.Exchange(ref trouble, null) is not null) Of.TellRecovery(this);
     }
 }

@@ -158,11 +158,11 @@ internal sealed class Trial : IDisposable
     private void Forward(ForwardPlan forward, RouteConfig from)
     {
         var upstream = from.Proxy!.Inline ?? config.Upstreams.Find(u => u.Name == from.Proxy.Name)!.Value;
-        Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, connect_retries {forward.ConnectRetries}{(forward.SafeReuse ? ", reuse safe" : "")}");
+        Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, {Words.Retry(forward.Retry, upstream.Retry)}{(forward.SafeReuse ? ", reuse safe" : "")}");
         foreach (var endpoint in forward.Upstream.Endpoints)
         {
             var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), _ => Request.Authority.ToString() };
-            Say($"  endpoint {endpoint.Identity}, weight {endpoint.Weight}");
+            Say($"  endpoint {endpoint.Identity}, weight {endpoint.Weight}{(endpoint.Tier > 0 ? $", backup {endpoint.Tier}" : "")}");
             Say($"    {Request.Method} {(Request.Form == TargetForm.Authority ? Request.Target.ToString() : Encoding.ASCII.GetString(endpoint.PathPrefix) + Sent())} HTTP/1.1");
             Say($"    Host: {host}");
         }

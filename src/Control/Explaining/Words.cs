@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Weir.Control.Configuration;
 using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
 
 namespace Weir.Control.Explaining;
 
@@ -36,6 +37,10 @@ internal static class Words
     /// <summary>An expression as it was written: what makes it match a whole value is ours.</summary>
     public static string Expression(Regex expression) =>
         expression.ToString() is ['^', '(', '?', ':', .. var written, ')', '\\', 'z'] ? written : expression.ToString();
+
+    /// <summary>When another endpoint is asked.</summary>
+    public static string Retry(RetryPlan plan, RetryConfig written) =>
+        plan.Attempts == 0 ? "no retries" : $"{plan.Attempts} retries on {string.Join(' ', written.On ?? ["connect", "reset", "timeout", "502", "503", "504"])}{(plan.PerTry == Timeouts.None ? "" : $", per_try {Duration(plan.PerTry)}")}, budget {plan.BudgetPercent}%";
 
     /// <summary>Why a fault was answered.</summary>
     public static string Cause(FaultCause cause)

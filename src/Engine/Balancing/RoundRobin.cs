@@ -11,32 +11,42 @@ public sealed class RoundRobin : Balancer
     // Weights are scaled down to schedules of at most this many turns, and one more for each that would have none.
     private const int LongestSchedule = 4096;
 
-    private readonly Lock making = new();
-    private Schedule schedule = new([], []);
-    private int position = -1;
+    private readonly Position position;
+    private readonly int[] turns;
 
-    public override int Choose(ReadOnlySpan<IBalanced> endpoints, ulong tried, Exchange exchange)
+    public RoundRobin()
+        : this([], new Position())
     {
-        if (endpoints.Length == 1) return (tried & 1) == 0 && endpoints[0].IsAvailable && endpoints[0].Weight > 0 ? 0 : -1;
-        var turns = CurrentSchedule(endpoints).Turns;
+    }
+
+    private RoundRobin(int[] turns, Position position) => (this.turns, this.position) = (turns, position);
+
+    /// <remarks>Goes on where the one before stood, so that a change of weights does not begin anew with the first.</remarks>
+    public override Balancer For(ReadOnlySpan<IBalanced> endpoints)
+    {
+        var weights = new int[endpoints.Length];
+        for (var i = 0; i < weights.Length; i++) weights[i] = endpoints[i].Weight;
+        return new RoundRobin(Spread(weights), position);
+    }
+
+    public override int Choose(ReadOnlySpan<IBalanced> endpoints, Exchange exchange)
+    {
         if (turns.Length == 0) return -1;
         // The turn of one that is away is over: its share is everybody's, not its neighbour's.
         for (var i = 0; i < turns.Length; i++)
         {
-            var choice = turns[(uint)Interlocked.Increment(ref position) % (uint)turns.Length];
-            if (May(endpoints, tried, choice)) return choice;
+            var choice = turns[turns.Length == 1 ? 0 : position.Next() % (uint)turns.Length];
+            if (IsOpen(endpoints[choice], exchange)) return choice;
         }
 
         // Other loops took turns meanwhile: whoever they passed over was not looked at.
         foreach (var choice in turns)
         {
-            if (May(endpoints, tried, choice)) return choice;
+            if (IsOpen(endpoints[choice], exchange)) return choice;
         }
 
         return -1;
     }
-
-    private static bool May(ReadOnlySpan<IBalanced> endpoints, ulong tried, int choice) => (choice >= 64 || (tried & (1UL << choice)) == 0) && endpoints[choice].IsAvailable;
 
     /// <summary>The order of turns for these weights: each time the endpoint that is furthest behind its share.</summary>
     internal static int[] Spread(ReadOnlySpan<int> weights)
@@ -87,32 +97,11 @@ public sealed class RoundRobin : Balancer
         return Math.Max(1, divisor);
     }
 
-    private Schedule CurrentSchedule(ReadOnlySpan<IBalanced> endpoints)
+    /// <summary>Whose turn it is, counted by all loops.</summary>
+    private sealed class Position
     {
-        var now = Volatile.Read(ref schedule);
-        if (now.Fits(endpoints)) return now;
-        // A change of weights is rare; whoever sees it first makes the new schedule, off the way of nobody for long.
-        lock (making)
-        {
-            var weights = new int[endpoints.Length];
-            for (var i = 0; i < weights.Length; i++) weights[i] = endpoints[i].Weight;
-            now = new Schedule(weights, Spread(weights));
-            Volatile.Write(ref schedule, now);
-            return now;
-        }
-    }
+        private int taken = -1;
 
-    private sealed record Schedule(int[] Weights, int[] Turns)
-    {
-        public bool Fits(ReadOnlySpan<IBalanced> endpoints)
-        {
-            if (endpoints.Length != Weights.Length) return false;
-            for (var i = 0; i < Weights.Length; i++)
-            {
-                if (endpoints[i].Weight != Weights[i]) return false;
-            }
-
-            return true;
-        }
+        public uint Next() => (uint)Interlocked.Increment(ref taken);
     }
 }

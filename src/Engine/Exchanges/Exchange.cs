@@ -117,6 +117,16 @@ public sealed class Exchange
     /// <summary>Whether the client may hold its body back until a 100 is passed on to it.</summary>
     public bool AwaitsContinue { get; set; }
 
+    /// <summary>Whether nothing speaks against sending the request twice: it is idempotent, and all of its body can be had again.</summary>
+    public bool MayBeSentAgain => Request.IsIdempotent && !Request.HasBody;
+
+    /// <summary>Goes back to the request as it was before it was sent.</summary>
+    public void Rewind()
+    {
+        ResponseSource = null;
+        Response.Clear();
+    }
+
     /// <summary>Ends the exchange from outside its main flow, which sees it at its next wait, or at once where it waits.</summary>
     public void Interrupt(Fault fault)
     {
@@ -143,8 +153,11 @@ public sealed class Exchange
     /// <summary>Bytes of the response's body passed on.</summary>
     public long BytesOut { get; set; }
 
-    /// <summary>Further endpoints that were tried.</summary>
+    /// <summary>Attempts after the first.</summary>
     public int Retries { get; set; }
+
+    /// <summary>The endpoints that were asked.</summary>
+    public Tried Tried { get; } = new();
 
     /// <summary>The site, route, upstream and endpoint that served it: what records and metrics are kept by.</summary>
     public Place Place;
@@ -176,6 +189,7 @@ public sealed class Exchange
         RequestId = default;
         BytesIn = BytesOut = 0;
         Retries = 0;
+        Tried.Clear();
         Upload = default;
         IsUploading = HasUpload = AwaitsContinue = false;
         Place = default;

@@ -62,6 +62,9 @@ public enum FaultCause : byte
     /// <summary>Nobody is there to forward to.</summary>
     NoEndpoint,
 
+    /// <summary>So much failed lately that nothing is attempted.</summary>
+    BreakerOpen,
+
     /// <summary>Out of buffers, descriptors or ports.</summary>
     Exhausted,
 
@@ -150,6 +153,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.Refused, _) => 502,
         (FaultCause.ConnectTimeout, _) => 504,
         (FaultCause.NoEndpoint, _) => 503,
+        (FaultCause.BreakerOpen, _) => 503,
         (FaultCause.Exhausted, _) => 503,
         (FaultCause.Stopping, _) => 503,
         _ => 500,
@@ -190,7 +194,4 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
     public bool ClosesClient => Side == Side.Client
         ? Cause is not (FaultCause.Misdirected or FaultCause.NoRoute)
         : Cause is FaultCause.Stopping or FaultCause.Internal;
-
-    /// <summary>Whether another endpoint may be asked, when nothing of the request has been used up.</summary>
-    public bool MayRetry => (Side == Side.Origin && Cause is FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.StaleConnection) || this is { Cause: FaultCause.Exhausted, Stage: Stage.Connect };
 }

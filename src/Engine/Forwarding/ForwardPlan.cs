@@ -26,8 +26,8 @@ public sealed record ForwardPlan
 
     public byte[] FixedHost { get; init; } = [];
 
-    /// <summary>Endpoints tried after the first where a connection cannot be made.</summary>
-    public int ConnectRetries { get; init; } = 2;
+    /// <summary>When it goes to another endpoint.</summary>
+    public RetryPlan Retry { get; init; } = new();
 
     /// <summary>Non-idempotent requests go on fresh connections only.</summary>
     public bool SafeReuse { get; init; }

@@ -4,8 +4,9 @@
 // When an attempt fails:
 //   no connection            → the next endpoint, any method, nothing was sent
 //   reused connection dead before a byte was written → replaced silently, any method
-//   reused connection dead after that, no byte of an answer → idempotent requests without a consumed body go again, once and
-//                              on a fresh connection, not counted as retries; others get 502 (RFC 9110 §9.2.2)
+//   reused connection dead after that, no byte of an answer → requests that may be sent again go again, once and on a fresh
+//                              connection, not counted as retries; others get 502 (RFC 9110 §9.2.2)
+//   reset, silence, a status of the plan's → the next endpoint, where the request may be sent again and the budget allows it
 //   anything later           → the fault is the answer
 
 using Weir.Engine.Exchanges;
@@ -18,24 +19,30 @@ namespace Weir.Engine.Forwarding;
 /// <summary>Forwards on one loop.</summary>
 public sealed class Forwarder(Connector connector)
 {
+    // Of an answer that is no use; more is cut off.
+    private const int MostDiscarded = 1 << 16;
+
     /// <summary>Brings a final response: afterwards the exchange has a response, a source and an origin.</summary>
     public async LoopTask<Fault> FetchAsync(Exchange exchange, ForwardPlan plan)
     {
         var attempt = new Attempt();
+        if (!plan.Upstream.Breaker.Admits(exchange.Loop.Now)) return new Fault(FaultCause.BreakerOpen, Side.Proxy, Stage.Connect);
+        plan.Upstream.Retries.Begin(exchange.Loop.Index);
         await exchange.Flow.AfterOthers();
         while (true)
         {
             // Choose, and take or make a connection.
-            if (!attempt.Choose(exchange, plan)) return attempt.Refused.IsNone ? new Fault(FaultCause.NoEndpoint, Side.Proxy, Stage.Connect) : attempt.Refused;
+            if (!attempt.Choose(exchange, plan)) return new Fault(FaultCause.NoEndpoint, Side.Proxy, Stage.Connect);
             var origin = attempt.MayReuse(exchange, plan) ? connector.TryTakeIdle(attempt.Endpoint!) : null;
             if (origin is null)
             {
-                var lent = await connector.ConnectAsync(attempt.Endpoint!, exchange, !exchange.AnswersHalfClosed, exchange.Timeouts.Connect);
+                var lent = await connector.ConnectAsync(attempt.Endpoint!, exchange, !exchange.AnswersHalfClosed, Math.Min(exchange.Timeouts.Connect, plan.Retry.PerTry));
                 exchange.Moments.Connected = exchange.Loop.Microseconds();
                 if (lent.Stream is null)
                 {
                     var refused = ConnectFault(exchange, lent.Cause);
-                    if (!refused.MayRetry || !attempt.NextEndpoint(plan, refused)) return refused;
+                    if (refused.Side == Side.Origin) plan.Upstream.Tell(attempt.Endpoint!, refused.Told, exchange.Loop.Now);
+                    if (!attempt.Next(exchange, plan, refused)) return refused;
                     continue;
                 }
 
@@ -59,7 +66,9 @@ public sealed class Forwarder(Connector connector)
                     if (!exchange.Response.IsInterim)
                     {
                         exchange.Moments.Answered = exchange.Loop.Microseconds();
+                        if (plan.Upstream.MeasuresLatency) TellLatency(exchange, attempt.Endpoint!);
                         exchange.ResponseSource = origin.ResponseBody;
+                        if (plan.Retry.Statuses.Contains(exchange.Response.Status) && attempt.Next(exchange, plan)) break;
                         await exchange.Flow.AfterOthers();
                         return Fault.None;
                     }
@@ -68,14 +77,14 @@ public sealed class Forwarder(Connector connector)
                 }
                 else if (status == HeadStatus.Wait)
                 {
-                    var deadline = ResponseDeadline(exchange);
+                    var deadline = ResponseDeadline(exchange, plan);
                     var wake = watchClient
                         ? await exchange.Flow.FirstOf(origin.Readable, exchange.Client.Gone, deadline)
                         : await exchange.Flow.FirstOf(origin.Readable, deadline);
                     if (wake == Wake.First) continue;
                     if (wake == Wake.Second && exchange.KeepsServing(exchange.Client)) watchClient = false;
                     else if (wake != Wake.Deadline) outcome = Left(exchange, Stage.Wait);
-                    else if (exchange.Loop.Now >= ResponseDeadline(exchange)) outcome = new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait);
+                    else if (exchange.Loop.Now >= ResponseDeadline(exchange, plan)) outcome = new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait);
                 }
                 else
                 {
@@ -85,10 +94,12 @@ public sealed class Forwarder(Connector connector)
 
             // This attempt failed: give the slot back, and go again only where that is safe.
             if (exchange.HasUpload) await StopUploadAsync(exchange);
-            exchange.Origin = null;
-            origin.Abort();
-            if (!MayGoAgain(exchange, outcome)) return outcome;
-            attempt.WasStale(outcome);
+            GiveBack(exchange, origin, isWhole: outcome.IsNone);
+            if (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection)) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : outcome.Told);
+            if (MayGoAgain(exchange, outcome)) attempt.WasStale(outcome);
+            else if (!outcome.IsNone && !attempt.Next(exchange, plan, outcome)) return outcome;
+            exchange.Rewind();
+            if (attempt.BackOff(exchange, plan) is var until and > 0 && await WaitAsync(exchange, until) is { IsNone: false } left) return left;
         }
     }
 
@@ -96,11 +107,54 @@ public sealed class Forwarder(Connector connector)
     /// Ends the origin's side of an exchange. After a whole response that came early, a body still under way goes on to an
     /// origin that still reads it; one that waits for a 100 will never come, and any other is stopped. Then the slot is given back.
     /// </summary>
-    public static LoopTask FinishAsync(Exchange exchange, bool whole)
+    public static LoopTask FinishAsync(Exchange exchange, Fault fault)
     {
-        if (exchange.HasUpload) return EndUploadAsync(exchange, whole);
+        if (exchange.Origin is not null) TellOutcome(exchange, fault);
+        if (exchange.HasUpload) return EndUploadAsync(exchange, fault.IsNone);
         Release(exchange);
         return default;
+    }
+
+    // Only an exchange that has come to its end says that its endpoint is well: a head is soon sent.
+    private static void TellOutcome(Exchange exchange, Fault fault)
+    {
+        var endpoint = (Endpoint)exchange.Place.EndpointState!;
+        if (!fault.IsNone && fault.Side == Side.Origin) TellFailure(exchange, fault.Told);
+        else if (endpoint.Settings.Passive is { } passive && passive.Statuses.Contains(exchange.Response.Status)) TellFailure(exchange, Words(exchange.Response.Status));
+        else if (fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell(endpoint, null, exchange.Loop.Now);
+    }
+
+    private static void TellFailure(Exchange exchange, string failure) => ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, failure, exchange.Loop.Now);
+
+    private static string Words(int status) => $"it answered {status}";
+
+    // What is left of an answer that nobody wants is read where it is there already, so that the connection can be kept.
+    private static void GiveBack(Exchange exchange, OriginStream origin, bool isWhole)
+    {
+        exchange.Origin = null;
+        if (isWhole)
+        {
+            for (var read = 0; read < MostDiscarded && origin.ResponseBody.TryRead(out var piece) == BodyStatus.Piece; read += piece.Length) origin.ResponseBody.Advance(piece.Length);
+            origin.Release();
+        }
+        else
+        {
+            origin.Abort();
+        }
+    }
+
+    private static async LoopTask<Fault> WaitAsync(Exchange exchange, long until)
+    {
+        while (exchange.Interruption.IsNone)
+        {
+            var wake = exchange.AnswersHalfClosed
+                ? await exchange.Flow.Until(Math.Min(until, exchange.TotalDeadline))
+                : await exchange.Flow.FirstOf(exchange.Client.Gone, Math.Min(until, exchange.TotalDeadline));
+            if (wake == Wake.Deadline) return exchange.Loop.Now < exchange.TotalDeadline ? Fault.None : new Fault(FaultCause.Timeout, Side.Origin, Stage.Connect);
+            if (wake == Wake.First) break;
+        }
+
+        return Left(exchange, Stage.Connect);
     }
 
     private static async LoopTask EndUploadAsync(Exchange exchange, bool whole)
@@ -215,10 +269,17 @@ public sealed class Forwarder(Connector connector)
 
     // When the head must have come: counted from the request's end, so that neither an upload nor a head that drips in uses up
     // or stretches the origin's time. While a body is under way the origin may wait for all of it.
-    private static long ResponseDeadline(Exchange exchange)
+    private static long ResponseDeadline(Exchange exchange, ForwardPlan plan)
     {
         var since = exchange.IsUploading && !exchange.AwaitsContinue ? exchange.Loop.Now + 1 : exchange.SentAt;
-        return Math.Min(Exchanges.Timeouts.After(since, exchange.Timeouts.FirstByte), exchange.TotalDeadline);
+        return Math.Min(Exchanges.Timeouts.After(since, Math.Min(exchange.Timeouts.FirstByte, plan.Retry.PerTry)), exchange.TotalDeadline);
+    }
+
+    // Counted from the request's end: an upload's time is the client's.
+    private static void TellLatency(Exchange exchange, Endpoint endpoint)
+    {
+        var since = Math.Max(exchange.Moments.Connected, exchange.SentAt * 1000);
+        endpoint.Answered(exchange.Moments.Answered - since, exchange.Loop.Now);
     }
 
     private static Fault HeadFault(OriginStream origin, HeadStatus status) => status switch
@@ -230,29 +291,25 @@ public sealed class Forwarder(Connector connector)
     };
 
     // A stale connection is not the endpoint's fault. Before anything was written, any request goes again; after that only
-    // an idempotent one of which no body was used up (RFC 9110 §9.2.2).
+    // an idempotent one whose body can be sent again (RFC 9110 §9.2.2).
     private static bool MayGoAgain(Exchange exchange, Fault outcome) =>
-        outcome.Cause == FaultCause.StaleConnection
-        && (outcome.Stage == Stage.Connect || (exchange.Request.IsIdempotent && !exchange.Request.HasBody));
+        outcome.Cause == FaultCause.StaleConnection && (outcome.Stage == Stage.Connect || exchange.MayBeSentAgain);
 
     /// <summary>What has been tried so far in an exchange.</summary>
     private struct Attempt
     {
-        private ulong tried;
-        private int connects;
+        private int retries;
         private bool onFresh;
+        private bool isLater;
 
         public Endpoint? Endpoint { get; private set; }
 
-        /// <summary>Why the last endpoint could not be connected to: the answer where nobody is left to ask.</summary>
-        public Fault Refused { get; private set; }
-
-        // A stale connection's endpoint is asked again; a refused one's successor is.
+        // A stale connection's endpoint is asked again; a failed one's successor is.
         public bool Choose(Exchange exchange, ForwardPlan plan)
         {
-            Endpoint ??= plan.Upstream.Choose(ref tried, exchange);
+            Endpoint ??= plan.Upstream.Choose(exchange);
             if (Endpoint is null) return false;
-            exchange.Retries = connects;
+            exchange.Retries = retries;
             exchange.Place.Endpoint = Endpoint.Name;
             exchange.Place.EndpointState = Endpoint;
             var request = exchange.Request;
@@ -267,17 +324,41 @@ public sealed class Forwarder(Connector connector)
             return true;
         }
 
-        public bool NextEndpoint(ForwardPlan plan, Fault refused)
+        /// <summary>Goes over to another endpoint, where one may and there is one: after a fault, or after an answer that is no use.</summary>
+        public bool Next(Exchange exchange, ForwardPlan plan, Fault fault = default)
         {
-            if (connects++ >= plan.ConnectRetries) return false;
-            Refused = refused;
-            Endpoint = null;
+            var nothingSent = fault is { Stage: Stage.Connect };
+            if (retries >= plan.Retry.Attempts || !exchange.Interruption.IsNone) return false;
+            if (!fault.IsNone && (CauseOf(fault) & plan.Retry.On) == 0) return false;
+            if (!nothingSent && !exchange.MayBeSentAgain) return false;
+            if (exchange.Loop.Now >= exchange.TotalDeadline || plan.Upstream.Choose(exchange) is not { } next) return false;
+            if (!nothingSent && !plan.Upstream.Retries.TryTake(exchange.Loop.Now, plan.Retry.BudgetPercent)) return false;
+            isLater = retries++ > 0 && !nothingSent;
+            (Endpoint, onFresh) = (next, false);
             return true;
+        }
+
+        /// <summary>The moment before which it does not go on; 0: at once.</summary>
+        public long BackOff(Exchange exchange, ForwardPlan plan)
+        {
+            if (!isLater) return 0;
+            isLater = false;
+            var most = Math.Min(plan.Retry.MostBackOff, plan.Retry.BackOff << Math.Min(retries - 2, 20));
+            return most == 0 ? 0 : exchange.Loop.Now + exchange.Loop.Random.NextInt64(most / 2, most + 1);
         }
 
         public readonly bool MayReuse(Exchange exchange, ForwardPlan plan) => !onFresh && (!plan.SafeReuse || exchange.Request.IsIdempotent);
 
         // A request that was sent and lost goes again once: one that ends whoever reads it must not be told to everybody.
         public void WasStale(Fault outcome) => onFresh |= outcome.Stage != Stage.Connect;
+
+        private static RetryOn CauseOf(Fault fault) => fault switch
+        {
+            { Stage: Stage.Connect, Cause: FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.Exhausted } => RetryOn.Connect,
+            { Side: Side.Origin, Cause: FaultCause.Closed } => RetryOn.Reset,
+            { Side: Side.Origin, Cause: FaultCause.Timeout } => RetryOn.Timeout,
+            { Side: Side.Origin, Cause: FaultCause.Malformed } => RetryOn.Malformed,
+            _ => RetryOn.None,
+        };
     }
 }

@@ -24,6 +24,19 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
     /// </summary>
     public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
     {
+        endpoint.BeginConnect();
+        try
+        {
+            return await TryAddressesAsync(endpoint, exchange, watchClient, timeout);
+        }
+        finally
+        {
+            endpoint.EndConnect();
+        }
+    }
+
+    private async LoopTask<Lent> TryAddressesAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    {
         var cause = FaultCause.NoEndpoint;
         foreach (var address in endpoint.Addresses)
         {
@@ -61,7 +74,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
             cause = Say(endpoint, address, error);
         }
 
-        endpoint.ConnectFailed(loop.Now, cause is FaultCause.Refused or FaultCause.ConnectTimeout);
+        endpoint.ConnectFailed("no connection could be made", loop.Now, cause is FaultCause.Refused or FaultCause.ConnectTimeout);
         return new Lent(null, cause);
     }
 

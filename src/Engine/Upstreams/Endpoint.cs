@@ -1,5 +1,5 @@
 // One server behind an upstream. Its identity is scheme, authority and TLS settings; what lives here (load, connections,
-// counters) survives a reload that keeps these. Counters shared between loops are single atomic words.
+// counters, health) survives a reload that keeps these. Counters shared between loops are single atomic words.
 
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
@@ -13,12 +13,15 @@ public sealed class Endpoint : IBalanced, ICounted
     private readonly EndpointPool[] pools;
     private NetworkAddress[] addresses = [];
     private int weight = 1;
+    private int tier;
     private int active;
+    private int connecting;
     private int connections;
     private long failures;
     private long served;
-    private long awayUntil; // 0: it is there, as far as is known.
+    private long startingSince; // 0: it has its whole share; -1: it starts with the next choice.
     private bool isHttp10;
+    private ResponseTime responses;
     private UpstreamSettings settings = new();
 
     public Endpoint(string identity, string name, int loops, string? authority = null)
@@ -58,8 +61,24 @@ public sealed class Endpoint : IBalanced, ICounted
         set => Volatile.Write(ref weight, value);
     }
 
-    /// <summary>Whether a connection could be made when that was tried last, or that was long ago.</summary>
-    public bool IsAvailable => Volatile.Read(ref awayUntil) == 0;
+    /// <summary>Its precedence: 0 is asked first, 1 to 9 stand in.</summary>
+    public int Tier
+    {
+        get => Volatile.Read(ref tier);
+        set => Volatile.Write(ref tier, value);
+    }
+
+    /// <summary>Why it takes nothing.</summary>
+    public Absence Absence { get; } = new();
+
+    /// <summary>What its answers say about it.</summary>
+    public Outliers Outliers { get; } = new();
+
+    /// <summary>Its breaker; it stays closed where the settings ask for none.</summary>
+    public Breaker Breaker { get; } = new();
+
+    /// <summary>Whether requests may be sent to it.</summary>
+    public bool IsAvailable => Absence.Now == Away.None;
 
     /// <summary>Whether its last response was of HTTP/1.0.</summary>
     public bool IsHttp10
@@ -69,6 +88,9 @@ public sealed class Endpoint : IBalanced, ICounted
     }
 
     public int Active => Volatile.Read(ref active);
+
+    // Who waits for a connection is load as well: else a new endpoint, which has none yet, would look idle to everybody.
+    int IBalanced.Active => Volatile.Read(ref active) + Volatile.Read(ref connecting);
 
     /// <summary>Connections open, idle ones included, over all loops.</summary>
     public int Connections => Volatile.Read(ref connections);
@@ -103,27 +125,56 @@ public sealed class Endpoint : IBalanced, ICounted
         Interlocked.Increment(ref served);
     }
 
+    /// <summary>How long its answers take, by this moment (ms), in µs; 0: not known.</summary>
+    public double Latency(long now) => responses.At(now);
+
+    /// <summary>An answer's head came so long (µs) after its request.</summary>
+    public void Answered(long microseconds, long now) => responses.Tell(microseconds, now);
+
+    internal void BeginConnect() => Interlocked.Increment(ref connecting);
+
+    internal void EndConnect() => Interlocked.Decrement(ref connecting);
+
     internal void ConnectionOpened() => Interlocked.Increment(ref connections);
 
     internal void ConnectionClosed() => Interlocked.Decrement(ref connections);
 
+    /// <summary>Whether it has come lately, and grows to its share.</summary>
+    public bool IsStarting => Volatile.Read(ref startingSince) != 0;
+
+    /// <summary>It has come, or come back.</summary>
+    internal void BeginSlowStart()
+    {
+        if (Settings.SlowStart > 0) Volatile.Write(ref startingSince, -1);
+    }
+
+    /// <summary>Whether a request that would be its is one that it takes already: a tenth at first, all at the end.</summary>
+    internal bool TakesItsPart(long now, Random random)
+    {
+        var since = Volatile.Read(ref startingSince);
+        if (since < 0) Interlocked.CompareExchange(ref startingSince, since = Math.Max(1, now), -1);
+        var whole = Settings.SlowStart;
+        if (since != 0 && now - since < whole) return random.NextDouble() < 0.1 + (0.9 * (now - since) / whole);
+        Interlocked.CompareExchange(ref startingSince, 0, since);
+        return true;
+    }
+
+    /// <param name="why">In words.</param>
     /// <param name="now">The loop's time.</param>
     /// <param name="isItsFault">Not where we had run out of something.</param>
-    internal void ConnectFailed(long now, bool isItsFault)
+    internal void ConnectFailed(string why, long now, bool isItsFault)
     {
         Interlocked.Increment(ref failures);
-        if (isItsFault) Volatile.Write(ref awayUntil, now + Settings.AwayFor);
+        if (isItsFault) Absence.Mark(Away.Unreachable, why, now + Settings.AwayFor);
     }
 
-    internal void Connected()
-    {
-        if (Volatile.Read(ref awayUntil) != 0) Volatile.Write(ref awayUntil, 0);
-    }
+    internal void Connected() => Absence.Clear(Away.Unreachable);
 
-    /// <summary>Its time to be away is over: it is asked again. Any loop, now and then.</summary>
+    internal void ForgetLatency() => responses = default;
+
+    /// <summary>Ends what ends by time. Any loop, now and then.</summary>
     internal void LookAgain(long now)
     {
-        var until = Volatile.Read(ref awayUntil);
-        if (until != 0 && now >= until) Interlocked.CompareExchange(ref awayUntil, 0, until);
+        if ((Absence.EndWhatIsOver(now) & Away.Ejected) != 0 && Settings.Passive is { } passive) Outliers.EndEjection(now, passive);
     }
 }

@@ -1,4 +1,6 @@
 // A named set of endpoints with one balancer. Live: it outlives plans, which only swap its endpoints and settings whole.
+// Endpoints stand in tiers; the first tier in which enough are available is asked, the next ones stand in for it. Which that
+// is is worked out when an endpoint comes, goes or changes, not when one is chosen.
 
 using Weir.Engine.Balancing;
 using Weir.Engine.Exchanges;
@@ -6,27 +8,11 @@ using Weir.Engine.Observe;
 
 namespace Weir.Engine.Upstreams;
 
-/// <summary>What an operator sets for an upstream. Immutable.</summary>
-public sealed record UpstreamSettings
-{
-    /// <summary>Idle connections kept per endpoint and loop.</summary>
-    public int IdleConnections { get; init; } = 256;
-
-    /// <summary>How long a connection may be idle, in ms.</summary>
-    public long KeepAlive { get; init; } = 60_000;
-
-    /// <summary>How long a connection is used at all, in ms.</summary>
-    public long ConnectionAge { get; init; } = 3_600_000;
-
-    /// <summary>How long after a failed connection the others are asked first, in ms.</summary>
-    public long AwayFor { get; init; } = 10_000;
-}
-
 /// <summary>A live upstream.</summary>
 public sealed class Upstream(string identity, string name, Balancer balancer, int loops) : ICounted
 {
-    private Members members = new([], []);
-    private int lastResort;
+    private readonly Lock changing = new();
+    private Members members = new([], [], new UpstreamSettings(), balancer);
 
     /// <summary>What adopts it over reloads: its name, or for an inline list its endpoints and settings.</summary>
     public string Identity { get; } = identity;
@@ -36,42 +22,208 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
 
     public Traffic Traffic { get; } = new(name, loops);
 
-    public Balancer Balancer { get; } = balancer;
+    /// <summary>What may be attempted again.</summary>
+    public RetryBudget Retries { get; } = new(loops);
 
-    /// <summary>The endpoints now. Swapped whole.</summary>
+    /// <summary>The breaker; it stays closed where the settings ask for none.</summary>
+    public Breaker Breaker { get; } = new();
+
+    /// <summary>Where it says what becomes of its endpoints; null: nowhere.</summary>
+    public ErrorLog? Errors { get; set; }
+
+    public UpstreamSettings Settings => Volatile.Read(ref members).Settings;
+
+    /// <summary>The endpoints now, the first tier first. Swapped whole.</summary>
     public ReadOnlySpan<Endpoint> Endpoints => Volatile.Read(ref members).Endpoints;
 
+    /// <summary>Whether latencies are to be told.</summary>
+    public bool MeasuresLatency => Volatile.Read(ref members).MeasuresLatency;
+
+    /// <summary>Whether so few are available that health is ignored.</summary>
+    public bool IsPanicking => Volatile.Read(ref members).IsPanicking;
+
     /// <summary>Replaces the endpoints; requests on those that stay are not disturbed.</summary>
-    public void SetEndpoints(Endpoint[] endpoints, UpstreamSettings settings)
+    /// <param name="endpoints">The endpoints, with the weights and tiers they have from now on.</param>
+    /// <param name="settings">What is set for them.</param>
+    /// <param name="balancer">How one is chosen; null: as before.</param>
+    public void SetEndpoints(Endpoint[] endpoints, UpstreamSettings settings, Balancer? balancer = null)
     {
-        foreach (var endpoint in endpoints) endpoint.Settings = settings;
-        Volatile.Write(ref members, new Members(endpoints, [.. endpoints]));
+        lock (changing)
+        {
+            var before = members;
+            balancer ??= before.Balancer;
+            var known = before.Endpoints.ToHashSet();
+            foreach (var endpoint in endpoints)
+            {
+                endpoint.Settings = settings;
+                endpoint.Absence.Changed = (why, reason) => Changed(endpoint, why, reason);
+                if (known.Count > 0 && !known.Contains(endpoint)) endpoint.BeginSlowStart();
+            }
+
+            var ordered = endpoints.OrderBy(static e => e.Tier).ToArray();
+            var tiers = ordered.GroupBy(static e => e.Tier).Select(tier => new Tier([.. tier], balancer)).ToArray();
+            if (settings.Breaker is not { OfUpstream: true }) Breaker.Close();
+            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer).Judged());
+        }
     }
 
-    /// <summary>Chooses an endpoint; marks it tried.</summary>
-    public Endpoint? Choose(ref ulong tried, Exchange exchange)
+    /// <summary>Chooses an endpoint that the exchange has not tried, and marks it tried; null: nobody is left.</summary>
+    public Endpoint? Choose(Exchange exchange)
     {
         var now = Volatile.Read(ref members);
-        var choice = Balancer.Choose(now.Balanced, tried, exchange);
-        if (choice < 0) choice = AnyUntried(now.Endpoints, tried);
-        if (choice < 0) return null;
-        if (choice < 64) tried |= 1UL << choice;
-        return now.Endpoints[choice];
-    }
-
-    // All that are left were away a moment ago: better one of them than nobody.
-    private int AnyUntried(Endpoint[] endpoints, ulong tried)
-    {
-        if (endpoints.Length == 0) return -1;
-        var start = (int)((uint)Interlocked.Increment(ref lastResort) % (uint)endpoints.Length);
-        for (var i = 0; i < endpoints.Length; i++)
+        var endpoint = now.Choose(exchange);
+        // One that has just come takes only a part of what would be its.
+        while (endpoint is { IsStarting: true } && !endpoint.TakesItsPart(exchange.Loop.Now, exchange.Loop.Random))
         {
-            var at = (start + i) % endpoints.Length;
-            if (endpoints[at].Weight > 0 && (at >= 64 || (tried & (1UL << at)) == 0)) return at;
+            exchange.Tried.Add(endpoint);
+            var other = now.Choose(exchange);
+            exchange.Tried.RemoveLast();
+            if (other is null or { IsStarting: true } or { IsAvailable: false }) break;
+            endpoint = other;
         }
 
-        return -1;
+        if (endpoint is not null) exchange.Tried.Add(endpoint);
+        return endpoint;
     }
 
-    private sealed record Members(Endpoint[] Endpoints, IBalanced[] Balanced);
+    /// <summary>An attempt on an endpoint has ended well or, in words, badly.</summary>
+    public void Tell(Endpoint endpoint, string? failure, long now)
+    {
+        var settings = Settings;
+        if (settings.Passive is { } passive && endpoint.Outliers.Tell(failure is null, now, passive) && failure is not null) Eject(endpoint, endpoint.Outliers.Why(passive, failure), now);
+        if (settings.Breaker is not { } breaker) return;
+        if (breaker.OfEndpoints && endpoint.Breaker.Tell(failure is null, now, breaker) is { } opened)
+        {
+            if (opened) endpoint.Absence.Mark(Away.Broken, $"its circuit breaker is open: {breaker.ErrorPercent}% of attempts failed, the last: {failure}", now + breaker.OpenFor);
+            else endpoint.Absence.Clear(Away.Broken);
+        }
+
+        if (!breaker.OfUpstream || Breaker.Tell(failure is null, now, breaker) is not { } isOpen) return;
+        if (isOpen) Errors?.Deed(LogLevel.Warn, "upstream", $"{Name}: the circuit breaker opens for {breaker.OpenFor} ms: {breaker.ErrorPercent}% of attempts failed, the last: {failure}");
+        else Errors?.Deed(LogLevel.Info, "upstream", $"{Name}: the circuit breaker closes");
+    }
+
+    /// <summary>Ends what ends by time, and compares latencies. Any loop, now and then.</summary>
+    public void LookAgain(long now)
+    {
+        var known = Volatile.Read(ref members);
+        foreach (var endpoint in known.Endpoints) endpoint.LookAgain(now);
+        if (known.Settings.Passive is not { LatencyFactor: > 0 } passive || known.Endpoints.Length < 3) return;
+        var latencies = known.Endpoints.Select(e => (Endpoint: e, Latency: e.Latency(now))).Where(static e => e.Latency > 0).OrderBy(static e => e.Latency).ToArray();
+        if (latencies.Length < 3) return;
+        var (slowest, latency) = latencies[^1];
+        var median = latencies[(latencies.Length - 1) / 2].Latency;
+        if (latency <= median * passive.LatencyFactor || !slowest.IsAvailable) return;
+        Eject(slowest, $"it takes {latency / 1000:0.#} ms where others take {median / 1000:0.#}", now);
+        slowest.ForgetLatency();
+    }
+
+    private void Eject(Endpoint endpoint, string why, long now)
+    {
+        lock (changing)
+        {
+            var passive = members.Settings.Passive;
+            var ejected = members.Endpoints.Count(static e => (e.Absence.Now & Away.Ejected) != 0);
+            if (passive is null || (ejected + 1) * 100 > passive.MostEjected * members.Endpoints.Length || (endpoint.Absence.Now & Away.Ejected) != 0) return;
+            var span = endpoint.Outliers.NextEjection(now, passive);
+            endpoint.Absence.Mark(Away.Ejected, $"ejected for {span} ms: {why}", now + span);
+        }
+    }
+
+    private void Changed(Endpoint endpoint, Away why, string? reason)
+    {
+        lock (changing) Volatile.Write(ref members, members.Judged());
+        if (reason is not null) Errors?.Deed(LogLevel.Warn, "upstream", $"{Name}: {endpoint.Name} is away: {reason}");
+        else if (endpoint.IsAvailable) Errors?.Deed(LogLevel.Info, "upstream", $"{Name}: {endpoint.Name} is back");
+        if (reason is null && endpoint.IsAvailable) endpoint.BeginSlowStart();
+    }
+
+    /// <summary>The endpoints of one precedence.</summary>
+    private sealed class Tier
+    {
+        public Tier(Endpoint[] endpoints, Balancer balancer)
+        {
+            Endpoints = endpoints;
+            Balanced = [.. endpoints];
+            Regardless = [.. endpoints.Select(static e => new RegardlessOfHealth(e))];
+            Balancer = balancer.For(Balanced);
+        }
+
+        public Endpoint[] Endpoints { get; }
+
+        public IBalanced[] Balanced { get; }
+
+        /// <summary>The same, as if all but those an operator has drained were there.</summary>
+        public IBalanced[] Regardless { get; }
+
+        public Balancer Balancer { get; }
+    }
+
+    /// <summary>All of an upstream at one moment. Immutable.</summary>
+    private sealed record Members(Endpoint[] Endpoints, Tier[] Tiers, UpstreamSettings Settings, Balancer Balancer)
+    {
+        public bool MeasuresLatency { get; } = Balancer.NeedsLatency || Settings.MeasuresLatency;
+
+        /// <summary>The first tier in which enough are available.</summary>
+        public int First { get; private init; }
+
+        public bool IsPanicking { get; private init; }
+
+        public Members Judged()
+        {
+            for (var i = 0; i < Tiers.Length; i++)
+            {
+                var (all, available) = (0L, 0L);
+                foreach (var endpoint in Tiers[i].Endpoints)
+                {
+                    if ((endpoint.Absence.Now & Away.Drained) != 0) continue;
+                    all += endpoint.Weight;
+                    if (endpoint.IsAvailable) available += endpoint.Weight;
+                }
+
+                if (available > 0 && available * 100 >= all * Math.Max(0, Settings.Panic)) return this with { First = i, IsPanicking = false };
+            }
+
+            return this with { First = 0, IsPanicking = Settings.Panic != UpstreamSettings.NoPanic };
+        }
+
+        public Endpoint? Choose(Exchange exchange)
+        {
+            if (!IsPanicking)
+            {
+                for (var i = First; i < Tiers.Length; i++)
+                {
+                    if (Tiers[i].Balancer.Choose(Tiers[i].Balanced, exchange) is >= 0 and var choice) return Tiers[i].Endpoints[choice];
+                }
+            }
+
+            // Those that are left are away: better one of them than nobody, unless the operator says otherwise.
+            return Settings.Panic == UpstreamSettings.NoPanic ? null : ChooseRegardless(exchange);
+        }
+
+        private Endpoint? ChooseRegardless(Exchange exchange)
+        {
+            foreach (var tier in Tiers)
+            {
+                if (tier.Balancer.Choose(tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
+            }
+
+            return null;
+        }
+    }
+
+    private sealed class RegardlessOfHealth(Endpoint endpoint) : IBalanced
+    {
+        public string Identity => endpoint.Identity;
+
+        public object Self => endpoint;
+
+        public int Weight => endpoint.Weight;
+
+        public int Active => ((IBalanced)endpoint).Active;
+
+        public bool IsAvailable => (endpoint.Absence.Now & Away.Drained) == 0;
+
+        public double Latency(long now) => endpoint.Latency(now);
+    }
 }

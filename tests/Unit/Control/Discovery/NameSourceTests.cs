@@ -166,7 +166,7 @@ public sealed class NameSourceTests : IDisposable
     {
         Addresses("app.internal", "10.0.0.1");
         var url = new Uri("http://app.internal:8080");
-        membership.Write([new Member(url, EndpointUrl.Resolve(url, names, Settings, out _))], [], new UpstreamSettings(), Settings);
+        membership.Write([new Member(url, EndpointUrl.Resolve(url, names, Settings, out _))], [], new UpstreamSettings(), by: Settings);
         var endpoint = membership.Seats[0].Endpoint;
         Assert.Equal("10.0.0.1:8080", endpoint.Addresses.Single().ToString());
         Addresses("app.internal", "10.0.0.2", "10.0.0.3");
@@ -177,7 +177,7 @@ public sealed class NameSourceTests : IDisposable
         Eventually.Holds(() => names.Count(LookupOutcome.Failed) == 1, () => "not asked");
         Assert.Equal(2, endpoint.Addresses.Length);
         // What a configuration brought late does not win over what is known.
-        membership.Write([new Member(url, [Weir.Engine.Transports.NetworkAddress.FromIp(IPAddress.Parse("10.0.0.9"), 8080)])], [], new UpstreamSettings(), Settings);
+        membership.Write([new Member(url, [Weir.Engine.Transports.NetworkAddress.FromIp(IPAddress.Parse("10.0.0.9"), 8080)])], [], new UpstreamSettings(), by: Settings);
         Eventually.Holds(() => endpoint.Addresses.Length == 2, () => "it has gone back");
         membership.Close();
         time.Advance(60_000);

