@@ -77,6 +77,9 @@ public sealed class RunningProxy : IDisposable
     /// <summary>Who belongs to each upstream of the plan in force.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => live.Memberships;
 
+    /// <summary>The names of servers that are followed. Any thread.</summary>
+    public Names Names => live.Names;
+
     /// <summary>The configuration in force.</summary>
     public ProxyConfig Config => config;
 
@@ -240,6 +243,7 @@ public sealed class RunningProxy : IDisposable
     {
         watchdog?.Dispose();
         admin?.Dispose();
+        live.Names.Dispose();
         writer.Dispose();
     }
 

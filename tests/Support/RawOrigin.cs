@@ -15,12 +15,13 @@ public sealed class RawOrigin : IDisposable
 
     /// <param name="respond">Given a head (to its empty line), answers; false closes the connection.</param>
     /// <param name="address">Where it listens; null: IPv4 loopback.</param>
-    public RawOrigin(Func<NetworkStream, string, bool>? respond = null, IPAddress? address = null)
+    /// <param name="port">And on which port; 0: one that the system chooses.</param>
+    public RawOrigin(Func<NetworkStream, string, bool>? respond = null, IPAddress? address = null, int port = 0)
     {
         this.respond = respond ?? Hello;
         address ??= IPAddress.Loopback;
         listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(address, 0));
+        listener.Bind(new IPEndPoint(address, port));
         listener.Listen(512);
         Port = ((IPEndPoint)listener.LocalEndPoint!).Port;
         Url = $"http://{listener.LocalEndPoint}";

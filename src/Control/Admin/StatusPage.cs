@@ -1,5 +1,6 @@
 // What is served, as JSON: for `weir status` and for programs.
 
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Weir.Control.Discovery;
@@ -36,6 +37,7 @@ public static class StatusPage
 
         json.WriteEndArray();
         WriteUpstreams(proxy, json);
+        WriteNames(proxy.Names, json);
         json.WriteEndObject();
     });
 
@@ -47,6 +49,26 @@ public static class StatusPage
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true })) write(json);
         return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length) + "\n";
+    }
+
+    // Names that are followed: what they mean, since when, and what is wrong with them.
+    private static void WriteNames(Names names, Utf8JsonWriter json)
+    {
+        json.WriteStartArray("names");
+        foreach (var name in names.All.OrderBy(static n => n.Name, StringComparer.Ordinal))
+        {
+            json.WriteStartObject();
+            json.WriteString("name", name.Name);
+            json.WriteStartArray(name.Kind == NameKind.Services ? "servers" : "addresses");
+            foreach (var address in name.Answer?.Addresses ?? []) json.WriteStringValue(address.ToString());
+            foreach (var service in name.Answer?.Services ?? []) json.WriteStringValue(string.Create(CultureInfo.InvariantCulture, $"{service.Target}:{service.Port} priority {service.Priority} weight {service.Weight}"));
+            json.WriteEndArray();
+            if (name.AnsweredAt > 0) json.WriteString("answered", DateTimeOffset.FromUnixTimeMilliseconds(name.AnsweredAt));
+            if (name.Trouble is { } trouble) json.WriteString("trouble", trouble);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteUpstreams(RunningProxy proxy, Utf8JsonWriter json)

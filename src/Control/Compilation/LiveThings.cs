@@ -23,12 +23,15 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
 
     public int Loops { get; } = loops;
 
+    /// <summary>The names that are followed. Any thread.</summary>
+    public Names Names { get; } = new((isGood, text) => errors?.Write(isGood ? LogLevel.Info : LogLevel.Error, "names", text));
+
     /// <summary>The members of upstreams in force. Any thread.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => inForce;
 
     public Membership Membership(string identity, string name, Balancer balancer)
     {
-        if (!memberships.TryGetValue(identity, out var membership)) memberships[identity] = membership = new Membership(new Upstream(identity, name, balancer, Loops) { Errors = errors }, Loops, errors, forget);
+        if (!memberships.TryGetValue(identity, out var membership)) memberships[identity] = membership = new Membership(new Upstream(identity, name, balancer, Loops) { Errors = errors }, Loops, errors, forget, Names);
         return membership;
     }
 
@@ -61,6 +64,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     /// <summary>Begins what feeds the members, where that has not begun.</summary>
     public void Begin()
     {
+        Names.Start();
         foreach (var membership in memberships.Values) membership.Begin();
     }
 
@@ -68,6 +72,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Close()
     {
         foreach (var membership in memberships.Values) membership.Close();
+        Names.Dispose();
     }
 
     private static void Drop<T>(Dictionary<string, T> things, HashSet<object> named)

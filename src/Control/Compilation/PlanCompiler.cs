@@ -51,6 +51,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         upstreams.Clear();
         inlineLists.Clear();
         hops = new Hops(config.Via ?? instance);
+        LookupsAhead.Run(config, live.Names);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
         var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
@@ -262,19 +263,35 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var membership = live.Membership(identity, label, Balancers.Of(from.Balance));
         if (!named.Add(membership)) return membership.Upstream; // Another route forwards there too.
         upstreams.Add(membership.Upstream);
-        var (members, sources) = (membership.Declared(from.Endpoints, diagnostics), Sources(from, membership));
-        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance))));
+        var resolve = config.ResolveSettings(from);
+        var (members, sources) = (membership.Declared(from.Endpoints, diagnostics, resolve), Sources(from, membership, resolve));
+        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance)), resolve));
         return membership.Upstream;
     }
 
     // Begun once the plan is in force; what is found at once is part of it.
-    private SourcePlan[] Sources(UpstreamConfig from, Membership membership)
+    private SourcePlan[] Sources(UpstreamConfig from, Membership membership, ResolveSettings resolve)
     {
         if (from.Discover is not { } discover) return [];
         var sources = new List<SourcePlan>();
-        if (discover.File is { } file) sources.Add(WatchedFile.Plan(file, membership.Declared(discover.Found, diagnostics)));
+        if (discover.File is { } file) sources.Add(WatchedFile.Plan(file, membership.Declared(discover.Found, diagnostics, resolve)));
+        foreach (var dns in discover.Dns)
+        {
+            sources.Add(DnsSource.Plan(live.Names, dns.Name, (int)dns.Port, resolve));
+            if (sources[^1].Initial is null) diagnostics.Warn(dns.At, Unresolved(NameKind.Addresses, dns.Name, resolve));
+        }
+
+        foreach (var srv in discover.Srv)
+        {
+            sources.Add(SrvSource.Plan(live.Names, srv, resolve));
+            if (sources[^1].Initial is null) diagnostics.Warn(diagnostics.Where(discover, "srv", srv), Unresolved(NameKind.Services, srv, resolve));
+        }
+
         return [.. sources];
     }
+
+    private string Unresolved(NameKind kind, string name, ResolveSettings resolve) =>
+        $"the name '{name}' cannot be resolved: {live.Names.Watch(kind, name, resolve).Trouble ?? "none of its servers can be resolved"}; it is looked up further";
 
     // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or
     // settings, so that changing these leaves health, load and connections alone.

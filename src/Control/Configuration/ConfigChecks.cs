@@ -21,7 +21,8 @@ public static class ConfigChecks
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
         CheckLogs(config, diagnostics);
-        foreach (var upstream in config.Upstreams) CheckUpstream(upstream.Value, diagnostics);
+        CheckResolve(config.Resolve, config, diagnostics);
+        foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);
         foreach (var page in config.ErrorPages) CheckPage(page, diagnostics);
     }
 
@@ -198,9 +199,28 @@ public static class ConfigChecks
     private static bool IsAbsolute(string target) =>
         target.StartsWith('/') || (target.IndexOf("://", StringComparison.Ordinal) is > 0 and var end && target.AsSpan(0, end).IndexOfAnyExcept(System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.")) < 0);
 
-    private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
+    // What holds is that of the upstream over that of the top level: told where the nearer of the two stands.
+    private static void CheckResolve(ResolveConfig resolve, ProxyConfig outer, Diagnostics diagnostics)
     {
-        if (upstream.Discover is { File: null } discover && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: file");
+        const int MostServers = 8;
+        if (resolve.Servers is { Count: > MostServers } servers) diagnostics.Error(diagnostics.Where(resolve, "servers"), $"at most {MostServers} name servers are asked; these are {servers.Count}");
+        if (resolve.Servers is { Count: 0 } && !diagnostics.IsTold(resolve, "servers")) diagnostics.Error(diagnostics.Where(resolve, "servers"), "a list of name servers names at least one");
+        var now = outer.ResolveSettings(new UpstreamConfig { Resolve = resolve });
+        if (now.LeastTtl > now.MostTtl && (resolve.LeastTtl ?? resolve.MostTtl) is not null && !diagnostics.IsFlawed(resolve)) diagnostics.Error(diagnostics.Where(resolve, resolve.LeastTtl is null ? "most_ttl" : "least_ttl"), "least_ttl is longer than most_ttl");
+    }
+
+    private static void CheckDiscover(DiscoverConfig discover, Diagnostics diagnostics)
+    {
+        if (discover.Dns.Count + discover.Srv.Count == 0 && discover.File is null && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: dns, srv or file");
+        foreach (var dns in discover.Dns.Where(d => d.Name.Length == 0 && !diagnostics.IsTold(d, "name"))) diagnostics.Error(dns.At, "what is discovered by DNS needs a name");
+        foreach (var twice in discover.Dns.GroupBy(static d => (d.Name, d.Port)).Where(static g => g.Key.Name.Length > 0).SelectMany(static g => g.Skip(1))) diagnostics.Error(twice.At, $"{twice.Name} stands twice with the port {twice.Port}");
+        foreach (var twice in discover.Srv.GroupBy(static s => s).Where(static g => g.Count() > 1)) diagnostics.Error(diagnostics.Where(discover, "srv", twice.Key, 1), $"{twice.Key} stands twice");
+    }
+
+    private static void CheckUpstream(ProxyConfig config, UpstreamConfig upstream, Diagnostics diagnostics)
+    {
+        CheckResolve(upstream.Resolve, config, diagnostics);
+        if (upstream.Discover is { } discover) CheckDiscover(discover, diagnostics);
         if (upstream.Endpoints.Count == 0 && upstream.Discover is null && !diagnostics.IsTold(upstream, "endpoints") && !diagnostics.IsTold(upstream, "discover")) diagnostics.Error(upstream.At, "an upstream needs endpoints, or discover");
         if (upstream.Discover is { File: { } file } found) found.Found = EndpointFile.Read(file, diagnostics.Where(found, "file"), diagnostics) ?? [];
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");

@@ -2,6 +2,7 @@
 
 using System.Net;
 using System.Text.RegularExpressions;
+using Weir.Control.Discovery;
 using Weir.Engine.Transports;
 
 namespace Weir.Control.Configuration;
@@ -27,8 +28,16 @@ public sealed class ProxyConfig : IWritten
     public long DrainTimeout { get; set; } = 30_000;
     public long DrainDelay { get; set; }
     public string? Via { get; set; }
+    public ResolveConfig Resolve { get; set; } = new();
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
+
+    /// <summary>How the names of an upstream are looked up.</summary>
+    public ResolveSettings ResolveSettings(UpstreamConfig upstream)
+    {
+        var (own, outer, otherwise) = (upstream.Resolve, Resolve, Discovery.ResolveSettings.Default);
+        return new ResolveSettings([.. (own.Servers ?? outer.Servers ?? []).Distinct()], own.LeastTtl ?? outer.LeastTtl ?? otherwise.LeastTtl, own.MostTtl ?? outer.MostTtl ?? otherwise.MostTtl, own.Timeout ?? outer.Timeout ?? otherwise.Timeout, own.Ipv6 ?? outer.Ipv6 ?? otherwise.WithIpv6);
+    }
 }
 
 public sealed class ListenConfig : IWritten
@@ -133,6 +142,7 @@ public sealed class UpstreamConfig : IWritten
     public long? ConnectionAge { get; set; }
     public string? Reuse { get; set; }
     public DiscoverConfig? Discover { get; set; }
+    public ResolveConfig Resolve { get; set; } = new();
     public RetryConfig Retry { get; set; } = new();
     public HedgeConfig? Hedge { get; set; }
     public HealthConfig Health { get; set; } = new();
@@ -247,13 +257,32 @@ public sealed class HashConfig : IWritten
 public sealed class DiscoverConfig : IWritten
 {
     public Position At { get; set; }
+    public List<DiscoverDnsConfig> Dns { get; set; } = [];
+    public List<string> Srv { get; set; } = [];
     public string? File { get; set; }
 
     /// <summary>What the file holds.</summary>
     public List<EndpointConfig> Found { get; set; } = [];
 
     /// <summary>What it looks at, for people.</summary>
-    public IEnumerable<string> Names => File is null ? [] : [$"file {File}"];
+    public IEnumerable<string> Names => [.. File is null ? (string[])[] : [$"file {File}"], .. Dns.Select(static d => $"dns {d.Name}:{d.Port}"), .. Srv.Select(static s => $"srv {s}")];
+}
+
+public sealed class DiscoverDnsConfig : IWritten
+{
+    public Position At { get; set; }
+    public string Name { get; set; } = "";
+    public long Port { get; set; } = 80;
+}
+
+public sealed class ResolveConfig : IWritten
+{
+    public Position At { get; set; }
+    public List<IPEndPoint>? Servers { get; set; }
+    public long? LeastTtl { get; set; }
+    public long? MostTtl { get; set; }
+    public long? Timeout { get; set; }
+    public bool? Ipv6 { get; set; }
 }
 
 public sealed class ActiveCheckConfig : IWritten

@@ -124,9 +124,9 @@ public static class ProxySchema
         .Add("host", Shapes.CheckedHost, (a, v) => a.Host = v, "The Host that is sent.", "the upstream's where that is a name, else the server's own")
         .Add("port", Shapes.Int(1, 65_535), (a, v) => a.Port = v, "The port that is asked, where it is not the one that requests go to.", "the server's")
         .Add("tcp", Shapes.Bool, (a, v) => a.Tcp = v, "true: a connection is enough, nothing is asked.", "false")
-        .Add("interval", Shapes.DelayFrom("100ms", "1d"), (a, v) => a.Interval = v, "From the beginning of a check to that of the next.", "5s")
+        .Add("interval", Shapes.DurationFrom("100ms", "1d"), (a, v) => a.Interval = v, "From the beginning of a check to that of the next.", "5s")
         .Add("jitter", Shapes.Percent(0, 50), (a, v) => a.Jitter = v, "How much longer or shorter each interval may be, by chance.", "10%")
-        .Add("timeout", Shapes.DelayFrom("10ms", "10m"), (a, v) => a.Timeout = v, "What a check may take, the connection included; each address of the server has it anew.", "2s")
+        .Add("timeout", Shapes.DurationFrom("10ms", "10m"), (a, v) => a.Timeout = v, "What a check may take, the connection included; each address of the server has it anew.", "2s")
         .Add("rise", Shapes.Int(1, 1_000), (a, v) => a.Rise = v, "Checks in a row that must pass before an unhealthy server is healthy again.", "2")
         .Add("fall", Shapes.Int(1, 1_000), (a, v) => a.Fall = v, "Checks in a row that must fail before a healthy server is unhealthy.", "3")
         .Add("expect", Shapes.ListOf(Shapes.StatusRange), (a, v) => a.Expect = v, "Statuses that pass.", "200-399")
@@ -144,7 +144,20 @@ public static class ProxySchema
         .Add("open_for", Shapes.Duration, (b, v) => b.OpenFor = v, "How long nothing is attempted.", "10s")
         .Add("scope", Shapes.OneOf("upstream", "endpoint", "both"), (b, v) => b.Scope = v, "One for the upstream, one for each of its servers (which is away then), or both.", "upstream");
 
+    public static Section<ResolveConfig> Resolve { get; } = new Section<ResolveConfig>("resolve", "How names of servers are looked up. What an upstream does not say holds as at the top level.")
+        .Add("servers", Shapes.ListOf(Shapes.NameServer), (r, v) => r.Servers = v, "The name servers, asked in this order; names are whole then. Without them: /etc/hosts, then those of /etc/resolv.conf with its search list, then whatever else the system asks.", "the system's")
+        .Add("least_ttl", Shapes.DurationFrom("100ms", "1d"), (r, v) => r.LeastTtl = v, "An answer holds at least so long, whatever it says.", "1s")
+        .Add("most_ttl", Shapes.DurationFrom("100ms", "1d"), (r, v) => r.MostTtl = v, "An answer holds at most so long.", "5m")
+        .Add("timeout", Shapes.DurationFrom("10ms", "30s"), (r, v) => r.Timeout = v, "How long a lookup may take, all servers together.", "2s")
+        .Add("ipv6", Shapes.Bool, (r, v) => r.Ipv6 = v, "Whether IPv6 addresses are asked for too.", "true");
+
+    public static Section<DiscoverDnsConfig> DiscoverDns { get; } = new Section<DiscoverDnsConfig>("discover_dns", "An endpoint for each address of a name.")
+        .Add("name", Shapes.DnsName, (d, v) => d.Name = v, "The name; its addresses are asked for again when their time is over.")
+        .Add("port", Shapes.Int(1, 65_535), (d, v) => d.Port = v, "The port of each.", "80");
+
     public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
+        .Add("dns", Shapes.ListOf(DiscoverDns), (d, v) => d.Dns = v, "Names of which each address is an endpoint.")
+        .Add("srv", Shapes.ListOf(Shapes.DnsName), (d, v) => d.Srv = v, "Names of services, as _http._tcp.example.com (RFC 2782): each address of each server is an endpoint, with its port and weight; those of further priorities are backups.")
         .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
 
     public static Section<UpstreamLimitsConfig> UpstreamLimits { get; } = new Section<UpstreamLimitsConfig>("upstream_limits", "The most that the servers are asked to carry at once, whatever the loops. What is beyond waits in one queue, and beyond that is answered 503 with Retry-After. A server at its limit is not away: those that stand in for it are not asked because of it. Health checks are not counted.")
@@ -159,6 +172,7 @@ public static class ProxySchema
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
         .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
+        .Add("resolve", Resolve, (u, v) => u.Resolve = v, "How names of these servers are looked up.")
         .Add("balance", Balance, (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
@@ -280,6 +294,7 @@ public static class ProxySchema
         .Add("limits", Limits, (c, v) => c.Limits = v, "The most there may be of things.")
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
+        .Add("resolve", Resolve, (c, v) => c.Resolve = v, "How names of servers are looked up.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
         .Add("drain_delay", Shapes.Delay, (c, v) => c.DrainDelay = v, "How long connections are still taken after the program was told to stop, while the readiness path answers 503 and answers end their connections: so that load balancers notice first.", "0s")
         .Add("via", Shapes.HopName, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");

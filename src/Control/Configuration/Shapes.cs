@@ -35,13 +35,22 @@ public static class Shapes
     public static Shape<long> Delay { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h", "string", text =>
         text == "off" ? (0, "expected a duration such as 250ms, 5s, 2h, found 'off'") : ReadDuration(text), "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
 
-    /// <summary>Milliseconds between two others, which are written as they are to be read.</summary>
-    public static Shape<long> DelayFrom(string least, string most) => new ScalarShape<long>($"a duration from {least} to {most}", "string", text =>
+    /// <summary>Milliseconds between two durations, which are written as they are to be read.</summary>
+    public static Shape<long> DurationFrom(string least, string most) => new ScalarShape<long>($"a duration from {least} to {most}", "string", text =>
     {
-        var (delay, trouble) = ReadDuration(text);
-        if (trouble is null && (delay < ReadDuration(least).Value || delay > ReadDuration(most).Value)) trouble = $"expected a duration from {least} to {most}, found '{text}'";
-        return (delay, trouble);
+        var (duration, trouble) = ReadDuration(text);
+        return trouble is null && duration >= ReadDuration(least).Value && duration <= ReadDuration(most).Value ? (duration, null) : (0, trouble is null || text == "off" ? $"expected a duration from {least} to {most}, found '{text}'" : trouble);
     }, "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
+
+    /// <summary>A name that servers can be asked for.</summary>
+    public static Shape<string> DnsName { get; } = new ScalarShape<string>("a name such as app.internal", "string", text =>
+        IPAddress.TryParse(text, out _) ? (text, $"'{text}' is an address: it belongs in endpoints") :
+        Discovery.DnsMessage.IsName(text) ? (text.ToLowerInvariant(), null) : (text, $"expected a name such as app.internal, without scheme, port or path, found '{text}'"));
+
+    /// <summary>A name server: an address, and a port unless it is 53.</summary>
+    public static Shape<IPEndPoint> NameServer { get; } = new ScalarShape<IPEndPoint>("the address of a name server such as 10.0.0.53 or 10.0.0.53:5353", "string", text =>
+        IPAddress.TryParse(text, out var ip) ? (new IPEndPoint(ip, 53), null) :
+        IPEndPoint.TryParse(text, out var end) && end.Port > 0 ? (end, null) : (null!, $"expected the address of a name server such as 10.0.0.53 or 10.0.0.53:5353, found '{text}'"));
 
     /// <summary>The mode of a file, in octal digits.</summary>
     public static Shape<UnixFileMode?> FileMode { get; } = new ScalarShape<UnixFileMode?>("a mode in octal digits such as \"660\"", "scalar", text =>

@@ -1,7 +1,6 @@
 // What an endpoint's URL says: who it is, where it listens, which path comes first.
 
 using System.Net;
-using System.Net.Sockets;
 using Weir.Control.Configuration;
 using Weir.Engine.Transports;
 
@@ -25,29 +24,30 @@ public static class EndpointUrl
     /// <summary>Says which hosts cannot be resolved, of a configuration that has other mistakes and so is not compiled.</summary>
     public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
     {
+        using var names = new Names();
         var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).Select(p => p?.Inline).OfType<UpstreamConfig>();
-        foreach (var endpoint in config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints.Concat(u.Discover?.Found ?? [])))
+        var all = config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints.Concat(u.Discover?.Found ?? []).Select(e => (Endpoint: e, Settings: config.ResolveSettings(u)))).Where(static e => e.Endpoint.Url is not null).ToArray();
+        Names.Await([.. all.Where(static e => AddressFollower.IsName(e.Endpoint.Url)).Select(e => names.Watch(NameKind.Addresses, e.Endpoint.Url.IdnHost, e.Settings))]);
+        foreach (var (endpoint, settings) in all)
         {
-            if (endpoint.Url is not null && Resolve(endpoint.Url, out var trouble).Length == 0) diagnostics.Error(endpoint.At, trouble);
+            if (Resolve(endpoint.Url, names, settings, out var trouble).Length == 0) diagnostics.Error(endpoint.At, trouble);
         }
     }
 
     /// <summary>Addresses of the host, IPv4 first: each is tried where the one before refuses.</summary>
-    public static NetworkAddress[] Resolve(Uri url, out string trouble)
+    /// <param name="url">The endpoint.</param>
+    /// <param name="names">Where its name is looked up.</param>
+    /// <param name="settings">How.</param>
+    /// <param name="trouble">Why there are none, or why there may be others by now.</param>
+    public static NetworkAddress[] Resolve(Uri url, Names names, ResolveSettings settings, out string trouble)
     {
         trouble = "";
         if (url.Scheme == "unix") return [NetworkAddress.FromPath(Uri.UnescapeDataString(url.AbsolutePath))];
         if (IPAddress.TryParse(url.Host.Trim('[', ']'), out var ip)) return [NetworkAddress.FromIp(ip, url.Port)];
-        try
-        {
-            var found = Dns.GetHostAddresses(url.Host).OrderBy(a => a.AddressFamily == AddressFamily.InterNetworkV6).Select(a => NetworkAddress.FromIp(a, url.Port)).Distinct().ToArray();
-            if (found.Length == 0) trouble = $"the name '{url.Host}' has no addresses";
-            return found;
-        }
-        catch (Exception e) when (e is SocketException or ArgumentException)
-        {
-            trouble = $"the name '{url.Host}' cannot be resolved: {e.Message}";
-            return [];
-        }
+        var watch = names.Watch(NameKind.Addresses, url.IdnHost, settings);
+        Names.Await([watch]);
+        if (watch.Trouble is { } reason) trouble = $"the name '{url.Host}' cannot be resolved: {reason}";
+        else if (watch.Answer is null) trouble = $"the name '{url.Host}' cannot be resolved: there are too many names to look up in time";
+        return watch.Answer is { } answer ? AddressFollower.Addresses(answer, url.Port) : [];
     }
 }

@@ -45,7 +45,8 @@ public enum MemberOutcome
 /// <param name="loops">How many loops there are.</param>
 /// <param name="errors">Told of failures and of changes on purpose.</param>
 /// <param name="forget">Makes the loops close what they keep for endpoints that have left, when it is idle.</param>
-public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null)
+/// <param name="names">Where the names of endpoints are followed; null: its own, that are looked up once.</param>
+public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null, Names? names = null)
 {
     /// <summary>Endpoints of one upstream.</summary>
     public const int Most = 10_000;
@@ -56,6 +57,9 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     private readonly Lock turn = new();
     private readonly List<Source> sources = [];
     private readonly List<Member> added = [];
+    private readonly Names names = names ?? new Names();
+    private readonly AddressFollower follower = new();
+    private ResolveSettings resolve = ResolveSettings.Default; // How the names of its endpoints are looked up.
     private readonly Dictionary<string, Said> said = []; // By identity: of endpoints in force only.
     private Member[] written = [];
     private UpstreamSettings? settings;
@@ -74,16 +78,20 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     public IReadOnlyList<Source> Sources => sourcesNow;
 
     /// <summary>What endpoints are as they are written; names that cannot be resolved are told, and where they could be before, keep what they had.</summary>
-    public Member[] Declared(List<EndpointConfig> endpoints, Diagnostics diagnostics)
+    /// <param name="endpoints">What is written.</param>
+    /// <param name="diagnostics">Told what is wrong.</param>
+    /// <param name="by">How names are looked up; null: as was said last.</param>
+    public Member[] Declared(List<EndpointConfig> endpoints, Diagnostics diagnostics, ResolveSettings? by = null)
     {
         var now = seats;
+        by ??= resolve;
         var members = new Member[endpoints.Count];
         for (var i = 0; i < members.Length; i++)
         {
             var written = endpoints[i];
-            members[i] = new Member(written.Url, EndpointUrl.Resolve(written.Url, out var trouble)) { Weight = (int)written.Weight, Tier = (int)written.Backup };
-            if (members[i].Addresses.Length > 0) continue;
-            if (Array.Exists(now, s => s.Member.Identity == members[i].Identity && s.Endpoint.Addresses.Length > 0)) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
+            members[i] = new Member(written.Url, EndpointUrl.Resolve(written.Url, names, by, out var trouble)) { Weight = (int)written.Weight, Tier = (int)written.Backup };
+            if (trouble.Length == 0) continue;
+            if (members[i].Addresses.Length > 0 || Array.Exists(now, s => s.Member.Identity == members[i].Identity && s.Endpoint.Addresses.Length > 0)) diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
             else diagnostics.Error(written.At, trouble);
         }
 
@@ -98,12 +106,14 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     /// <param name="plans">The sources that are named.</param>
     /// <param name="with">What is set for all endpoints.</param>
     /// <param name="balance">How one is chosen, and words for it: the balancer is another one where they are others; null: as before.</param>
-    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, (string Words, Balancer Balancer)? balance = null)
+    /// <param name="by">How names of endpoints are looked up; null: as before.</param>
+    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, (string Words, Balancer Balancer)? balance = null, ResolveSettings? by = null)
     {
         List<IDisposable> ended = [];
         lock (turn)
         {
             if (isClosed) return;
+            resolve = by ?? resolve;
             TakeWritten([.. members]);
             foreach (var source in sources.Where(s => !plans.Any(p => p.Name == s.Name)).ToArray())
             {
@@ -150,6 +160,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
             isClosed = true;
             feeds = [.. sources.Select(s => s.Feed)];
             sources.Clear();
+            follower.End();
         }
 
         foreach (var feed in feeds) feed?.Dispose();
@@ -302,6 +313,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
 
         settings = with ?? settings;
         seats = next;
+        follower.Take(next.Select(s => (s.Endpoint, s.Member.Url)), names, resolve);
         if (!isNew || settings is null) return;
         Upstream.SetEndpoints(endpoints, settings, balancer);
         Leave([.. before.Select(s => s.Endpoint).Except(endpoints)]);

@@ -55,6 +55,8 @@ public static class MetricsPage
         ("weir_discovery_failures_total", "counter", "Times that a source of endpoints could not be asked, or had something wrong; its last good list stays."),
         ("weir_discovery_last_success_time_seconds", "gauge", "When the list of a source of endpoints was known to be right last, in Unix time; 0: never."),
         ("weir_health_checks_total", "counter", "Active health checks by endpoint and outcome: passed; refused, timeout, broken, status, body; none: out of descriptors, ports or buffers, which says nothing about the endpoint."),
+        ("weir_dns_lookups_total", "counter", "Lookups of the names of servers, by outcome: done, not_found, timeout, failed."),
+        ("weir_dns_names", "gauge", "Names of servers that are followed, by state: good, failing. What is known of one that fails is kept."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -106,6 +108,7 @@ public static class MetricsPage
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
         WriteChecks(page, upstreams, proxy.Health);
+        WriteNames(page, proxy.Names);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -184,6 +187,15 @@ public static class MetricsPage
         {
             foreach (var outcome in Enum.GetValues<CheckOutcome>()) page.Sample("weir_health_checks_total", same.Sum(c => c?.Count(outcome) ?? 0), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Endpoint), ("outcome", CheckResult.Names[(int)outcome]));
         }
+    }
+
+    private static void WriteNames(Page page, Names names)
+    {
+        foreach (var outcome in Enum.GetValues<LookupOutcome>()) page.Sample("weir_dns_lookups_total", names.Count(outcome), ("outcome", outcome switch { LookupOutcome.Done => "done", LookupOutcome.NotFound => "not_found", LookupOutcome.Timeout => "timeout", _ => "failed" }));
+        var all = names.All;
+        var failing = all.Count(static n => n.Trouble is not null);
+        page.Sample("weir_dns_names", all.Length - failing, ("state", "good"));
+        page.Sample("weir_dns_names", failing, ("state", "failing"));
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

@@ -50,6 +50,12 @@ public sealed class ClientConnection : OriginStream
     /// <summary>When it was made, in the loop's milliseconds.</summary>
     public long OpenedAt { get; }
 
+    /// <summary>Where it leads; null: that does not matter.</summary>
+    public NetworkAddress? Address { get; init; }
+
+    /// <summary>The addresses among which <see cref="Address"/> was seen last.</summary>
+    public NetworkAddress[]? SeenAmong { get; set; }
+
     /// <summary>Since when it waits for an exchange.</summary>
     public long IdleSince { get; set; }
 

@@ -82,7 +82,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
             if (error == 0)
             {
                 var pool = endpoint.Pool(loop.Index);
-                var connection = new ClientConnection(transport, buffers, pool);
+                var connection = new ClientConnection(transport, buffers, pool) { Address = address };
                 pool.Opened(connection);
                 endpoint.Connected();
                 return new Lent(connection, FaultCause.None);

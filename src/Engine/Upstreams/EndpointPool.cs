@@ -5,6 +5,7 @@
 using Weir.Engine.Exchanges;
 using Weir.Engine.Http1;
 using Weir.Engine.Loops;
+using Weir.Engine.Transports;
 
 namespace Weir.Engine.Upstreams;
 
@@ -39,7 +40,7 @@ public sealed class EndpointPool(Endpoint endpoint) : Posted, ISlotOwner
         {
             var connection = stack[--count]!;
             stack[count] = null;
-            if (IsGood(connection, now, settings))
+            if (IsGood(connection, now, settings, endpoint.Addresses))
             {
                 reused++;
                 endpoint.BeginExchange();
@@ -122,7 +123,7 @@ public sealed class EndpointPool(Endpoint endpoint) : Posted, ISlotOwner
         for (var i = 0; i < count; i++)
         {
             var connection = stack[i]!;
-            if (!all && IsGood(connection, now, endpoint.Settings)) stack[kept++] = connection;
+            if (!all && IsGood(connection, now, endpoint.Settings, endpoint.Addresses)) stack[kept++] = connection;
             else connection.Close();
         }
 
@@ -130,6 +131,14 @@ public sealed class EndpointPool(Endpoint endpoint) : Posted, ISlotOwner
         count = kept;
     }
 
-    private static bool IsGood(ClientConnection connection, long now, UpstreamSettings settings) =>
-        !connection.IsDead && now - connection.IdleSince <= settings.KeepAlive && now - connection.OpenedAt <= settings.ConnectionAge;
+    private static bool IsGood(ClientConnection connection, long now, UpstreamSettings settings, NetworkAddress[] addresses) =>
+        !connection.IsDead && (connection.SeenAmong == addresses || IsAmong(connection, addresses)) && now - connection.IdleSince <= settings.KeepAlive && now - connection.OpenedAt <= settings.ConnectionAge;
+
+    // Its name may lead elsewhere by now, though the server that it led to still answers.
+    private static bool IsAmong(ClientConnection connection, NetworkAddress[] addresses)
+    {
+        if (connection.Address is { } address && Array.IndexOf(addresses, address) < 0) return false;
+        connection.SeenAmong = addresses;
+        return true;
+    }
 }
