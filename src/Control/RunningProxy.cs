@@ -8,6 +8,7 @@ using Weir.Control.Admin;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
 using Weir.Engine;
+using Weir.Engine.Disk;
 using Weir.Engine.Observe;
 
 namespace Weir.Control;
@@ -25,7 +26,9 @@ public sealed class RunningProxy : IDisposable
     private readonly KernelGround ground;
     private readonly LogWriter writer;
     private readonly long descriptors;
+    private readonly string? stateFolder;
     private readonly ProxyConfig started;
+    private byte[]? stickyKey;
     private AdminListener? admin;
     private Watchdog? watchdog;
     private volatile ProxyConfig config;
@@ -35,8 +38,9 @@ public sealed class RunningProxy : IDisposable
     private bool isCompiled;
     private bool isStopping;
 
-    private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors)
+    private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors, string? defaultState)
     {
+        stateFolder = first.State ?? defaultState;
         this.load = load;
         this.descriptors = descriptors;
         config = started = first;
@@ -47,7 +51,7 @@ public sealed class RunningProxy : IDisposable
         live = new LiveThings(loops, Errors);
         ground = new KernelGround(loops, Errors);
         Engine = new ProxyEngine(ground, Errors);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)));
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey);
         StartedAt = DateTimeOffset.UtcNow;
     }
 
@@ -89,12 +93,13 @@ public sealed class RunningProxy : IDisposable
     /// <param name="inherited">Listening sockets handed down: used instead of binding their addresses.</param>
     /// <param name="defaultControl">Where the control socket goes; asked only where the configuration does not say. Null: none.</param>
     /// <param name="isGood">Whether the configuration is good by itself: what failed then lies with the machine.</param>
-    public static RunningProxy? TryBind(Func<Diagnostics, ProxyConfig?> load, Diagnostics diagnostics, long descriptors, IEnumerable<int> inherited, Func<string?> defaultControl, out bool isGood)
+    /// <param name="defaultState">The folder for what outlives the program where the configuration does not say; null: none.</param>
+    public static RunningProxy? TryBind(Func<Diagnostics, ProxyConfig?> load, Diagnostics diagnostics, long descriptors, IEnumerable<int> inherited, Func<string?> defaultControl, out bool isGood, string? defaultState = null)
     {
         isGood = false;
         var config = load(diagnostics);
         if (config is null || diagnostics.HasErrors) return null;
-        var proxy = new RunningProxy(load, config, descriptors);
+        var proxy = new RunningProxy(load, config, descriptors, defaultState);
         foreach (var descriptor in inherited) proxy.ground.Inherit(descriptor);
         var unwritable = proxy.Errors.Target.TryOpen();
         if (unwritable is not null) diagnostics.Error(diagnostics.Where(config, "error_log"), $"cannot write to {config.ErrorLog.Target}: {unwritable}");
@@ -210,13 +215,25 @@ public sealed class RunningProxy : IDisposable
 
     /// <summary>Files that were made for the process: whoever becomes another user gives them to it.</summary>
     public IEnumerable<string> Files =>
-        writer.Logs.Select(l => l.Target).Append(Errors.Target).OfType<FileTarget>().Select(t => t.Path).Concat(ControlPath is null ? [] : [ControlPath]).Distinct();
+        writer.Logs.Select(l => l.Target).Append(Errors.Target).OfType<FileTarget>().Select(t => t.Path).Concat(ControlPath is null ? [] : [ControlPath]).Concat(stickyKey is null ? [] : [StickyKeyPath]).Distinct();
 
     public void Dispose()
     {
         watchdog?.Dispose();
         admin?.Dispose();
         writer.Dispose();
+    }
+
+    private string StickyKeyPath => Path.Combine(stateFolder ?? "", "sticky.key");
+
+    // Read once: whoever has become another user may not be able to read it again.
+    private (byte[]? Key, string Trouble) StickyKey()
+    {
+        if (stickyKey is not null) return (stickyKey, "");
+        if (stateFolder is null) return (null, "there is no state folder");
+        var user = started.User is { } name ? SystemUser.Find(name)?.Id : null;
+        stickyKey = SecretFile.Get(StickyKeyPath, user, out var trouble);
+        return (stickyKey, trouble);
     }
 
     private static LogLevel LevelOf(ProxyConfig config) => Enum.Parse<LogLevel>(config.ErrorLog.Level, ignoreCase: true);

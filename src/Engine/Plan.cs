@@ -101,6 +101,9 @@ public sealed record RoutePlan
 
     public Answer? Answer { get; init; }
 
+    /// <summary>Shares it out: one of its sides is taken in its place.</summary>
+    public Split? Split { get; init; }
+
     public Timeouts Timeouts { get; init; } = new();
 
     public long BodyLimit { get; init; } = long.MaxValue;

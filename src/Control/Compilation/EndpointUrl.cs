@@ -26,7 +26,7 @@ public static class EndpointUrl
     /// <summary>Says which hosts cannot be resolved, of a configuration that has other mistakes and so is not compiled.</summary>
     public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
     {
-        var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).Select(p => p?.Inline).OfType<UpstreamConfig>();
+        var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).SelectMany(p => p?.Targets ?? []).Select(p => p.Inline).OfType<UpstreamConfig>();
         foreach (var endpoint in config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints))
         {
             if (endpoint.Url is not null && Resolve(endpoint.Url, out var trouble).Length == 0) diagnostics.Error(endpoint.At, trouble);

@@ -19,9 +19,11 @@ namespace Weir.Control.Compilation;
 /// <summary>Compiles configurations.</summary>
 /// <param name="live">What plans adopt.</param>
 /// <param name="instance">The name of this hop unless the configuration gives one.</param>
-/// <param name="made">Told of each listener's, site's and route's plan, with what it was made from.</param>
-public sealed class PlanCompiler(LiveThings live, string instance, Action<object, IWritten>? made = null)
+/// <param name="made">Told of each listener's, site's, route's and forward's plan, with what it was made from.</param>
+/// <param name="ownKey">Brings the key of sticky cookies where no secret is given; null: plans are not served.</param>
+public sealed class PlanCompiler(LiveThings live, string instance, Action<object, IWritten>? made = null, OwnKey? ownKey = null)
 {
+    private readonly Stickies stickies = new(ownKey, live.Loops);
     private readonly HashSet<object> named = [];
     private readonly List<Action> changes = [];
     private readonly List<(AccessLog Log, Position At)> logs = [];
@@ -44,6 +46,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         logs.Clear();
         upstreams.Clear();
         inlineLists.Clear();
+        stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
         var pages = global.Pages(diagnostics);
@@ -178,16 +181,37 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private RoutePlan Route(RouteConfig route, Scope outer)
     {
         var scope = outer.Narrow(route.Limits, route.Timeouts, route.ErrorPages, null);
-        var upstreamConfig = route.Proxy?.Inline ?? config.Upstreams.Find(u => u.Name == route.Proxy?.Name)?.Value;
-        if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
         var stages = new RouteStages(route, hops, diagnostics);
+        return route.Proxy?.Split is null ? Route(route, route.Proxy, scope, stages) : Split(route, scope, stages);
+    }
+
+    // The same on every side, but for what the upstream says.
+    private RoutePlan Split(RouteConfig route, Scope scope, RouteStages stages)
+    {
+        var (from, by) = (route.Proxy!, route.Proxy!.By);
+        var split = new Split(by.Kind == "request" ? null : Balancers.Key(by), gives: by.Kind == "cookie", from.Fallback);
+        split.Sides = [.. from.Split!.Select(side => new SplitSide(SideName(side.Proxy!), (int)side.Weight, Route(route, side.Proxy, scope, stages, split)))];
+        var plan = split.Sides[0].Route with { };
+        made?.Invoke(plan, route);
+        return plan;
+    }
+
+    private static string SideName(ProxyTargetConfig target) => target.Name ?? string.Join(' ', target.Inline!.Endpoints.Select(e => e.Url));
+
+    private RoutePlan Route(RouteConfig route, ProxyTargetConfig? target, Scope scope, RouteStages stages, Split? split = null)
+    {
+        var upstreamConfig = target?.Inline ?? config.Upstreams.Find(u => u.Name == target?.Name)?.Value;
+        if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
+        var forward = upstreamConfig is null ? null : Forward(route, target!, upstreamConfig);
+        var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
         var plan = new RoutePlan
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
-            Rewrite = stages.Request(),
-            RewriteResponse = stages.Response(),
-            Forward = upstreamConfig is null ? null : Forward(route, upstreamConfig),
+            Rewrite = stages.Request(sticky),
+            RewriteResponse = stages.Response(sticky),
+            Forward = forward,
             Answer = stages.Answer(),
+            Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
             MinRate = scope.Limits.MinRate ?? 240,
@@ -208,12 +232,12 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         Total = route.Total ?? upstream.Total,
     };
 
-    private ForwardPlan Forward(RouteConfig route, UpstreamConfig from)
+    private ForwardPlan Forward(RouteConfig route, ProxyTargetConfig target, UpstreamConfig from)
     {
-        var isNamed = route.Proxy!.Name is not null;
+        var isNamed = target.Name is not null;
         var urls = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
-        var identity = isNamed ? $"name {route.Proxy.Name}" : InlineIdentity(from, urls);
-        var label = isNamed ? route.Proxy.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
+        var identity = isNamed ? $"name {target.Name}" : InlineIdentity(from, urls);
+        var label = isNamed ? target.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
         var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
         if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
         var upstream = live.Upstream(identity, label, Balancers.Of(from.Balance));
@@ -237,7 +261,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         changes.Add(() => upstream.SetEndpoints([.. endpoints], UpstreamPlans.Settings(from), Balancers.Of(from.Balance)));
 
         var host = route.Host ?? from.Host ?? "keep";
-        return new ForwardPlan
+        var plan = new ForwardPlan
         {
             Upstream = upstream,
             Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
@@ -247,6 +271,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,
         };
+        made?.Invoke(plan, from);
+        return plan;
     }
 
     // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or

@@ -23,6 +23,7 @@ internal static class UpstreamPlans
             Panic = (int)(from.Health.Panic ?? 0),
             Passive = Passive(from.Health.Passive),
             Breaker = Breaker(from.CircuitBreaker),
+            IsSticky = from.Sticky is not null,
         };
     }
 

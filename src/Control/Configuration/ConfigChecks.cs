@@ -106,6 +106,7 @@ public static class ConfigChecks
             CheckAction(config, site, diagnostics);
             CheckGroups(new RouteConfig { At = site.At, Redirect = site.Redirect, Respond = site.Respond }, "site", diagnostics);
             foreach (var route in site.Routes) CheckRoute(config, route, diagnostics);
+            CookieChecks.Check(config, site, diagnostics);
             RouteOrder.Check(site, hasLast: Actions(site) == 1, diagnostics);
         }
     }
@@ -167,8 +168,7 @@ public static class ConfigChecks
 
     private static void CheckAction(ProxyConfig config, IAction action, Diagnostics diagnostics)
     {
-        if (action.Proxy is { Name: { } name } && !config.Upstreams.Exists(u => u.Name == name) && !diagnostics.IsTold(config, "upstreams")) diagnostics.Error(action.Proxy.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
-        if (action.Proxy?.Inline is { } inline) CheckUpstream(inline, diagnostics);
+        if (action.Proxy is { } proxy) CheckProxy(config, proxy, diagnostics);
         if (action.Redirect is { } redirect)
         {
             if (redirect.Status is not (301 or 302 or 303 or 307 or 308)) diagnostics.Error(redirect.At, "a redirect's status is 301, 302, 303, 307 or 308");
@@ -180,6 +180,32 @@ public static class ConfigChecks
         if (action.Files is { } files && !Directory.Exists(files.Root) && !diagnostics.IsTold(files, "root")) diagnostics.Error(files.At, File.Exists(files.Root) ? $"'{files.Root}' is not a folder" : $"there is no folder '{files.Root}'");
     }
 
+    private static void CheckProxy(ProxyConfig config, ProxyTargetConfig proxy, Diagnostics diagnostics)
+    {
+        foreach (var target in proxy.Targets)
+        {
+            if (target.Name is { } name && !config.Upstreams.Exists(u => u.Name == name) && !diagnostics.IsTold(config, "upstreams")) diagnostics.Error(target.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
+            if (target.Inline is { } inline) CheckUpstream(inline, diagnostics);
+        }
+
+        if (proxy.Split is not { } sides)
+        {
+            if (proxy is { Name: null, Inline: null } && !diagnostics.IsTold(proxy, "split")) diagnostics.Error(proxy.At, "by and fallback are of a split: add split: [{ proxy: NAME, weight: 95 }, { proxy: OTHER, weight: 5 }]");
+            return;
+        }
+
+        var names = new HashSet<string>();
+        foreach (var side in sides)
+        {
+            if (side.Proxy is null && !diagnostics.IsTold(side, "proxy")) diagnostics.Error(side.At, "a side of a split needs a proxy");
+            if (side.Proxy?.Name is { } name && !names.Add(name)) diagnostics.Error(side.At, $"'{name}' is on two sides; give it the sum of their weights instead");
+        }
+
+        if (diagnostics.IsTold(proxy, "split") || diagnostics.IsFlawed(proxy)) return;
+        if (sides.Count < 2) diagnostics.Error(proxy.At, "a split has at least two sides");
+        else if (sides.TrueForAll(static s => s.Weight == 0)) diagnostics.Error(proxy.At, "every side of this split has the weight 0: one must be somebody's");
+    }
+
     // A scheme with its authority, or a path from the root; so is what is left to a placeholder.
     private static bool IsAbsolute(string target) =>
         target.StartsWith('/') || (target.IndexOf("://", StringComparison.Ordinal) is > 0 and var end && target.AsSpan(0, end).IndexOfAnyExcept(System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.")) < 0);
@@ -187,6 +213,7 @@ public static class ConfigChecks
     private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
     {
         if (upstream.Endpoints.Count == 0 && !diagnostics.IsTold(upstream, "endpoints")) diagnostics.Error(upstream.At, "an upstream needs endpoints");
+        if (upstream.Sticky is { } sticky) CookieChecks.Check(sticky, diagnostics);
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
         var seen = new HashSet<string>();
         foreach (var endpoint in upstream.Endpoints)

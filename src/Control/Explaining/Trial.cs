@@ -10,6 +10,7 @@ using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
+using Weir.Engine.Policies.Cookies;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Wire.Http1;
 
@@ -19,15 +20,14 @@ internal sealed class Trial : IDisposable
 {
     private readonly EpollPoller poller = new();
     private readonly Exchange exchange;
-    private readonly ProxyConfig config;
     private readonly Plan plan;
     private readonly ListenerPlan listener;
     private readonly Dictionary<object, IWritten> written;
     private readonly StringBuilder text;
 
-    public Trial(ProxyConfig config, Plan plan, ListenerPlan listener, Dictionary<object, IWritten> written, StringBuilder text)
+    public Trial(Plan plan, ListenerPlan listener, Dictionary<object, IWritten> written, StringBuilder text)
     {
-        (this.config, this.plan, this.listener, this.written, this.text) = (config, plan, listener, written, text);
+        (this.plan, this.listener, this.written, this.text) = (plan, listener, written, text);
         exchange = new Exchange(new Loop(poller), new BufferPool(new MemoryBudget(1 << 24)));
     }
 
@@ -99,6 +99,7 @@ internal sealed class Trial : IDisposable
     {
         ForwardedFields => "forwarded",
         RequestIdField => "request_id",
+        Sticky => "sticky",
         RequestHeaders => "request_headers",
         _ => policy.GetType().Name,
     };
@@ -130,7 +131,8 @@ internal sealed class Trial : IDisposable
 
     private void Answer(RoutePlan route, RouteConfig from)
     {
-        if (route.Forward is { } forward) Forward(forward, from);
+        if (route.Split is { } split) Forward(split, route, from.Proxy!);
+        else if (route.Forward is { } forward) Forward(forward);
         else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
         else if (!Fixed(route, from)) return;
         if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");
@@ -155,10 +157,18 @@ internal sealed class Trial : IDisposable
         return true;
     }
 
-    private void Forward(ForwardPlan forward, RouteConfig from)
+    // Where chance decides, every side is told.
+    private void Forward(Split split, RoutePlan chosen, ProxyTargetConfig from)
     {
-        var upstream = from.Proxy!.Inline ?? config.Upstreams.Find(u => u.Name == from.Proxy.Name)!.Value;
-        Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, {Words.Retry(forward.Retry, upstream.Retry)}{(forward.SafeReuse ? ", reuse safe" : "")}");
+        Say($"split by {from.By}: {string.Join(", ", split.Sides.Select(s => $"{s.Route.Forward!.Upstream.Name} {s.Weight}"))}{(from.Fallback ? ", with fallback" : "")}");
+        var isFixed = split.IsFixed(exchange);
+        foreach (var side in split.Sides.Where(s => isFixed ? ReferenceEquals(s.Route, chosen) : s.Weight > 0)) Forward(side.Route.Forward!);
+    }
+
+    private void Forward(ForwardPlan forward)
+    {
+        var upstream = (UpstreamConfig)written[forward];
+        Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, {(upstream.Sticky is { } sticky ? $"sticky by the cookie {sticky.Cookie}, " : "")}{Words.Retry(forward.Retry, upstream.Retry)}{(forward.SafeReuse ? ", reuse safe" : "")}");
         foreach (var endpoint in forward.Upstream.Endpoints)
         {
             var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), _ => Request.Authority.ToString() };

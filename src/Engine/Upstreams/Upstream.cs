@@ -42,6 +42,9 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
     /// <summary>Whether so few are available that health is ignored.</summary>
     public bool IsPanicking => Volatile.Read(ref members).IsPanicking;
 
+    /// <summary>Whether some endpoint is available, health not ignored.</summary>
+    public bool HasAvailable => Volatile.Read(ref members).HasAvailable;
+
     /// <summary>Replaces the endpoints; requests on those that stay are not disturbed.</summary>
     /// <param name="endpoints">The endpoints, with the weights and tiers they have from now on.</param>
     /// <param name="settings">What is set for them.</param>
@@ -62,14 +65,24 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
             var ordered = endpoints.OrderBy(static e => e.Tier).ToArray();
             var tiers = ordered.GroupBy(static e => e.Tier).Select(tier => new Tier([.. tier], balancer)).ToArray();
             if (settings.Breaker is not { OfUpstream: true }) Breaker.Close();
-            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer).Judged());
+            var tags = settings.IsSticky ? Tags.Of(ordered) : null;
+            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer) { Tags = tags }.Judged());
         }
     }
+
+    /// <summary>The endpoint that a tag names; null: there is none any more.</summary>
+    public Endpoint? Find(ulong tag) => Volatile.Read(ref members).Tags?.GetValueOrDefault(tag);
 
     /// <summary>Chooses an endpoint that the exchange has not tried, and marks it tried; null: nobody is left.</summary>
     public Endpoint? Choose(Exchange exchange)
     {
         var now = Volatile.Read(ref members);
+        if (exchange.Preferred is Endpoint preferred && now.Takes(preferred, exchange))
+        {
+            exchange.Tried.Add(preferred);
+            return preferred;
+        }
+
         var endpoint = now.Choose(exchange);
         // One that has just come takes only a part of what would be its.
         while (endpoint is { IsStarting: true } && !endpoint.TakesItsPart(exchange.Loop.Now, exchange.Loop.Random))
@@ -168,6 +181,17 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
 
         public bool IsPanicking { get; private init; }
 
+        public bool HasAvailable { get; private init; }
+
+        /// <summary>Endpoints by what names them in cookies; null: nothing does.</summary>
+        public Dictionary<ulong, Endpoint>? Tags { get; init; }
+
+        /// <summary>Whether an exchange may go to an endpoint without the balancer's word.</summary>
+        public bool Takes(Endpoint endpoint, Exchange exchange) =>
+            endpoint.Weight > 0
+            && (endpoint.IsAvailable || (IsPanicking && (endpoint.Absence.Now & Away.Drained) == 0))
+            && (exchange.Tried.Count == 0 || !exchange.Tried.Contains(endpoint));
+
         public Members Judged()
         {
             for (var i = 0; i < Tiers.Length; i++)
@@ -180,10 +204,10 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
                     if (endpoint.IsAvailable) available += endpoint.Weight;
                 }
 
-                if (available > 0 && available * 100 >= all * Math.Max(0, Settings.Panic)) return this with { First = i, IsPanicking = false };
+                if (available > 0 && available * 100 >= all * Math.Max(0, Settings.Panic)) return this with { First = i, IsPanicking = false, HasAvailable = true };
             }
 
-            return this with { First = 0, IsPanicking = Settings.Panic != UpstreamSettings.NoPanic };
+            return this with { First = 0, IsPanicking = Settings.Panic != UpstreamSettings.NoPanic, HasAvailable = Array.Exists(Endpoints, static e => e.IsAvailable && e.Weight > 0) };
         }
 
         public Endpoint? Choose(Exchange exchange)

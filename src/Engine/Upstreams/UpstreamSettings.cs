@@ -34,6 +34,9 @@ public sealed record UpstreamSettings
     /// <summary>Null: there is no breaker.</summary>
     public BreakerSettings? Breaker { get; init; }
 
+    /// <summary>Whether cookies name endpoints.</summary>
+    public bool IsSticky { get; init; }
+
     /// <summary>Whether answers' latencies are measured, whatever the balancer needs.</summary>
     public bool MeasuresLatency => Passive is { LatencyFactor: > 0 };
 
