@@ -280,7 +280,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
         var identity = $"inline {string.Join(' ', urls)}";
-        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
         if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
         if (!alike.Contains(rest)) alike.Add(rest);
         return $"{identity} #{alike.IndexOf(rest)}";

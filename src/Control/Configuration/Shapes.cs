@@ -164,6 +164,7 @@ public static class Shapes
         var parts = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (parts is ["client_ip" or "request"]) return (new HashedPart(parts[0], ""), null);
         if (parts is ["cookie", var name]) return (new HashedPart("cookie", name), ReadCookieName(name).Trouble);
+        if (parts is ["cookie", ..]) return (new HashedPart("client_ip", ""), $"expected one name after 'cookie', as in cookie side, found '{text}'");
         return (new HashedPart("client_ip", ""), $"expected client_ip, cookie NAME or request, found '{text}'{(parts.Length == 1 ? NearestWord.Suggest(parts[0], kinds) : "")}");
     });
 

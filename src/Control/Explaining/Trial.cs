@@ -50,6 +50,7 @@ internal sealed class Trial : IDisposable
         if (site is not null) Say($"site {site.Name} ({Words.Place(written[site])})");
         if (site is not null && (refused.IsNone || refused.Cause == FaultCause.NoRoute)) TellUnmatched(site, route);
         if (!Passes(refused)) return;
+        if (IsByChance(route!)) route = route!.Split!.Sides.First(static s => s.Weight > 0).Route; // So that one request is told one way.
         Say($"route {route!.Name}");
         Say($"client {exchange.ClientAddress}{(exchange.ClientAddress!.Equals(client) ? "" : " (told by a trusted proxy)")}");
         if (!Request.Path.Span.SequenceEqual(Request.ForwardedPath.Span)) Say($"path {Request.Path} is resolved to {Request.ForwardedPath}");
@@ -131,7 +132,7 @@ internal sealed class Trial : IDisposable
 
     private void Answer(RoutePlan route, RouteConfig from)
     {
-        if (route.Split is { } split) Forward(split, route, from.Proxy!);
+        if (route.Split is { } split) Forward(split, from.Proxy!, IsByChance(route) ? null : route);
         else if (route.Forward is { } forward) Forward(forward);
         else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
         else if (!Fixed(route, from)) return;
@@ -143,8 +144,12 @@ internal sealed class Trial : IDisposable
             foreach (var add in edits.Add) Say($"response_headers adds {add.Name}: {add.Value.Text}");
         }
 
-        TellTimes(route);
+        if (!IsByChance(route)) TellTimes(route);
+        TellLimits(route);
     }
+
+    // Whether it is one of several, and nothing of the request says which.
+    private bool IsByChance(RoutePlan route) => route.Split is { } split && !split.IsFixed(exchange);
 
     // A redirect and a fixed answer are ready at once.
     private bool Fixed(RoutePlan route, RouteConfig from)
@@ -157,12 +162,16 @@ internal sealed class Trial : IDisposable
         return true;
     }
 
-    // Where chance decides, every side is told.
-    private void Forward(Split split, RoutePlan chosen, ProxyTargetConfig from)
+    // Where chance decides (there is none chosen), every side is told.
+    private void Forward(Split split, ProxyTargetConfig from, RoutePlan? chosen)
     {
         Say($"split by {from.By}: {string.Join(", ", split.Sides.Select(s => $"{s.Route.Forward!.Upstream.Name} {s.Weight}"))}{(from.Fallback ? ", with fallback" : "")}");
-        var isFixed = split.IsFixed(exchange);
-        foreach (var side in split.Sides.Where(s => isFixed ? ReferenceEquals(s.Route, chosen) : s.Weight > 0)) Forward(side.Route.Forward!);
+        if (chosen is not null) Forward(chosen.Forward!);
+        foreach (var side in split.Sides.Where(s => chosen is null && s.Weight > 0))
+        {
+            Forward(side.Route.Forward!);
+            TellTimes(side.Route);
+        }
     }
 
     private void Forward(ForwardPlan forward)
@@ -183,6 +192,10 @@ internal sealed class Trial : IDisposable
         var times = route.Timeouts;
         var (connect, tunnel) = route.Forward is null ? ("", "") : ($"connect {Words.Duration(times.Connect)}, first_byte {Words.Duration(times.FirstByte)}, ", $", tunnel {Words.Duration(times.Tunnel)}");
         Say($"timeouts header {Words.Duration(listener.Settings.Timeouts.Header)}, body {Words.Duration(times.Body)}, {connect}idle {Words.Duration(times.Idle)}, write {Words.Duration(times.Write)}, total {Words.Duration(times.Total)}{tunnel}");
+    }
+
+    private void TellLimits(RoutePlan route)
+    {
         var heads = listener.Settings.HeadLimits;
         Say($"limits head {Words.Size(heads.HeadBytes)}, target {Words.Size(heads.TargetBytes)}, fields {heads.Fields}, body {Words.Size(route.BodyLimit)}, min_rate {(route.MinRate == 0 ? "off" : $"{Words.Size(route.MinRate)}/s after {Words.Duration(route.MinRateGrace)}")}");
     }

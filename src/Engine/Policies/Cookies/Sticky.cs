@@ -71,6 +71,7 @@ public sealed class Sticky(Upstream upstream, CookieForm form, StickyKey key, St
                 continue;
             }
 
+            if (isFirst && pair.IsEmpty) continue;
             if (!isFirst) to.Write((byte)';');
             to.Write(isFirst ? pair : part);
             isFirst = false;
