@@ -3,6 +3,7 @@
 using System.CommandLine;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
+using Weir.Control.Discovery;
 
 namespace Weir.Cli;
 

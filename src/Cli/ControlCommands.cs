@@ -1,4 +1,4 @@
-// weir reload, status, drain: asked of a running proxy over its control socket.
+// weir reload, status, drain, and what else is asked of a running proxy over its control socket.
 
 using System.CommandLine;
 using System.Text.Json;
@@ -7,26 +7,38 @@ using Weir.Control.Configuration;
 
 namespace Weir.Cli;
 
+/// <summary>What is asked, and how the answer is shown.</summary>
+internal sealed record ControlCall(HttpMethod Method, string Path, string? Body, Func<JsonElement, string> Show);
+
 internal static class ControlCommands
 {
-    public static Command Reload() => Make("reload", "Makes a running proxy take its configuration anew.", HttpMethod.Post, static _ => "/reload", static body =>
+    public static Command Reload() => Make("reload", "Makes a running proxy take its configuration anew.", static _ => new ControlCall(HttpMethod.Post, "/reload", null, static body =>
     {
         var text = body.GetProperty("text").GetString();
         return string.IsNullOrEmpty(text) ? "the new configuration is in force" : $"the new configuration is in force\n{text}";
-    });
+    }));
 
-    public static Command Status() => Make("status", "Shows what a running proxy serves.", HttpMethod.Get, static _ => "/status", static body => body.GetRawText());
+    public static Command Status() => Make("status", "Shows what a running proxy serves.", static _ => new ControlCall(HttpMethod.Get, "/status", null, static body => body.GetRawText()));
 
     public static Command Drain()
     {
-        var off = new Option<bool>("--off") { Description = "Ends it: the proxy is ready again." };
-        var command = Make("drain", "Makes a running proxy say that it is not ready, and end connections after their response.", HttpMethod.Post,
-            parsed => parsed.GetValue(off) ? "/undrain" : "/drain", static body => body.GetProperty("draining").GetBoolean() ? "draining" : "ready");
+        var off = new Option<bool>("--off") { Description = "Ends it: the proxy is ready again, or the endpoint takes requests again." };
+        var endpoint = new Option<string?>("--endpoint") { Description = "Only this endpoint, UPSTREAM/AUTHORITY: it takes no further requests, and what runs on it finishes." };
+        endpoint.Validators.Add(result =>
+        {
+            if (MemberCommands.Trouble(result.Tokens.Count > 0 ? result.Tokens[0].Value : null) is { } trouble) result.AddError(trouble);
+        });
+        var command = Make("drain", "Makes a running proxy say that it is not ready, and end connections after their response; or one endpoint take no further requests.", parsed =>
+            parsed.GetValue(endpoint) is { } one
+                ? MemberCommands.Drain(one, parsed.GetValue(off))
+                : new ControlCall(HttpMethod.Post, parsed.GetValue(off) ? "/undrain" : "/drain", null, static body => body.GetProperty("draining").GetBoolean() ? "draining" : "ready"));
         command.Options.Add(off);
+        command.Options.Add(endpoint);
         return command;
     }
 
-    private static Command Make(string name, string description, HttpMethod method, Func<ParseResult, string> path, Func<JsonElement, string> show)
+    /// <summary>A command that asks a running proxy.</summary>
+    public static Command Make(string name, string description, Func<ParseResult, ControlCall> call)
     {
         var socket = new Option<string?>("--control") { Description = "The control socket; else the one that --config tells, that of this user, or that of the service." };
         var file = new Option<string?>("--config", "-c") { Description = "The configuration of the proxy that is meant: a file or a folder of files." };
@@ -36,11 +48,12 @@ internal static class ControlCommands
             if (!TryFind(parsed.GetValue(socket), parsed.GetValue(file), out var at)) return ExitCode.Usage;
             try
             {
-                var (status, body) = await ControlClient.SendAsync(at, method, path(parsed), cancel);
+                var asked = call(parsed);
+                var (status, body) = await ControlClient.SendAsync(at, asked.Method, asked.Path, asked.Body, cancel);
                 using var json = JsonDocument.Parse(body);
-                if (status == 200)
+                if (status is 200 or 201)
                 {
-                    Console.WriteLine(show(json.RootElement));
+                    Console.WriteLine(asked.Show(json.RootElement));
                     return ExitCode.Good;
                 }
 

@@ -13,6 +13,8 @@ var root = new RootCommand("Weir: a reverse proxy. One address in front of many 
     ControlCommands.Reload(),
     ControlCommands.Status(),
     ControlCommands.Drain(),
+    MemberCommands.Weight(),
+    MemberCommands.Endpoints(),
     VersionCommand.Make(),
 };
 var parsed = root.Parse(args);

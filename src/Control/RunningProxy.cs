@@ -7,9 +7,11 @@ using System.Security.Cryptography;
 using Weir.Control.Admin;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
+using Weir.Control.Discovery;
 using Weir.Engine;
 using Weir.Engine.Disk;
 using Weir.Engine.Observe;
+using Weir.Engine.Upstreams;
 
 namespace Weir.Control;
 
@@ -36,6 +38,7 @@ public sealed class RunningProxy : IDisposable
     private long reloadsDone;
     private long reloadsRefused;
     private bool isCompiled;
+    private bool isServing;
     private bool isStopping;
 
     private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors, string? defaultState)
@@ -48,9 +51,9 @@ public sealed class RunningProxy : IDisposable
         Errors = new ErrorLog(LogTargets.Open(first.ErrorLog.Target, instead: first.ErrorLog.Target == "stderr" ? null : LogTargets.Open("stderr"))) { Level = LevelOf(first) };
         writer = new LogWriter(Errors);
         var loops = (int)(first.Loops ?? Environment.ProcessorCount);
-        live = new LiveThings(loops, Errors);
         ground = new KernelGround(loops, Errors);
         Engine = new ProxyEngine(ground, Errors);
+        live = new LiveThings(loops, Errors, Engine.Forget);
         compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey);
         StartedAt = DateTimeOffset.UtcNow;
     }
@@ -65,6 +68,9 @@ public sealed class RunningProxy : IDisposable
     public string? AdminToken => adminToken;
 
     public DateTimeOffset StartedAt { get; }
+
+    /// <summary>Who belongs to each upstream of the plan in force.</summary>
+    public IReadOnlyDictionary<Upstream, Membership> Memberships => live.Memberships;
 
     /// <summary>The configuration in force.</summary>
     public ProxyConfig Config => config;
@@ -120,6 +126,12 @@ public sealed class RunningProxy : IDisposable
     public void Start()
     {
         Engine.Start();
+        lock (turn)
+        {
+            isServing = true;
+            live.Begin();
+        }
+
         admin?.Start();
         watchdog = new Watchdog(Engine, Errors);
     }
@@ -183,6 +195,7 @@ public sealed class RunningProxy : IDisposable
         while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
+        lock (turn) live.Close();
         Engine.Stop();
         admin?.Dispose();
         Errors.Deed(LogLevel.Info, "stop", "stopped");
@@ -265,6 +278,7 @@ public sealed class RunningProxy : IDisposable
             if (Engine.TryExecute(plan, out var trouble, compiler.Apply))
             {
                 writer.Use([.. compiler.Logs.Select(l => l.Log)]);
+                if (isServing) live.Begin();
                 return true;
             }
 

@@ -91,6 +91,12 @@ public sealed class ProxyEngine
         return true;
     }
 
+    /// <summary>Endpoints have left an upstream that stays: idle connections to them close, the others when their exchange ends. Any thread.</summary>
+    public void Forget(Endpoint[] left)
+    {
+        foreach (var worker in workers) worker.Loop.Post(() => worker.Forget(left));
+    }
+
     /// <summary>Starts the loops.</summary>
     public void Start()
     {

@@ -39,7 +39,7 @@ public sealed class Worker
         this.errors = errors;
         Buffers = new BufferPool(budget);
         Records = new LoopRecords(loop.Index, unsited);
-        forwarder = new Forwarder(new Connector(loop, network, Buffers, errors));
+        forwarder = new Forwarder(new Connector(loop, network, Buffers, errors), new ReplayBodies(loop, Buffers));
     }
 
     public Loop Loop { get; }

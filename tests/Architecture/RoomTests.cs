@@ -24,7 +24,7 @@ public partial class RoomTests
         ["Engine.Routing"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Exchanges"],
         ["Engine.Balancing"] = ["Wire.Bytes", "Wire.Fields", "Engine.Exchanges"],
         ["Engine.Upstreams"] = ["Engine.Loops", "Engine.Memory", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe", "Engine.Balancing"],
-        ["Engine.Forwarding"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Exchanges", "Engine.Upstreams"],
+        ["Engine.Forwarding"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk", "Engine.Upstreams"],
         ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Exchanges", "Engine.Forwarding", "Engine.Upstreams"],
         ["Engine.Answers"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Exchanges", "Engine.Http1", "Engine.Disk"],
     };
@@ -102,6 +102,9 @@ public partial class RoomTests
         var paths = PathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "AdminHandler.cs")));
         Assert.True(paths.Count >= 7, "the pattern finds no paths any more");
         foreach (Match path in paths) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
+        var upstreams = UpstreamPathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "UpstreamsHandler.cs")));
+        Assert.Equal(4, upstreams.Count);
+        foreach (Match path in upstreams) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
     }
 
     private static bool Reaches(string from, string to, HashSet<string> seen) =>
@@ -127,6 +130,9 @@ public partial class RoomTests
 
     [GeneratedRegex("case \\(\"(GET|POST)\", \"(/[a-z]+)\"\\)")]
     private static partial Regex PathPattern();
+
+    [GeneratedRegex(@"^//   (\w+) +(/upstreams/\S+)", RegexOptions.Multiline)]
+    private static partial Regex UpstreamPathPattern();
 
     [GeneratedRegex(@"\]\(([^)#:]+)\)")]
     private static partial Regex LinkPattern();

@@ -23,8 +23,9 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null)
     {
+        balancing ??= new Balancing();
         World = new SimulatedWorld(seed, weather);
         var ground = new SimulatedGround(World, 2);
         (ClientLoop, ClientNetwork) = World.AddLoop();
@@ -32,20 +33,20 @@ internal sealed class EngineWorld
         Errors = new ErrorLog(said);
         Engine = new ProxyEngine(ground, Errors);
         Networks = [.. ground.Loops.Select(l => (SimulatedNetwork)ground.NetworkOf(l))];
-        var upstream = new Upstream("u", "u", new RoundRobin(), 2);
+        var upstream = Upstream = new Upstream("u", "u", balancing.Balancer, 2);
         var endpoints = new List<Endpoint>();
         for (var i = 0; i < origins; i++)
         {
             var address = NetworkAddress.FromIp(IPAddress.Parse("10.0.0.1"), 9000 + i);
             OriginSockets.Add(World.Listen(address));
-            endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address] });
+            endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address], Weight = balancing.Weights.Length > i ? balancing.Weights[i] : 1 });
         }
 
-        upstream.SetEndpoints([.. endpoints], new UpstreamSettings { KeepAlive = 5_000 });
+        upstream.SetEndpoints([.. endpoints], balancing.Settings with { KeepAlive = 5_000 });
         Endpoints = [.. endpoints];
         var routes = new RouteTable<RoutePlan>();
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000 };
-        routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream }, Timeouts = times, MinRate = 0 }, []);
+        routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge }, Timeouts = times, MinRate = 0 }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes } };
         var plan = new Plan
         {
@@ -85,6 +86,8 @@ internal sealed class EngineWorld
 
     public Network OriginNetwork { get; }
 
+    public Upstream Upstream { get; }
+
     public Endpoint[] Endpoints { get; }
 
     public List<SimulatedListenSocket> OriginSockets { get; } = [];
@@ -116,6 +119,20 @@ internal sealed class EngineWorld
             if (endpoint.Active != 0) yield return $"{endpoint.Name}: {endpoint.Active} exchanges counted that are gone";
             if (endpoint.Connections != 0) yield return $"{endpoint.Name}: {endpoint.Connections} connections counted that are gone";
         }
+    }
+
+    /// <summary>How the upstream shares and retries.</summary>
+    internal sealed record Balancing
+    {
+        public Balancer Balancer { get; init; } = new RoundRobin();
+
+        public int[] Weights { get; init; } = [];
+
+        public UpstreamSettings Settings { get; init; } = new();
+
+        public RetryPlan Retry { get; init; } = new();
+
+        public HedgePlan? Hedge { get; init; }
     }
 
     private sealed class SimulatedGround : Ground

@@ -112,7 +112,7 @@ public sealed partial class WeirProcess : IDisposable
     }
 
     /// <summary>Runs a command against this process's control socket.</summary>
-    public (int Code, string Output, string Error) Ask(string command) => Run(Folder, command, "--control", ControlPath);
+    public (int Code, string Output, string Error) Ask(params string[] command) => Run(Folder, [.. command, "--control", ControlPath]);
 
     public void Signal(string signal)
     {

@@ -2,7 +2,7 @@
 //   GET  /metrics   Prometheus text          GET  /status   what is served, as JSON
 //   GET  /ready     200, 503 while draining  GET  /live     200
 //   POST /reload    takes the configuration  POST /drain    ends connections after their response
-//                                            POST /undrain  ends draining
+//   /upstreams/…    see UpstreamsHandler     POST /undrain  ends draining
 // With a token, all but /live and /ready ask for it. Without one, what a web page made somebody's browser send is refused.
 // Errors are JSON. A reload runs on a thread of its own.
 
@@ -23,16 +23,10 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
     // Reloads at once, each waiting for the one before.
     private const int MostReloads = 16;
 
-    private static readonly byte[] Json = "application/json"u8.ToArray();
-    private static readonly byte[] Text = "text/plain; charset=utf-8"u8.ToArray();
-    private static readonly byte[] Prometheus = "text/plain; version=0.0.4; charset=utf-8"u8.ToArray();
-
     private static readonly ByteRange ChallengeName = ByteRange.Of("WWW-Authenticate"u8.ToArray());
     private static readonly ByteRange Challenge = ByteRange.Of("Bearer"u8.ToArray());
-    private static readonly ByteRange AllowName = ByteRange.Of("Allow"u8.ToArray());
-    private static readonly ByteRange AllowGet = ByteRange.Of("GET, HEAD"u8.ToArray());
-    private static readonly ByteRange AllowPost = ByteRange.Of("POST"u8.ToArray());
 
+    private readonly UpstreamsHandler upstreams = new(proxy);
     private int reloads;
 
     public async LoopTask HandleAsync(Exchange exchange)
@@ -46,7 +40,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
             }
 
             exchange.Client.EndAfterThis();
-            Error(exchange, exchange.Fault.Status, "the request cannot be read");
+            AdminAnswer.Error(exchange, exchange.Fault.Status, "the request cannot be read");
         }
         else
         {
@@ -65,14 +59,14 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
         {
             if (token() is { } wanted && !Bears(exchange, wanted))
             {
-                Error(exchange, 401, "the admin token is missing or wrong");
+                AdminAnswer.Error(exchange, 401, "the admin token is missing or wrong");
                 exchange.Response.Fields.Add(KnownField.WwwAuthenticate, ChallengeName, Challenge);
                 return;
             }
 
             if (token() is null && exchange.Ends.ClientAddress is not null && !BrowserGuard.IsOwn(exchange.Request)) // No browser reaches a Unix socket.
             {
-                Error(exchange, 403, "without an admin token, ask by address or as localhost, and not from a web page");
+                AdminAnswer.Error(exchange, 403, "without an admin token, ask by address or as localhost, and not from a web page");
                 return;
             }
         }
@@ -80,34 +74,36 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
         switch (method == "HEAD" ? "GET" : method, path)
         {
             case ("GET", "/live"):
-                Answer(exchange, 200, "alive\n", Text);
+                AdminAnswer.Send(exchange, 200, "alive\n", AdminAnswer.Text);
                 break;
             case ("GET", "/ready"):
-                Answer(exchange, proxy.IsDraining ? 503 : 200, proxy.IsDraining ? "draining\n" : "ready\n", Text);
+                AdminAnswer.Send(exchange, proxy.IsDraining ? 503 : 200, proxy.IsDraining ? "draining\n" : "ready\n", AdminAnswer.Text);
                 break;
             case ("GET", "/metrics"):
-                Answer(exchange, 200, MetricsPage.Write(proxy), Prometheus);
+                AdminAnswer.Send(exchange, 200, MetricsPage.Write(proxy), AdminAnswer.Prometheus);
                 break;
             case ("GET", "/status"):
-                Answer(exchange, 200, StatusPage.Write(proxy), Json);
+                AdminAnswer.Json(exchange, 200, StatusPage.Write(proxy));
                 break;
             case ("POST", "/reload"):
                 await ReloadAsync(exchange);
                 break;
             case ("POST", "/drain"):
                 proxy.Drain();
-                Answer(exchange, 200, "{\"draining\":true}\n", Json);
+                AdminAnswer.Json(exchange, 200, "{\"draining\":true}\n");
                 break;
             case ("POST", "/undrain"):
-                if (proxy.Undrain()) Answer(exchange, 200, "{\"draining\":false}\n", Json);
-                else Error(exchange, 409, "the program is stopping");
+                if (proxy.Undrain()) AdminAnswer.Json(exchange, 200, "{\"draining\":false}\n");
+                else AdminAnswer.Error(exchange, 409, "the program is stopping");
                 break;
             case (_, "/live" or "/ready" or "/metrics" or "/status" or "/reload" or "/drain" or "/undrain"):
-                Error(exchange, 405, $"{method} is not answered here");
-                exchange.Response.Fields.Add(KnownField.Allow, AllowName, path is "/reload" or "/drain" or "/undrain" ? AllowPost : AllowGet);
+                AdminAnswer.NotAllowed(exchange, method, path is "/reload" or "/drain" or "/undrain" ? "POST" : "GET, HEAD");
+                break;
+            case (_, not null) when path.StartsWith(UpstreamsHandler.Path, StringComparison.Ordinal):
+                await upstreams.AnswerAsync(exchange, method, path);
                 break;
             default:
-                Error(exchange, 404, "there is nothing here");
+                AdminAnswer.Error(exchange, 404, "there is nothing here");
                 break;
         }
     }
@@ -116,43 +112,21 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
     {
         if (reloads >= MostReloads)
         {
-            Error(exchange, 503, "too many reloads wait");
+            AdminAnswer.Error(exchange, 503, "too many reloads wait");
             return;
         }
 
         reloads++;
-        var job = new ReloadJob(exchange.Loop, proxy);
-        job.Start();
-        await exchange.Flow.FirstOf(job.Done, long.MaxValue);
+        var outcome = new ReloadOutcome(false, "");
+        await SideJob.RunAsync(exchange, "weir-reload", () => outcome = proxy.Reload());
         reloads--;
-        if (job.Outcome.Done) Answer(exchange, 200, $"{{\"reloaded\":true,\"text\":{JsonText.Quote(job.Outcome.Text)}}}\n", Json);
-        else Error(exchange, 422, job.Outcome.Text);
+        if (outcome.Done) AdminAnswer.Json(exchange, 200, $"{{\"reloaded\":true,\"text\":{JsonText.Quote(outcome.Text)}}}\n");
+        else AdminAnswer.Error(exchange, 422, outcome.Text);
     }
 
     private static bool Bears(Exchange exchange, string wanted)
     {
         var given = exchange.Request.Fields.First(KnownField.Authorization);
         return given.Length > 7 && Wire.Bytes.Ascii.EqualsIgnoreCase(given[..7], "Bearer "u8) && CryptographicOperations.FixedTimeEquals(given[7..], Encoding.UTF8.GetBytes(wanted));
-    }
-
-    private static void Error(Exchange exchange, int status, string text) => Answer(exchange, status, $"{{\"error\":{JsonText.Quote(text)}}}\n", Json);
-
-    private static void Answer(Exchange exchange, int status, string text, byte[] type) => OwnResponse.Begin(exchange, status, Encoding.UTF8.GetBytes(text), ByteRange.Of(type));
-
-    private sealed class ReloadJob(Loop loop, RunningProxy proxy) : Posted
-    {
-        public ReloadOutcome Outcome { get; private set; } = new(false, "");
-
-        public Signal Done { get; } = new();
-
-        public void Start() => new Thread(Work) { IsBackground = true, Name = "weir-reload" }.Start();
-
-        public override void Run() => Done.Raise();
-
-        private void Work()
-        {
-            Outcome = proxy.Reload();
-            loop.Post(this);
-        }
     }
 }

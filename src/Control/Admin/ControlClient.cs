@@ -8,7 +8,7 @@ namespace Weir.Control.Admin;
 public static class ControlClient
 {
     /// <summary>Sends a request; throws <see cref="HttpRequestException"/> where nobody answers.</summary>
-    public static async Task<(int Status, string Body)> SendAsync(string socketPath, HttpMethod method, string path, CancellationToken cancel = default)
+    public static async Task<(int Status, string Body)> SendAsync(string socketPath, HttpMethod method, string path, string? json = null, CancellationToken cancel = default)
     {
         using var handler = new SocketsHttpHandler
         {
@@ -29,6 +29,7 @@ public static class ControlClient
         };
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(60) };
         using var request = new HttpRequestMessage(method, $"http://localhost{path}");
+        if (json is not null) request.Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json");
         using var response = await client.SendAsync(request, cancel).ConfigureAwait(false);
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false));
     }

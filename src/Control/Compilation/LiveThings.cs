@@ -1,40 +1,35 @@
-// What outlives plans: upstreams, endpoints, sites' counters, logs. Keyed by identity; a new plan adopts what it names
-// again, so that a reload touches no health, load or connection of what stays.
+// What outlives plans: upstreams with their members, sites' counters, logs. Keyed by identity; a new plan adopts what it
+// names again, so that a reload touches no health, load or connection of what stays.
 
+using System.Collections.Frozen;
+using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Compilation;
 
-/// <summary>The live things. Control's thread only.</summary>
+/// <summary>The live things. Control's thread only, where nothing else is said.</summary>
 /// <param name="loops">How many loops there are.</param>
 /// <param name="errors">Where live things say what becomes of them.</param>
-public sealed class LiveThings(int loops, ErrorLog? errors = null)
+/// <param name="forget">Makes the loops close what they keep for endpoints that have left.</param>
+public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null)
 {
-    private readonly Dictionary<string, Upstream> upstreams = [];
-    private readonly Dictionary<string, Endpoint> endpoints = [];
+    private readonly Dictionary<string, Membership> memberships = [];
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
 
+    private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
+
     public int Loops { get; } = loops;
 
-    public Upstream Upstream(string identity, string name, Balancer balancer)
-    {
-        if (!upstreams.TryGetValue(identity, out var upstream)) upstreams[identity] = upstream = new Upstream(identity, name, balancer, Loops) { Errors = errors };
-        return upstream;
-    }
+    /// <summary>The members of upstreams in force. Any thread.</summary>
+    public IReadOnlyDictionary<Upstream, Membership> Memberships => inForce;
 
-    /// <param name="upstream">The upstream's identity: an endpoint belongs to one upstream.</param>
-    /// <param name="identity">Scheme and authority.</param>
-    /// <param name="place">Its place among those of the upstream that differ in their path only; from 0.</param>
-    /// <param name="name">What people call it.</param>
-    /// <param name="authority">The Host that belongs to it.</param>
-    public Endpoint Endpoint(string upstream, string identity, int place, string name, string authority)
+    public Membership Membership(string identity, string name, Balancer balancer)
     {
-        var key = $"{upstream}\n{identity}\n{place}";
-        if (!endpoints.TryGetValue(key, out var endpoint)) endpoints[key] = endpoint = new Endpoint(identity, name, Loops, authority);
-        return endpoint;
+        if (!memberships.TryGetValue(identity, out var membership)) memberships[identity] = membership = new Membership(new Upstream(identity, name, balancer, Loops) { Errors = errors }, Loops, errors, forget);
+        return membership;
     }
 
     public SiteRecord Site(string name)
@@ -52,10 +47,27 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null)
     /// <summary>Forgets what a plan does not name any more.</summary>
     public void Keep(HashSet<object> named)
     {
-        Drop(upstreams, named);
-        Drop(endpoints, named);
+        foreach (var (identity, membership) in memberships.Where(m => !named.Contains(m.Value)).ToArray())
+        {
+            memberships.Remove(identity);
+            membership.Close();
+        }
+
+        inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
+    }
+
+    /// <summary>Begins what feeds the members, where that has not begun.</summary>
+    public void Begin()
+    {
+        foreach (var membership in memberships.Values) membership.Begin();
+    }
+
+    /// <summary>Ends what feeds the members.</summary>
+    public void Close()
+    {
+        foreach (var membership in memberships.Values) membership.Close();
     }
 
     private static void Drop<T>(Dictionary<string, T> things, HashSet<object> named)

@@ -3,7 +3,9 @@
 
 using System.Text;
 using Weir.Control.Configuration;
+using Weir.Control.Discovery;
 using Weir.Engine;
+using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -33,6 +35,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
     private Hops hops = new("weir");
+
+    /// <summary>Where bodies are kept that do not stay in memory; null: nowhere.</summary>
+    public SpillFolder? Spill { get; init; }
 
     /// <summary>The access logs of the last plan, and where each is written first.</summary>
     public IReadOnlyList<(AccessLog Log, Position At)> Logs => logs;
@@ -234,45 +239,45 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
     private ForwardPlan Forward(RouteConfig route, ProxyTargetConfig target, UpstreamConfig from)
     {
-        var isNamed = target.Name is not null;
-        var urls = from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)).ToArray();
-        var identity = isNamed ? $"name {target.Name}" : InlineIdentity(from, urls);
-        var label = isNamed ? target.Name! : urls.Length == 1 ? urls[0] : $"{urls[0]} and {urls.Length - 1} more";
-        var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
-        if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
-        var upstream = live.Upstream(identity, label, Balancers.Of(from.Balance));
-        named.Add(upstream);
-        if (!upstreams.Contains(upstream)) upstreams.Add(upstream);
-        var endpoints = new List<Endpoint>();
-        foreach (var written in from.Endpoints)
-        {
-            var url = EndpointUrl.Identity(written.Url);
-            var endpoint = live.Endpoint(identity, url, endpoints.Count(e => e.Identity == url), EndpointUrl.Name(written.Url), EndpointUrl.Authority(written.Url));
-            named.Add(endpoint);
-            var addresses = EndpointUrl.Resolve(written.Url, out var trouble);
-            // A name that cannot be resolved now keeps the addresses it had.
-            if (addresses.Length > 0) changes.Add(() => endpoint.Addresses = addresses);
-            else if (endpoint.Addresses.Length == 0) diagnostics.Error(written.At, trouble);
-            else diagnostics.Warn(written.At, $"{trouble}; the addresses known so far are kept");
-            changes.Add(() => (endpoint.Weight, endpoint.Tier, endpoint.PathPrefix) = ((int)written.Weight, (int)written.Backup, EndpointUrl.Prefix(written.Url)));
-            endpoints.Add(endpoint);
-        }
-
-        changes.Add(() => upstream.SetEndpoints([.. endpoints], UpstreamPlans.Settings(from), Balancers.Of(from.Balance)));
-
+        var upstream = Upstream(target, from);
         var host = route.Host ?? from.Host ?? "keep";
         var plan = new ForwardPlan
         {
             Upstream = upstream,
             Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
             FixedHost = Encoding.ASCII.GetBytes(host),
-            Retry = UpstreamPlans.Retry(from.Retry),
+            Retry = UpstreamPlans.Retry(from.Retry, Spill),
+            Hedge = UpstreamPlans.Hedge(from.Hedge),
             SafeReuse = (route.Reuse ?? from.Reuse) == "safe",
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,
         };
         made?.Invoke(plan, from);
         return plan;
+    }
+
+    private Upstream Upstream(ProxyTargetConfig proxy, UpstreamConfig from)
+    {
+        string[] servers = [.. from.Endpoints.Select(e => EndpointUrl.Identity(e.Url)), .. from.Discover?.Names ?? []];
+        var identity = proxy.Name is not null ? $"name {proxy.Name}" : InlineIdentity(from, servers);
+        var label = proxy.Name ?? (servers.Length == 1 ? servers[0] : $"{servers[0]} and {servers.Length - 1} more");
+        var others = upstreams.Count(u => u.Identity != identity && (u.Name == label || u.Name.StartsWith(label + " #", StringComparison.Ordinal)));
+        if (others > 0) label += $" #{others + 1}"; // A metric's label names one upstream.
+        var membership = live.Membership(identity, label, Balancers.Of(from.Balance));
+        if (!named.Add(membership)) return membership.Upstream; // Another route forwards there too.
+        upstreams.Add(membership.Upstream);
+        var (members, sources) = (membership.Declared(from.Endpoints, diagnostics), Sources(from, membership));
+        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance))));
+        return membership.Upstream;
+    }
+
+    // Begun once the plan is in force; what is found at once is part of it.
+    private SourcePlan[] Sources(UpstreamConfig from, Membership membership)
+    {
+        if (from.Discover is not { } discover) return [];
+        var sources = new List<SourcePlan>();
+        if (discover.File is { } file) sources.Add(WatchedFile.Plan(file, membership.Declared(discover.Found, diagnostics)));
+        return [.. sources];
     }
 
     // Its servers; and its place among the lists of this configuration that have the same ones but differ in paths, weights or

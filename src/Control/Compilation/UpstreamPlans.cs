@@ -2,6 +2,7 @@
 
 using System.Globalization;
 using Weir.Control.Configuration;
+using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Upstreams;
@@ -23,12 +24,13 @@ internal static class UpstreamPlans
             Panic = (int)(from.Health.Panic ?? 0),
             Passive = Passive(from.Health.Passive),
             Breaker = Breaker(from.CircuitBreaker),
+            HedgePercentile = from.Hedge?.After.Percentile ?? 0,
             IsSticky = from.Sticky is not null,
         };
     }
 
     /// <summary>When a request goes to another endpoint.</summary>
-    public static RetryPlan Retry(RetryConfig from)
+    public static RetryPlan Retry(RetryConfig from, SpillFolder? folder)
     {
         var standard = new RetryPlan();
         return standard with
@@ -40,8 +42,14 @@ internal static class UpstreamPlans
             BudgetPercent = (int)(from.Budget ?? standard.BudgetPercent),
             BackOff = from.BackOff ?? standard.BackOff,
             MostBackOff = from.MostBackOff ?? standard.MostBackOff,
+            Buffer = from.Buffer ?? standard.Buffer,
+            BufferDisk = from.BufferDisk ?? standard.BufferDisk,
+            Folder = folder,
         };
     }
+
+    /// <summary>When a second endpoint is asked beside the first.</summary>
+    public static HedgePlan? Hedge(HedgeConfig? from) => from is null ? null : new HedgePlan(from.After.Time, from.After.Percentile, (int)(from.Most ?? 10));
 
     private static PassiveHealth? Passive(PassiveConfig from)
     {

@@ -212,11 +212,21 @@ public static class ConfigChecks
 
     private static void CheckUpstream(UpstreamConfig upstream, Diagnostics diagnostics)
     {
-        if (upstream.Endpoints.Count == 0 && !diagnostics.IsTold(upstream, "endpoints")) diagnostics.Error(upstream.At, "an upstream needs endpoints");
+        if (upstream.Discover is { File: null } discover && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: file");
+        if (upstream.Endpoints.Count == 0 && upstream.Discover is null && !diagnostics.IsTold(upstream, "endpoints") && !diagnostics.IsTold(upstream, "discover")) diagnostics.Error(upstream.At, "an upstream needs endpoints, or discover");
+        if (upstream.Discover is { File: { } file } found) found.Found = EndpointFile.Read(file, diagnostics.Where(found, "file"), diagnostics) ?? [];
         if (upstream.Sticky is { } sticky) CookieChecks.Check(sticky, diagnostics);
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
+        if (upstream.Hedge is { After: (0, 0) } hedge && !diagnostics.IsTold(hedge, "after")) diagnostics.Error(hedge.At, "a hedge needs a time: after");
+        CheckEndpoints(upstream.Endpoints, diagnostics.Where(upstream, "endpoints"), diagnostics);
+    }
+
+    /// <summary>Checks a list of endpoints, wherever it was read.</summary>
+    public static void CheckEndpoints(List<EndpointConfig> endpoints, Position at, Diagnostics diagnostics)
+    {
+        if (endpoints.Count > Discovery.Membership.Most) diagnostics.Error(at, $"an upstream has at most {Discovery.Membership.Most} endpoints; these are {endpoints.Count}");
         var seen = new HashSet<string>();
-        foreach (var endpoint in upstream.Endpoints)
+        foreach (var endpoint in endpoints)
         {
             if (endpoint.Url is not null)
             {

@@ -42,7 +42,8 @@ public static class ConfigLoader
         return diagnostics.HasErrors ? null : draft;
     }
 
-    private static string? Text(string file, Diagnostics diagnostics)
+    /// <summary>A file's text; null, and told, where it cannot be read.</summary>
+    internal static string? Text(string file, Diagnostics diagnostics)
     {
         try
         {

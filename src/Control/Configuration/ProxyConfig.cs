@@ -132,7 +132,9 @@ public sealed class UpstreamConfig : IWritten
     public long? IdleConnections { get; set; }
     public long? ConnectionAge { get; set; }
     public string? Reuse { get; set; }
+    public DiscoverConfig? Discover { get; set; }
     public RetryConfig Retry { get; set; } = new();
+    public HedgeConfig? Hedge { get; set; }
     public HealthConfig Health { get; set; } = new();
     public BreakerConfig? CircuitBreaker { get; set; }
     public long? SlowStart { get; set; }
@@ -165,6 +167,15 @@ public sealed class RetryConfig : IWritten
     public long? MostBackOff { get; set; }
     public long? Buffer { get; set; }
     public long? BufferDisk { get; set; }
+}
+
+public sealed class HedgeConfig : IWritten
+{
+    public Position At { get; set; }
+
+    /// <summary>Milliseconds, or a percentile.</summary>
+    public (long Time, int Percentile) After { get; set; }
+    public long? Most { get; set; }
 }
 
 public sealed class HealthConfig : IWritten
@@ -233,6 +244,18 @@ public sealed class HashConfig : IWritten
 
     /// <summary>Percent of its share; 0: no bound.</summary>
     public int Load { get; set; } = 125;
+}
+
+public sealed class DiscoverConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? File { get; set; }
+
+    /// <summary>What the file holds.</summary>
+    public List<EndpointConfig> Found { get; set; } = [];
+
+    /// <summary>What it looks at, for people.</summary>
+    public IEnumerable<string> Names => File is null ? [] : [$"file {File}"];
 }
 
 public sealed class EndpointConfig : IWritten

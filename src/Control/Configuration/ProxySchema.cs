@@ -95,7 +95,14 @@ public static class ProxySchema
         .Add("on", Shapes.ListOf(Shapes.RetryCondition), (r, v) => r.On = v, "After what: connect (no connection), reset (it broke before an answer), timeout, malformed, statuses.", "connect, reset, timeout, 502, 503, 504")
         .Add("budget", Shapes.Percent(0, 100), (r, v) => r.Budget = v, "Retries a hundred requests of the last ten seconds, beside ten a second. Where nothing had been sent they are not counted.", "20%")
         .Add("back_off", Shapes.Delay, (r, v) => r.BackOff = v, "The longest wait before the second retry, doubled for each further one; half of it at least. The first goes at once.", "25ms")
-        .Add("most_back_off", Shapes.Delay, (r, v) => r.MostBackOff = v, "The longest of these waits.", "250ms");
+        .Add("most_back_off", Shapes.Delay, (r, v) => r.MostBackOff = v, "The longest of these waits.", "250ms")
+        .Add("buffer", Shapes.Size, (r, v) => r.Buffer = v, "Bytes of a request's body kept in memory so that it can be sent again; 0B: none. Those of requests that may not be sent again are not kept.", "64KiB")
+        .Add("buffer_disk", Shapes.Size, (r, v) => r.BufferDisk = v, "Further bytes kept in a file without a name in the state folder. A longer body passes as if nobody had asked for it, and is not sent again. All together keep at most 1GiB there.", "1MiB");
+
+    public static Section<HedgeConfig> Hedge { get; } = new Section<HedgeConfig>("hedge", "A request that is idempotent and has no body is sent to a second server where the first takes longer than usual; the first answer counts, and the other attempt is dropped.")
+        .Short(Shapes.HedgeTime, (h, v) => h.After = v)
+        .Add("after", Shapes.HedgeTime, (h, v) => h.After = v, "After this time; or the percentile of times to the head of an answer: nothing is sent twice before a hundred are known.")
+        .Add("most", Shapes.Percent(1, 100), (h, v) => h.Most = v, "Requests sent twice in a hundred of the last ten seconds, beside one a second.", "10%");
 
     public static Section<PassiveConfig> Passive { get; } = new Section<PassiveConfig>("passive", "Ejects a server for how it answers: what failed are connections, answers that break off or do not come in time, and the statuses.")
         .Short(Shapes.OneOf("off"), (p, v) => p.Off = true)
@@ -111,7 +118,7 @@ public static class ProxySchema
 
     public static Section<HealthConfig> Health { get; } = new Section<HealthConfig>("health", "Which servers are asked at all.")
         .Add("passive", Passive, (h, v) => h.Passive = v, "What answers say about a server.")
-        .Add("panic", Shapes.Panic, (h, v) => h.Panic = v, "The share of the servers, by weight, that must be available; below it health is ignored. 0%: only where nobody is left; off: never, the answer is 503 then.", "0%");
+        .Add("panic", Shapes.Panic, (h, v) => h.Panic = v, "The share of the servers, by weight, that must be available; below it health is ignored. 0%: only where nobody is left; off: never: who is away by more than its answers (checks, breaker) is not asked, and where nobody else is left the answer is 503.", "0%");
 
     public static Section<BreakerConfig> CircuitBreaker { get; } = new Section<BreakerConfig>("circuit_breaker", "Where too many attempts failed, nothing is attempted for a while, and the answer is 503 at once; then one attempt a second, until one succeeds.")
         .Add("errors", Shapes.Percent(1, 100), (b, v) => b.Errors = v, "This share of failures, as health.passive counts them.", "50%")
@@ -119,6 +126,9 @@ public static class ProxySchema
         .Add("at_least", Shapes.Int(1, 1_000_000), (b, v) => b.AtLeast = v, "Fewer attempts decide nothing.", "20")
         .Add("open_for", Shapes.Duration, (b, v) => b.OpenFor = v, "How long nothing is attempted.", "10s")
         .Add("scope", Shapes.OneOf("upstream", "endpoint", "both"), (b, v) => b.Scope = v, "One for the upstream, one for each of its servers (which is away then), or both.", "upstream");
+
+    public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
+        .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
 
     public static Section<StickyConfig> Sticky { get; } = new Section<StickyConfig>("sticky", "A client stays with the server it was with, by a cookie of its own that tells nobody which that is; where the server is away the client moves. The cookie is not sent on to servers.")
         .Short(Shapes.CookieName, (s, v) => s.Cookie = v)
@@ -134,6 +144,7 @@ public static class ProxySchema
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
+        .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
         .Add("balance", Balance, (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
         .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
@@ -141,6 +152,7 @@ public static class ProxySchema
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
         .Add("reuse", Shapes.OneOf("always", "safe"), (u, v) => u.Reuse = v, "safe: requests that are not idempotent go on new connections only.", "always")
         .Add("retry", Retry, (u, v) => u.Retry = v, "When a request goes to another server.")
+        .Add("hedge", Hedge, (u, v) => u.Hedge = v, "When a request that has no answer yet is sent to a second server as well.", "never")
         .Add("health", Health, (u, v) => u.Health = v, "Which servers are asked at all. One that could not be connected to is asked after the others for ten seconds in any case.")
         .Add("circuit_breaker", CircuitBreaker, (u, v) => u.CircuitBreaker = v, "Attempts nothing for a while where too much fails.", "none")
         .Add("slow_start", Shapes.Duration, (u, v) => u.SlowStart = v, "In how long a server that has come, or come back, grows from a tenth of its share to the whole.", "off")

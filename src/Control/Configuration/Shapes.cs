@@ -198,6 +198,12 @@ public static class Shapes
     public static Shape<long> Percent(long least, long most) => new ScalarShape<long>($"a percentage from {least}% to {most}%", "string", text =>
         text.EndsWith('%') && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent >= least && percent <= most ? (percent, null) : (0, $"expected a percentage from {least}% to {most}%, found '{text}'"));
 
+    /// <summary>A time, or a percentile.</summary>
+    public static Shape<(long Time, int Percentile)> HedgeTime { get; } = new ScalarShape<(long, int)>("a duration such as 200ms, or a percentile such as p95", "string", text =>
+        text.StartsWith('p') && int.TryParse(text.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent is >= 50 and <= 99 ? ((0, percent), null)
+        : ReadDuration(text) is { Trouble: null, Value: > 0 and not NoLimit and var time } ? ((time, 0), null)
+        : (default, $"expected a duration such as 200ms, or a percentile from p50 to p99, found '{text}'"));
+
     /// <summary>A share; off: -1.</summary>
     public static Shape<long> Panic { get; } = new ScalarShape<long>("a percentage from 0% to 100%, or off", "string", text =>
         text == "off" ? (Engine.Upstreams.UpstreamSettings.NoPanic, null)
@@ -208,7 +214,7 @@ public static class Shapes
     public static Shape<long> Tier { get; } = new ScalarShape<long>("true, false, or a number from 1 to 9", "scalar", text => text switch
     {
         "true" => (1, null),
-        "false" => (0, null),
+        "false" or "0" => (0, null),
         [>= '1' and <= '9'] => (text[0] - '0', null),
         _ => (0, $"expected true, false, or a number from 1 to 9, found '{text}'"),
     });

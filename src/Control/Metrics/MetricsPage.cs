@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Weir.Control.Discovery;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -38,7 +39,10 @@ public static class MetricsPage
         ("weir_endpoint_connections_opened_total", "counter", "Connections made to an endpoint."),
         ("weir_endpoint_connections_reused_total", "counter", "Exchanges that began on a connection to an endpoint that was there already."),
         ("weir_endpoint_connect_failures_total", "counter", "Connections to an endpoint that could not be made."),
+        ("weir_endpoint_weight", "gauge", "The weight in force of an endpoint, drained or not."),
         ("weir_endpoint_duration_seconds", "histogram", "Durations of exchanges by endpoint."),
+        ("weir_discovery_failures_total", "counter", "Times that a source of endpoints could not be asked, or had something wrong; its last good list stays."),
+        ("weir_discovery_last_success_time_seconds", "gauge", "When the list of a source of endpoints was known to be right last, in Unix time; 0: never."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -80,6 +84,7 @@ public static class MetricsPage
         foreach (var (name, total) in byUpstream) page.Sample("weir_upstream_retries_total", total.Retries, ("upstream", name));
         foreach (var (name, total) in byUpstream) page.Durations("weir_upstream_duration_seconds", total.Buckets, total.DurationSum, ("upstream", name));
         WriteEndpoints(page, upstreams);
+        WriteSources(page, proxy, upstreams);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -111,7 +116,16 @@ public static class MetricsPage
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_opened_total", same.Sum(e => e.Uses.Opened), labels);
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connections_reused_total", same.Sum(e => e.Uses.Reused), labels);
         foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_connect_failures_total", same.Sum(e => e.ConnectFailures), labels);
+        foreach (var (labels, same, _) in endpoints) page.Sample("weir_endpoint_weight", same.Sum(e => e.Weight), labels);
         foreach (var (labels, _, total) in endpoints) page.Durations("weir_endpoint_duration_seconds", total.Buckets, total.DurationSum, labels);
+    }
+
+    private static void WriteSources(Page page, RunningProxy proxy, Upstream[] upstreams)
+    {
+        var sources = upstreams.Select(u => proxy.Memberships.GetValueOrDefault(u)).OfType<Membership>()
+            .SelectMany(m => m.Sources.Select(s => (Labels: ((string, string)[])[("upstream", m.Upstream.Name), ("source", s.Name)], Source: s))).ToArray();
+        foreach (var (labels, source) in sources) page.Sample("weir_discovery_failures_total", source.Failures, labels);
+        foreach (var (labels, source) in sources) page.Sample("weir_discovery_last_success_time_seconds", source.LastSuccess / 1000.0, labels);
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

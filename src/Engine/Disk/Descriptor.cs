@@ -1,4 +1,5 @@
-// Opening by name and asking the descriptor afterwards: what was looked at before could be another file by now.
+// Opening by name and asking the descriptor afterwards: what was looked at before could be another file by now. And making
+// files that nobody else can open.
 
 using System.Runtime.InteropServices;
 using System.Text;
@@ -9,6 +10,9 @@ namespace Weir.Engine.Disk;
 /// <summary>What an open descriptor is. Disk threads only: these calls may wait.</summary>
 internal static unsafe partial class Descriptor
 {
+    private const int ReadAndWrite = 0x2;
+    private const int Create = 0x40;
+    private const int OnlyNew = 0x80;
     private const int NoControllingTerminal = 0x100;
     private const int NonBlocking = 0x800;
     private const int NotFound = 2;
@@ -19,6 +23,8 @@ internal static unsafe partial class Descriptor
 
     private const int EmptyPath = 0x1000;
     private const uint BasicStats = 0x7ff;
+
+    private const uint OwnerOnly = 0x180; // rw-------
 
     private const int TypeMask = 0xf000;
     private const int RegularFile = 0x8000;
@@ -35,8 +41,23 @@ internal static unsafe partial class Descriptor
     public static SafeFileHandle? Open(string path)
     {
         // O_RDONLY is 0 everywhere; the other flags have these values on x64 and arm64.
-        var descriptor = OpenFile(path, NoControllingTerminal | NonBlocking | CloseOnExec);
+        var descriptor = OpenFile(path, NoControllingTerminal | NonBlocking | CloseOnExec, 0);
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>
+    /// Makes a file for reading and writing that is its owner's alone and has no name any more; null: that is not possible there.
+    /// Made anew: whatever somebody put under the name, as a link, is not opened.
+    /// </summary>
+    public static SafeFileHandle? CreateNameless(string folder)
+    {
+        var name = Path.Combine(folder, $".weir-{Guid.NewGuid():N}");
+        var descriptor = OpenFile(name, ReadAndWrite | Create | OnlyNew | CloseOnExec, OwnerOnly);
+        if (descriptor < 0) return null;
+        var file = new SafeFileHandle(descriptor, ownsHandle: true);
+        if (Unlink(name) == 0) return file;
+        file.Dispose();
+        return null;
     }
 
     /// <summary>Length and time of a regular file that somebody may read; false for anything else.</summary>
@@ -67,7 +88,7 @@ internal static unsafe partial class Descriptor
     /// <summary>Opens for reading what has this name itself; null: that is a link, or it cannot be opened.</summary>
     public static SafeFileHandle? OpenItself(string path, out bool isThere)
     {
-        var descriptor = OpenFile(path, NoControllingTerminal | NonBlocking | CloseOnExec | NoFollow);
+        var descriptor = OpenFile(path, NoControllingTerminal | NonBlocking | CloseOnExec | NoFollow, 0);
         isThere = descriptor >= 0 || Marshal.GetLastPInvokeError() != NotFound;
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
@@ -85,7 +106,10 @@ internal static unsafe partial class Descriptor
     public static bool TryLink(string file, string name) => Link(file, name) == 0;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int OpenFile(string path, int flags);
+    private static partial int OpenFile(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unlink", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Unlink(string path);
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int folder, string path, int flags, uint mask, byte* into);

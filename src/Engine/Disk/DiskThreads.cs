@@ -53,12 +53,9 @@ public abstract class DiskJob(Loop loop) : Posted
 }
 
 /// <summary>The threads.</summary>
-public sealed class DiskThreads
+public sealed class DiskThreads(int threads = 4, int mostWaiting = 4096)
 {
-    private const int Threads = 4;
-    private const int MostWaiting = 4096;
-
-    private readonly Channel<DiskJob> queue = Channel.CreateBounded<DiskJob>(MostWaiting);
+    private readonly Channel<DiskJob> queue = Channel.CreateBounded<DiskJob>(mostWaiting);
     private int started;
 
     /// <summary>The process's disk threads; started on first use.</summary>
@@ -69,18 +66,25 @@ public sealed class DiskThreads
     {
         if (Volatile.Read(ref started) == 0 && Interlocked.Exchange(ref started, 1) == 0)
         {
-            for (var i = 0; i < Threads; i++) new Thread(Loop) { IsBackground = true, Name = $"weir-disk-{i}" }.Start();
+            for (var i = 0; i < threads; i++) new Thread(Loop) { IsBackground = true, Name = $"weir-disk-{i}" }.Start();
         }
 
         return queue.Writer.TryWrite(job);
+    }
+
+    /// <summary>Does the work that has waited longest, on the calling thread; false: none waits.</summary>
+    internal bool TryWork()
+    {
+        if (!queue.Reader.TryRead(out var job)) return false;
+        job.Execute();
+        return true;
     }
 
     private void Loop()
     {
         while (true)
         {
-            if (queue.Reader.TryRead(out var job)) job.Execute();
-            else queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
+            if (!TryWork()) queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
         }
     }
 }

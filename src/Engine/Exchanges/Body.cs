@@ -37,7 +37,7 @@ public abstract class BodySource
     /// <summary>Fields that followed the body, once it has ended; null when there were none.</summary>
     public virtual FieldBlock? Trailers => null;
 
-    /// <summary>Gives what there is now.</summary>
+    /// <summary>Gives what there is now. Asked again before anything was used, it begins with the same bytes.</summary>
     public abstract BodyStatus TryRead(out ReadOnlySpan<byte> piece);
 
     /// <summary>Says how much of the last piece was used; the rest comes again.</summary>
@@ -45,6 +45,25 @@ public abstract class BodySource
 
     /// <summary>Whether the end is known to have been reached, without reading.</summary>
     public abstract bool IsAtEnd { get; }
+}
+
+/// <summary>A body that can be read again from its first byte, while that is possible. One loop.</summary>
+public abstract class ReplayableBody : BodySource
+{
+    /// <summary>
+    /// Whether <see cref="Rewind"/> is possible: all that was taken is recorded. It may end with any turn of the loop: ask and
+    /// rewind without waiting in between.
+    /// </summary>
+    public abstract bool CanReplay { get; }
+
+    /// <summary>The next read begins with the first byte.</summary>
+    public abstract void Rewind();
+
+    /// <summary>Nobody will rewind any more: what was recorded and read is given back.</summary>
+    public abstract void StopRecording();
+
+    /// <summary>Gives back all that it holds.</summary>
+    public abstract void End();
 }
 
 /// <summary>What became of a write.</summary>

@@ -118,11 +118,18 @@ public sealed class Exchange
     public bool AwaitsContinue { get; set; }
 
     /// <summary>Whether nothing speaks against sending the request twice: it is idempotent, and all of its body can be had again.</summary>
-    public bool MayBeSentAgain => Request.IsIdempotent && !Request.HasBody;
+    public bool MayBeSentAgain => Request.IsIdempotent && (!Request.HasBody || Replay is { CanReplay: true });
+
+    /// <summary>The recording of the request's body, where it may have to be sent again.</summary>
+    public ReplayableBody? Replay { get; set; }
+
+    /// <summary>The request's body, from its first byte or from where it was read to.</summary>
+    public BodySource RequestBody => Replay ?? Client.RequestBody;
 
     /// <summary>Goes back to the request as it was before it was sent.</summary>
     public void Rewind()
     {
+        Replay?.Rewind();
         ResponseSource = null;
         Response.Clear();
     }
@@ -193,6 +200,8 @@ public sealed class Exchange
         ResponseSource = null;
         Held?.Dispose();
         Held = null;
+        Replay?.End();
+        Replay = null;
         Origin = null;
         Fault = Interruption = Fault.None;
         RequestId = default;

@@ -29,6 +29,9 @@ public sealed record ForwardPlan
     /// <summary>When it goes to another endpoint.</summary>
     public RetryPlan Retry { get; init; } = new();
 
+    /// <summary>When a second endpoint is asked beside the first; null: never.</summary>
+    public HedgePlan? Hedge { get; init; }
+
     /// <summary>Non-idempotent requests go on fresh connections only.</summary>
     public bool SafeReuse { get; init; }
 

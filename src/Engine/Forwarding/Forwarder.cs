@@ -17,10 +17,12 @@ using Weir.Wire.Fields;
 namespace Weir.Engine.Forwarding;
 
 /// <summary>Forwards on one loop.</summary>
-public sealed class Forwarder(Connector connector)
+public sealed class Forwarder(Connector connector, ReplayBodies replays)
 {
     // Of an answer that is no use; more is cut off.
     private const int MostDiscarded = 1 << 16;
+
+    private readonly Stack<Hedge> hedges = new();
 
     /// <summary>Brings a final response: afterwards the exchange has a response, a source and an origin.</summary>
     public async LoopTask<Fault> FetchAsync(Exchange exchange, ForwardPlan plan)
@@ -28,6 +30,8 @@ public sealed class Forwarder(Connector connector)
         var attempt = new Attempt();
         if (!plan.Upstream.Breaker.Admits(exchange.Loop.Now)) return new Fault(FaultCause.BreakerOpen, Side.Proxy, Stage.Connect);
         plan.Upstream.Retries.Begin(exchange.Loop.Index);
+        if (plan.Hedge is not null) plan.Upstream.Hedges.Begin(exchange.Loop.Index);
+        if (exchange.Request.HasBody && exchange.Request.IsIdempotent && plan.Retry is { Attempts: > 0, Buffer: > 0 } retry) exchange.Replay = replays.Lease(exchange.Client.RequestBody, retry.Buffer, retry.BufferDisk, retry.Folder);
         await exchange.Flow.AfterOthers();
         while (true)
         {
@@ -36,7 +40,7 @@ public sealed class Forwarder(Connector connector)
             var origin = attempt.MayReuse(exchange, plan) ? connector.TryTakeIdle(attempt.Endpoint!) : null;
             if (origin is null)
             {
-                var lent = await connector.ConnectAsync(attempt.Endpoint!, exchange, !exchange.AnswersHalfClosed, Math.Min(exchange.Timeouts.Connect, plan.Retry.PerTry));
+                var lent = await connector.ConnectAsync(attempt.Endpoint!, exchange, exchange.Flow, exchange.AnswersHalfClosed ? null : exchange.Client.Gone, Math.Min(exchange.Timeouts.Connect, plan.Retry.PerTry));
                 exchange.Moments.Connected = exchange.Loop.Microseconds();
                 if (lent.Stream is null)
                 {
@@ -61,14 +65,25 @@ public sealed class Forwarder(Connector connector)
                 outcome = exchange.Interruption;
                 if (!outcome.IsNone) break;
                 var status = origin.TryReceiveHead(exchange.Request, exchange.Response);
+                if (status == HeadStatus.Wait && plan.Hedge is not null && attempt.MayHedge(exchange))
+                {
+                    var hedge = hedges.TryPop(out var used) ? used : new Hedge(connector);
+                    (var winner, var by, outcome) = await hedge.RaceAsync(exchange, plan, attempt.Endpoint!);
+                    hedges.Push(hedge);
+                    attempt.Hedged(by);
+                    if (winner is null) break;
+                    (origin, status) = (winner, HeadStatus.Done);
+                }
+
                 if (status == HeadStatus.Done)
                 {
                     if (!exchange.Response.IsInterim)
                     {
                         exchange.Moments.Answered = exchange.Loop.Microseconds();
-                        if (plan.Upstream.MeasuresLatency) TellLatency(exchange, attempt.Endpoint!);
+                        if (plan.Upstream.MeasuresLatency) TellLatency(exchange, plan.Upstream, attempt.Endpoint!);
                         exchange.ResponseSource = origin.ResponseBody;
                         if (plan.Retry.Statuses.Contains(exchange.Response.Status) && attempt.Next(exchange, plan)) break;
+                        exchange.Replay?.StopRecording();
                         await exchange.Flow.AfterOthers();
                         return Fault.None;
                     }
@@ -94,9 +109,10 @@ public sealed class Forwarder(Connector connector)
 
             // This attempt failed: give the slot back, and go again only where that is safe.
             if (exchange.HasUpload) await StopUploadAsync(exchange);
+            var isTold = exchange.Origin is null; // Of an attempt that lost its race.
             GiveBack(exchange, origin, isWhole: outcome.IsNone);
-            if (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection)) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : outcome.Told);
-            if (MayGoAgain(exchange, outcome)) attempt.WasStale(outcome);
+            if (!isTold && (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection))) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : outcome.Told);
+            if (MayGoAgain(exchange, outcome)) attempt.WasStale(exchange, plan, outcome);
             else if (!outcome.IsNone && !attempt.Next(exchange, plan, outcome)) return outcome;
             exchange.Rewind();
             if (attempt.BackOff(exchange, plan) is var until and > 0 && await WaitAsync(exchange, until) is { IsNone: false } left) return left;
@@ -186,6 +202,22 @@ public sealed class Forwarder(Connector connector)
         await exchange.Upload;
     }
 
+    /// <summary>Makes the request one for an endpoint.</summary>
+    internal static void Address(Exchange exchange, ForwardPlan plan, Endpoint endpoint)
+    {
+        exchange.Place.Endpoint = endpoint.Name;
+        exchange.Place.EndpointState = endpoint;
+        var request = exchange.Request;
+        request.PathPrefix = endpoint.PathPrefix;
+        request.ForwardedHost = plan.Host switch
+        {
+            HostMode.Endpoint => ByteRange.Of(endpoint.Authority),
+            HostMode.Fixed => ByteRange.Of(plan.FixedHost),
+            // A client of HTTP/1.0 need not name a host; an origin refuses a request without one.
+            _ => request.Authority.IsEmpty ? ByteRange.Of(endpoint.Authority) : request.Authority,
+        };
+    }
+
     // Puts the request on its way; not sent: the kernel has not taken all of the head yet.
     private static Fault Send(Exchange exchange, OriginStream origin, out bool isSent)
     {
@@ -229,7 +261,7 @@ public sealed class Forwarder(Connector connector)
     private static async LoopTask<Fault> UploadAsync(Exchange exchange, OriginStream origin)
     {
         exchange.IsUploading = true;
-        var fault = await Relay.SendRequestBodyAsync(exchange, exchange.Client.RequestBody, origin.RequestBody);
+        var fault = await Relay.SendRequestBodyAsync(exchange, exchange.RequestBody, origin.RequestBody);
         exchange.IsUploading = false;
         exchange.SentAt = exchange.Loop.Now;
         if (!fault.IsNone) exchange.Interrupt(fault);
@@ -276,13 +308,14 @@ public sealed class Forwarder(Connector connector)
     }
 
     // Counted from the request's end: an upload's time is the client's.
-    private static void TellLatency(Exchange exchange, Endpoint endpoint)
+    private static void TellLatency(Exchange exchange, Upstream upstream, Endpoint endpoint)
     {
-        var since = Math.Max(exchange.Moments.Connected, exchange.SentAt * 1000);
-        endpoint.Answered(exchange.Moments.Answered - since, exchange.Loop.Now);
+        var took = exchange.Moments.Answered - Math.Max(exchange.Moments.Connected, exchange.SentAt * 1000);
+        endpoint.Answered(took, exchange.Loop.Now);
+        upstream.Latencies?.Tell(took);
     }
 
-    private static Fault HeadFault(OriginStream origin, HeadStatus status) => status switch
+    internal static Fault HeadFault(OriginStream origin, HeadStatus status) => status switch
     {
         HeadStatus.Exhausted => new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Wait),
         HeadStatus.Malformed => new Fault(FaultCause.Malformed, Side.Origin, Stage.Wait),
@@ -301,6 +334,7 @@ public sealed class Forwarder(Connector connector)
         private int retries;
         private bool onFresh;
         private bool isLater;
+        private bool wasHedged;
 
         public Endpoint? Endpoint { get; private set; }
 
@@ -310,17 +344,7 @@ public sealed class Forwarder(Connector connector)
             Endpoint ??= plan.Upstream.Choose(exchange);
             if (Endpoint is null) return false;
             exchange.Retries = retries;
-            exchange.Place.Endpoint = Endpoint.Name;
-            exchange.Place.EndpointState = Endpoint;
-            var request = exchange.Request;
-            request.PathPrefix = Endpoint.PathPrefix;
-            request.ForwardedHost = plan.Host switch
-            {
-                HostMode.Endpoint => ByteRange.Of(Endpoint.Authority),
-                HostMode.Fixed => ByteRange.Of(plan.FixedHost),
-                // A client of HTTP/1.0 need not name a host; an origin refuses a request without one.
-                _ => request.Authority.IsEmpty ? ByteRange.Of(Endpoint.Authority) : request.Authority,
-            };
+            Address(exchange, plan, Endpoint);
             return true;
         }
 
@@ -338,6 +362,15 @@ public sealed class Forwarder(Connector connector)
             return true;
         }
 
+        public readonly bool MayHedge(Exchange exchange) => !wasHedged && Hedge.May(exchange);
+
+        /// <summary>An exchange is asked twice once; by whom it was answered goes on.</summary>
+        public void Hedged(Endpoint? winner)
+        {
+            wasHedged = true;
+            Endpoint = winner ?? Endpoint;
+        }
+
         /// <summary>The moment before which it does not go on; 0: at once.</summary>
         public long BackOff(Exchange exchange, ForwardPlan plan)
         {
@@ -350,7 +383,12 @@ public sealed class Forwarder(Connector connector)
         public readonly bool MayReuse(Exchange exchange, ForwardPlan plan) => !onFresh && (!plan.SafeReuse || exchange.Request.IsIdempotent);
 
         // A request that was sent and lost goes again once: one that ends whoever reads it must not be told to everybody.
-        public void WasStale(Fault outcome) => onFresh |= outcome.Stage != Stage.Connect;
+        // It goes to the same endpoint, unless that has been found away meanwhile.
+        public void WasStale(Exchange exchange, ForwardPlan plan, Fault outcome)
+        {
+            onFresh |= outcome.Stage != Stage.Connect;
+            if (!Endpoint!.IsAvailable) Endpoint = plan.Upstream.Choose(exchange) ?? Endpoint;
+        }
 
         private static RetryOn CauseOf(Fault fault) => fault switch
         {

@@ -105,10 +105,12 @@ public static class Relay
     }
 
     /// <summary>Passes the request's body on to the origin, and ends it. Runs beside the wait for the response.</summary>
+    /// <remarks>What is sent again was counted when it was taken from the client, and shows nothing of the client's pace.</remarks>
     /// <returns>None also where the origin stopped taking it: its answer, or its silence, decides then.</returns>
     public static async LoopTask<Fault> SendRequestBodyAsync(Exchange exchange, BodySource from, BodySink to)
     {
         var guard = new RateGuard(exchange.MinRate, exchange.MinRateGrace);
+        var replay = from as ReplayBody;
         var turn = 0L;
         while (true)
         {
@@ -117,11 +119,16 @@ public static class Relay
             if (status == BodyStatus.Piece)
             {
                 exchange.AwaitsContinue = false;
-                if (exchange.BytesIn + piece.Length > exchange.BodyLimit) return new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Send);
+                var isNew = replay is not { IsRepeated: true };
+                if (isNew && exchange.BytesIn + piece.Length > exchange.BodyLimit) return new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Send);
                 sent = to.TryWrite(piece, out var taken);
                 from.Advance(taken);
-                exchange.BytesIn += taken;
-                guard.Moved(taken);
+                if (isNew)
+                {
+                    exchange.BytesIn += taken;
+                    guard.Moved(taken);
+                }
+
                 if (sent == SinkStatus.Done)
                 {
                     turn += taken;
@@ -145,14 +152,17 @@ public static class Relay
                 sent = to.TryFlush();
                 if (sent == SinkStatus.Done)
                 {
-                    // The client owes its body; while it waits for a 100 it owes nothing yet, and the origin's time runs.
-                    var isOwed = !exchange.AwaitsContinue;
+                    // The client owes its body; while it waits for a 100 it owes nothing yet, and the origin's time runs. A disk's
+                    // time is ours.
+                    var isOurs = replay is { AwaitsDisk: true };
+                    var isOwed = !exchange.AwaitsContinue && !isOurs;
                     var slow = isOwed ? guard.BeginWait(exchange.Loop.Now) : Exchanges.Timeouts.None;
                     var silent = exchange.Deadline(exchange.Timeouts.Body);
                     var wake = await exchange.UploadFlow.FirstOf(from.Ready, Math.Min(slow, silent));
                     if (isOwed) guard.EndWait(exchange.Loop.Now);
                     if (wake == Wake.First || (wake == Wake.Deadline && !isOwed && exchange.Loop.Now < exchange.TotalDeadline)) continue;
                     if (wake == Wake.Cancelled) return Fault.None;
+                    if (isOurs) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Send);
                     return new Fault(slow < silent ? FaultCause.TooSlow : FaultCause.Timeout, Side.Client, Stage.Send);
                 }
             }

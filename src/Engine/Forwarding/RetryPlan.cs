@@ -1,5 +1,6 @@
 // When a request goes to another endpoint, compiled.
 
+using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 
 namespace Weir.Engine.Forwarding;
@@ -50,8 +51,11 @@ public sealed record RetryPlan
     public long MostBackOff { get; init; } = 250;
 
     /// <summary>Bytes of a request's body kept in memory so that it can be sent again; 0: none.</summary>
-    public int Buffer { get; init; } = 64 << 10;
+    public long Buffer { get; init; } = 64 << 10;
 
     /// <summary>Further bytes of it kept on disk.</summary>
-    public long BufferDisk { get; init; }
+    public long BufferDisk { get; init; } = 1 << 20;
+
+    /// <summary>Where to; null: nothing is kept on disk.</summary>
+    public SpillFolder? Folder { get; init; }
 }

@@ -20,14 +20,19 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
     public OriginStream? TryTakeIdle(Endpoint endpoint) => endpoint.Pool(loop.Index).TryTake(loop.Now);
 
     /// <summary>
-    /// Makes a new connection; each address of the endpoint has the whole time. A client that leaves meanwhile ends the attempt.
+    /// Makes a new connection; each address of the endpoint has the whole time.
     /// </summary>
-    public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    /// <param name="endpoint">To whom.</param>
+    /// <param name="exchange">On whose behalf.</param>
+    /// <param name="flow">Where it is waited.</param>
+    /// <param name="gone">What ends the attempt: the client leaves. Null: nothing.</param>
+    /// <param name="timeout">Milliseconds for each address.</param>
+    public async LoopTask<Lent> ConnectAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         endpoint.BeginConnect();
         try
         {
-            return await TryAddressesAsync(endpoint, exchange, watchClient, timeout);
+            return await TryAddressesAsync(endpoint, exchange, flow, gone, timeout);
         }
         finally
         {
@@ -35,7 +40,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
         }
     }
 
-    private async LoopTask<Lent> TryAddressesAsync(Endpoint endpoint, Exchange exchange, bool watchClient, long timeout)
+    private async LoopTask<Lent> TryAddressesAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         var cause = FaultCause.NoEndpoint;
         foreach (var address in endpoint.Addresses)
@@ -48,9 +53,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
                 continue;
             }
 
-            var wake = watchClient
-                ? await exchange.Flow.FirstOf(transport.Writable, exchange.Client.Gone, deadline)
-                : await exchange.Flow.FirstOf(transport.Writable, deadline);
+            var wake = gone is not null ? await flow.FirstOf(transport.Writable, gone, deadline) : await flow.FirstOf(transport.Writable, deadline);
             if (wake != Wake.First)
             {
                 transport.Close(reset: true);

@@ -5,9 +5,11 @@
 namespace Weir.Engine.Upstreams;
 
 /// <summary>The retries that an upstream may cause. Any thread.</summary>
-public sealed class RetryBudget(int loops)
+/// <param name="loops">How many loops there are.</param>
+/// <param name="reserve">What may be retried a second however few requests there are.</param>
+public sealed class RetryBudget(int loops, int reserve = RetryBudget.Reserve)
 {
-    /// <summary>What may be retried a second however few requests there are.</summary>
+    /// <summary>The reserve of retries.</summary>
     public const int Reserve = 10;
 
     private const double Memory = 10_000; // ms
@@ -15,7 +17,7 @@ public sealed class RetryBudget(int loops)
 
     private readonly Lock taking = new();
     private readonly long[] begun = new long[loops * Apart];
-    private double left = Reserve * Memory / 1000;
+    private double left = reserve * Memory / 1000;
     private long seen;
     private long at = -1;
     private long refused;
@@ -38,7 +40,7 @@ public sealed class RetryBudget(int loops)
             var elapsed = at < 0 ? 0 : Math.Max(0, now - at);
             // Of what came in a longer time, the part that is remembered.
             var requests = (total - seen) * Math.Min(1, Memory / Math.Max(1, elapsed));
-            left = (left * Math.Exp(-elapsed / Memory)) + (Reserve * Math.Min(elapsed, Memory) / 1000) + (requests * percent / 100);
+            left = (left * Math.Exp(-elapsed / Memory)) + (reserve * Math.Min(elapsed, Memory) / 1000) + (requests * percent / 100);
             (seen, at) = (total, now);
             if (left < 1)
             {

@@ -12,6 +12,8 @@ namespace Weir.Engine.Upstreams;
 public sealed class Upstream(string identity, string name, Balancer balancer, int loops) : ICounted
 {
     private readonly Lock changing = new();
+    private long hedged;
+    private long hedgesWon;
     private Members members = new([], [], new UpstreamSettings(), balancer);
 
     /// <summary>What adopts it over reloads: its name, or for an inline list its endpoints and settings.</summary>
@@ -24,6 +26,15 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
 
     /// <summary>What may be attempted again.</summary>
     public RetryBudget Retries { get; } = new(loops);
+
+    /// <summary>What may be asked of a second endpoint beside the first.</summary>
+    public RetryBudget Hedges { get; } = new(loops, reserve: 1);
+
+    /// <summary>Times to an answer's head (µs), where a percentile of them is asked for.</summary>
+    public Quantile? Latencies => Volatile.Read(ref members).Latencies;
+
+    /// <summary>Requests sent to a second endpoint beside the first, and those that it answered first, since the start.</summary>
+    public (long Sent, long Won) HedgeCounts => (Volatile.Read(ref hedged), Volatile.Read(ref hedgesWon));
 
     /// <summary>The breaker; it stays closed where the settings ask for none.</summary>
     public Breaker Breaker { get; } = new();
@@ -55,18 +66,20 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         {
             var before = members;
             balancer ??= before.Balancer;
+            var known = before.Endpoints.ToHashSet();
             foreach (var endpoint in endpoints)
             {
                 endpoint.Settings = settings;
                 endpoint.Absence.Changed = (why, reason) => Changed(endpoint, why, reason);
-                if (before.Endpoints.Length > 0 && !before.Endpoints.Contains(endpoint)) endpoint.BeginSlowStart();
+                if (known.Count > 0 && !known.Contains(endpoint)) endpoint.BeginSlowStart();
             }
 
             var ordered = endpoints.OrderBy(static e => e.Tier).ToArray();
             var tiers = ordered.GroupBy(static e => e.Tier).Select(tier => new Tier([.. tier], balancer)).ToArray();
             if (settings.Breaker is not { OfUpstream: true }) Breaker.Close();
             var tags = settings.IsSticky ? Tags.Of(ordered) : null;
-            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer) { Tags = tags }.Judged());
+            var latencies = settings.HedgePercentile == 0 ? null : settings.HedgePercentile == before.Settings.HedgePercentile ? before.Latencies : new Quantile(settings.HedgePercentile);
+            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer) { Tags = tags, Latencies = latencies }.Judged());
         }
     }
 
@@ -130,6 +143,10 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         slowest.ForgetLatency();
     }
 
+    internal void Hedged() => Interlocked.Increment(ref hedged);
+
+    internal void HedgeWon() => Interlocked.Increment(ref hedgesWon);
+
     private void Eject(Endpoint endpoint, string why, long now)
     {
         lock (changing)
@@ -157,7 +174,8 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         {
             Endpoints = endpoints;
             Balanced = [.. endpoints];
-            Regardless = [.. endpoints.Select(static e => new RegardlessOfHealth(e))];
+            Regardless = [.. endpoints.Select(static e => new Excused(e, ~Away.Drained))];
+            Suspects = [.. endpoints.Select(static e => new Excused(e, Away.Unreachable | Away.Ejected))];
             Balancer = balancer.For(Balanced);
         }
 
@@ -168,6 +186,9 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
         /// <summary>The same, as if all but those an operator has drained were there.</summary>
         public IBalanced[] Regardless { get; }
 
+        /// <summary>The same, as if those were there against whom only their answers speak.</summary>
+        public IBalanced[] Suspects { get; }
+
         public Balancer Balancer { get; }
     }
 
@@ -175,6 +196,8 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
     private sealed record Members(Endpoint[] Endpoints, Tier[] Tiers, UpstreamSettings Settings, Balancer Balancer)
     {
         public bool MeasuresLatency { get; } = Balancer.NeedsLatency || Settings.MeasuresLatency;
+
+        public Quantile? Latencies { get; init; }
 
         /// <summary>The first tier in which enough are available.</summary>
         public int First { get; private init; }
@@ -220,22 +243,18 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
                 }
             }
 
-            // Those that are left are away: better one of them than nobody, unless the operator says otherwise.
-            return Settings.Panic == UpstreamSettings.NoPanic ? null : ChooseRegardless(exchange);
-        }
-
-        private Endpoint? ChooseRegardless(Exchange exchange)
-        {
+            // Those that are left are away: better one of them than nobody.
             foreach (var tier in Tiers)
             {
-                if (tier.Balancer.Choose(tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
+                if (tier.Balancer.Choose(Settings.Panic == UpstreamSettings.NoPanic ? tier.Suspects : tier.Regardless, exchange) is >= 0 and var choice) return tier.Endpoints[choice];
             }
 
             return null;
         }
     }
 
-    private sealed class RegardlessOfHealth(Endpoint endpoint) : IBalanced
+    /// <summary>An endpoint to whom some reasons for being away are no reasons.</summary>
+    private sealed class Excused(Endpoint endpoint, Away from) : IBalanced
     {
         public string Identity => endpoint.Identity;
 
@@ -245,7 +264,7 @@ public sealed class Upstream(string identity, string name, Balancer balancer, in
 
         public int Active => ((IBalanced)endpoint).Active;
 
-        public bool IsAvailable => (endpoint.Absence.Now & Away.Drained) == 0;
+        public bool IsAvailable => (endpoint.Absence.Now & ~from) == Away.None;
 
         public double Latency(long now) => endpoint.Latency(now);
     }

@@ -24,7 +24,7 @@ public sealed record UpstreamSettings
 
     /// <summary>
     /// The share of a tier's weight, in percent, that must be available; below it health is ignored. 0: only where nobody is
-    /// left. <see cref="NoPanic"/>: never, whoever is away is not asked.
+    /// left. <see cref="NoPanic"/>: never: whoever is away by more than its answers is not asked.
     /// </summary>
     public int Panic { get; init; }
 
@@ -38,7 +38,10 @@ public sealed record UpstreamSettings
     public bool IsSticky { get; init; }
 
     /// <summary>Whether answers' latencies are measured, whatever the balancer needs.</summary>
-    public bool MeasuresLatency => Passive is { LatencyFactor: > 0 };
+    public bool MeasuresLatency => Passive is { LatencyFactor: > 0 } || HedgePercentile > 0;
+
+    /// <summary>The percentile of times to an answer's head that hedges wait for; 0: none is measured.</summary>
+    public int HedgePercentile { get; init; }
 
     /// <summary>See <see cref="Panic"/>.</summary>
     public const int NoPanic = -1;

@@ -27,13 +27,16 @@ public sealed class MetricsPageTests
     [Fact]
     public void Every_metric_of_the_table_appears()
     {
-        using var running = new Running("""
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, "[]");
+        using var running = new Running($$"""
             listen: "127.0.0.1:0"
             loops: 1
             error_log: { target: /dev/null }
             access_log: /dev/null
-            sites: [{ proxy: "http://127.0.0.1:1" }]
+            sites: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" } } }]
             """);
+        File.Delete(file);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());
     }
 

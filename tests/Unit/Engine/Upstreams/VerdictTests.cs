@@ -143,10 +143,14 @@ public sealed class VerdictTests
     }
 
     [Fact]
-    public void Without_panic_nobody_who_is_away_is_asked_and_with_it_nobody_who_is_drained()
+    public void Without_panic_only_those_are_asked_against_whom_only_their_answers_speak_and_with_it_nobody_who_is_drained()
     {
         var endpoints = Set(2, null, s => s with { Panic = UpstreamSettings.NoPanic });
-        foreach (var endpoint in endpoints) endpoint.Absence.Mark(Away.Unreachable, "");
+        endpoints[0].Absence.Mark(Away.Unreachable, "");
+        Assert.Equal([1], Asked(endpoints));
+        endpoints[1].Absence.Mark(Away.Unhealthy, "");
+        Assert.Equal([0], Asked(endpoints));
+        endpoints[0].Absence.Mark(Away.Broken, "");
         Assert.Empty(Asked(endpoints));
         Set(endpoints, new UpstreamSettings());
         Assert.Equal([0, 1], Asked(endpoints));

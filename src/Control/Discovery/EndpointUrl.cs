@@ -2,11 +2,10 @@
 
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine.Transports;
 
-namespace Weir.Control.Compilation;
+namespace Weir.Control.Discovery;
 
 /// <summary>Endpoint URLs.</summary>
 public static class EndpointUrl
@@ -21,13 +20,13 @@ public static class EndpointUrl
     public static string Authority(Uri url) => url.Scheme == "unix" ? "localhost" : url.IsDefaultPort ? url.Host : $"{url.Host}:{url.Port}";
 
     /// <summary>The path put before what is forwarded; no trailing slash.</summary>
-    public static byte[] Prefix(Uri url) => url.Scheme == "unix" ? [] : Encoding.ASCII.GetBytes(url.AbsolutePath.TrimEnd('/'));
+    public static string Prefix(Uri url) => url.Scheme == "unix" ? "" : url.AbsolutePath.TrimEnd('/');
 
     /// <summary>Says which hosts cannot be resolved, of a configuration that has other mistakes and so is not compiled.</summary>
     public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
     {
         var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).SelectMany(p => p?.Targets ?? []).Select(p => p.Inline).OfType<UpstreamConfig>();
-        foreach (var endpoint in config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints))
+        foreach (var endpoint in config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints.Concat(u.Discover?.Found ?? [])))
         {
             if (endpoint.Url is not null && Resolve(endpoint.Url, out var trouble).Length == 0) diagnostics.Error(endpoint.At, trouble);
         }
@@ -45,7 +44,7 @@ public static class EndpointUrl
             if (found.Length == 0) trouble = $"the name '{url.Host}' has no addresses";
             return found;
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or ArgumentException)
         {
             trouble = $"the name '{url.Host}' cannot be resolved: {e.Message}";
             return [];
