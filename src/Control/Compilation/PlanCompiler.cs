@@ -195,13 +195,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         var (from, by) = (route.Proxy!, route.Proxy!.By);
         var split = new Split(by.Kind == "request" ? null : Balancers.Key(by), gives: by.Kind == "cookie", from.Fallback);
-        split.Sides = [.. from.Split!.Select(side => new SplitSide(SideName(side.Proxy!), (int)side.Weight, Route(route, side.Proxy, scope, stages, split)))];
+        split.Sides = [.. from.Split!.Select(side => new SplitSide(side.Proxy!.Side, (int)side.Weight, Route(route, side.Proxy, scope, stages, split)))];
         var plan = split.Sides[0].Route with { };
         made?.Invoke(plan, route);
         return plan;
     }
-
-    private static string SideName(ProxyTargetConfig target) => target.Name ?? string.Join(' ', target.Inline!.Endpoints.Select(e => e.Url));
 
     private RoutePlan Route(RouteConfig route, ProxyTargetConfig? target, Scope scope, RouteStages stages, Split? split = null)
     {

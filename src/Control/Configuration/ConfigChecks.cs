@@ -198,7 +198,7 @@ public static class ConfigChecks
         foreach (var side in sides)
         {
             if (side.Proxy is null && !diagnostics.IsTold(side, "proxy")) diagnostics.Error(side.At, "a side of a split needs a proxy");
-            if (side.Proxy?.Name is { } name && !names.Add(name)) diagnostics.Error(side.At, $"'{name}' is on two sides; give it the sum of their weights instead");
+            if (side.Proxy is { Side: { Length: > 0 } name } && !names.Add(name)) diagnostics.Error(side.At, $"'{name}' is on two sides; give it the sum of their weights instead");
         }
 
         if (diagnostics.IsTold(proxy, "split") || diagnostics.IsFlawed(proxy)) return;

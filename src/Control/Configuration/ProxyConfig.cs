@@ -377,6 +377,9 @@ public sealed class ProxyTargetConfig : IWritten
     public HashedPart By { get; set; } = new("client_ip", "");
     public bool Fallback { get; set; }
 
+    /// <summary>What it is as a side of a split: its upstream's name, or its servers.</summary>
+    public string Side => Name ?? string.Join(' ', [.. Inline?.Endpoints.Select(static e => e.Url?.ToString()) ?? [], .. Inline?.Discover?.Names ?? []]);
+
     /// <summary>The upstreams it may forward to.</summary>
     public IEnumerable<ProxyTargetConfig> Targets => Split is null ? [this] : Split.Select(static s => s.Proxy).OfType<ProxyTargetConfig>();
 }
