@@ -18,7 +18,7 @@ internal static class Serve
         var descriptors = Descriptors.Raise();
         var diagnostics = new Diagnostics();
         var inherited = ServiceManager.ListeningDescriptors();
-        using var proxy = RunningProxy.TryBind(load, diagnostics, descriptors, inherited, StateFolder.ControlSocket, out var isGood);
+        using var proxy = RunningProxy.TryBind(load, diagnostics, descriptors, inherited, StateFolder.ControlSocket, out var isGood, StateFolder.Path);
         var said = diagnostics.ToString();
         if (said.Length > 0) Console.Error.WriteLine(said);
         if (proxy is null) return isGood ? ExitCode.Failed : ExitCode.Usage;

@@ -32,7 +32,9 @@ public sealed class RunningProxy : IDisposable
     private readonly KernelGround ground;
     private readonly LogWriter writer;
     private readonly long descriptors;
+    private readonly string? stateFolder;
     private readonly ProxyConfig started;
+    private byte[]? stickyKey;
     private AdminListener? admin;
     private Watchdog? watchdog;
     private volatile ProxyConfig config;
@@ -43,8 +45,9 @@ public sealed class RunningProxy : IDisposable
     private bool isServing;
     private bool isStopping;
 
-    private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors)
+    private RunningProxy(Func<Diagnostics, ProxyConfig?> load, ProxyConfig first, long descriptors, string? defaultState)
     {
+        stateFolder = first.State ?? defaultState;
         this.load = load;
         this.descriptors = descriptors;
         config = started = first;
@@ -56,7 +59,7 @@ public sealed class RunningProxy : IDisposable
         Engine = new ProxyEngine(ground, Errors);
         live = new LiveThings(loops, Errors, Engine.Forget);
         Health = new HealthChecks(Engine, Errors);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))) { Spill = first.State is { } state ? new SpillFolder(state, MostSpilled) : null };
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled) };
         StartedAt = DateTimeOffset.UtcNow;
     }
 
@@ -107,12 +110,13 @@ public sealed class RunningProxy : IDisposable
     /// <param name="inherited">Listening sockets handed down: used instead of binding their addresses.</param>
     /// <param name="defaultControl">Where the control socket goes; asked only where the configuration does not say. Null: none.</param>
     /// <param name="isGood">Whether the configuration is good by itself: what failed then lies with the machine.</param>
-    public static RunningProxy? TryBind(Func<Diagnostics, ProxyConfig?> load, Diagnostics diagnostics, long descriptors, IEnumerable<int> inherited, Func<string?> defaultControl, out bool isGood)
+    /// <param name="defaultState">The folder for what outlives the program where the configuration does not say; null: none.</param>
+    public static RunningProxy? TryBind(Func<Diagnostics, ProxyConfig?> load, Diagnostics diagnostics, long descriptors, IEnumerable<int> inherited, Func<string?> defaultControl, out bool isGood, string? defaultState = null)
     {
         isGood = false;
         var config = load(diagnostics);
         if (config is null || diagnostics.HasErrors) return null;
-        var proxy = new RunningProxy(load, config, descriptors);
+        var proxy = new RunningProxy(load, config, descriptors, defaultState);
         foreach (var descriptor in inherited) proxy.ground.Inherit(descriptor);
         var unwritable = proxy.Errors.Target.TryOpen();
         if (unwritable is not null) diagnostics.Error(diagnostics.Where(config, "error_log"), $"cannot write to {config.ErrorLog.Target}: {unwritable}");
@@ -237,7 +241,7 @@ public sealed class RunningProxy : IDisposable
 
     /// <summary>Files that were made for the process: whoever becomes another user gives them to it.</summary>
     public IEnumerable<string> Files =>
-        writer.Logs.Select(l => l.Target).Append(Errors.Target).OfType<FileTarget>().Select(t => t.Path).Concat(ControlPath is null ? [] : [ControlPath]).Distinct();
+        writer.Logs.Select(l => l.Target).Append(Errors.Target).OfType<FileTarget>().Select(t => t.Path).Concat(ControlPath is null ? [] : [ControlPath]).Concat(stickyKey is null ? [] : [StickyKeyPath]).Distinct();
 
     public void Dispose()
     {
@@ -245,6 +249,18 @@ public sealed class RunningProxy : IDisposable
         admin?.Dispose();
         live.Names.Dispose();
         writer.Dispose();
+    }
+
+    private string StickyKeyPath => Path.Combine(stateFolder ?? "", "sticky.key");
+
+    // Read once: whoever has become another user may not be able to read it again.
+    private (byte[]? Key, string Trouble) StickyKey()
+    {
+        if (stickyKey is not null) return (stickyKey, "");
+        if (stateFolder is null) return (null, "there is no state folder");
+        var user = started.User is { } name ? SystemUser.Find(name)?.Id : null;
+        stickyKey = SecretFile.Get(StickyKeyPath, user, out var trouble);
+        return (stickyKey, trouble);
     }
 
     private static LogLevel LevelOf(ProxyConfig config) => Enum.Parse<LogLevel>(config.ErrorLog.Level, ignoreCase: true);

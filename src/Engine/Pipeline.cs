@@ -67,6 +67,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         if (!path.IsNone) return (site, null, path);
         if (plan.Hops.HasBeenHere(request)) return (site, null, new Fault(FaultCause.Loop, Side.Client, Stage.Policy));
         var route = site.Routes.Find(exchange);
+        if (route?.Split is { } split) route = split.Choose(exchange);
         if (request.KnownMethod == KnownMethod.Connect && route?.Forward is not { AllowsConnect: true }) return (site, null, new Fault(FaultCause.UnknownMethod, Side.Client, Stage.Policy));
         if (request.HasBody && request.KnownMethod is KnownMethod.Connect or KnownMethod.Trace) return (site, null, new Fault(FaultCause.Malformed, Side.Client, Stage.Policy)); // RFC 9110 §9.3.6, §9.3.8: it has no content.
         if (route is null) return (site, null, new Fault(FaultCause.NoRoute, Side.Client, Stage.Policy));

@@ -105,6 +105,9 @@ public sealed record RoutePlan
     /// <summary>Sends copies to another upstream as well; null: none.</summary>
     public MirrorPlan? Mirror { get; init; }
 
+    /// <summary>Shares it out: one of its sides is taken in its place.</summary>
+    public Split? Split { get; init; }
+
     public Timeouts Timeouts { get; init; } = new();
 
     public long BodyLimit { get; init; } = long.MaxValue;

@@ -20,7 +20,7 @@ internal static class Balancers
         _ => new RoundRobin(),
     };
 
-    private static HashKey Key(HashedPart part) => part.Kind switch
+    public static HashKey Key(HashedPart part) => part.Kind switch
     {
         "path" => new HashKey(KeySource.Path, []),
         "header" => new HashKey(KeySource.Header, Encoding.UTF8.GetBytes(part.Name)),

@@ -22,9 +22,11 @@ namespace Weir.Control.Compilation;
 /// <summary>Compiles configurations.</summary>
 /// <param name="live">What plans adopt.</param>
 /// <param name="instance">The name of this hop unless the configuration gives one.</param>
-/// <param name="made">Told of each listener's, site's and route's plan, with what it was made from.</param>
-public sealed class PlanCompiler(LiveThings live, string instance, Action<object, IWritten>? made = null)
+/// <param name="made">Told of each listener's, site's, route's and forward's plan, with what it was made from.</param>
+/// <param name="ownKey">Brings the key of sticky cookies where no secret is given; null: plans are not served.</param>
+public sealed class PlanCompiler(LiveThings live, string instance, Action<object, IWritten>? made = null, OwnKey? ownKey = null)
 {
+    private readonly Stickies stickies = new(ownKey, live.Loops);
     private readonly HashSet<object> named = [];
     private readonly List<Action> changes = [];
     private readonly List<(AccessLog Log, Position At)> logs = [];
@@ -50,6 +52,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         logs.Clear();
         upstreams.Clear();
         inlineLists.Clear();
+        stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
         var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
@@ -185,17 +188,37 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private RoutePlan Route(RouteConfig route, Scope outer)
     {
         var scope = outer.Narrow(route.Limits, route.Timeouts, route.ErrorPages, null);
-        var upstreamConfig = Named(route.Proxy);
-        if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
         var stages = new RouteStages(route, hops, diagnostics);
+        var mirror = Mirror(route.Mirror, outer);
+        return route.Proxy?.Split is null ? Route(route, route.Proxy, scope, stages, mirror) : Split(route, scope, stages, mirror);
+    }
+
+    // The same on every side, but for what the upstream says.
+    private RoutePlan Split(RouteConfig route, Scope scope, RouteStages stages, MirrorPlan? mirror)
+    {
+        var (from, by) = (route.Proxy!, route.Proxy!.By);
+        var split = new Split(by.Kind == "request" ? null : Balancers.Key(by), gives: by.Kind == "cookie", from.Fallback);
+        split.Sides = [.. from.Split!.Select(side => new SplitSide(side.Proxy!.Side, (int)side.Weight, Route(route, side.Proxy, scope, stages, mirror, split)))];
+        var plan = split.Sides[0].Route with { };
+        made?.Invoke(plan, route);
+        return plan;
+    }
+
+    private RoutePlan Route(RouteConfig route, ProxyTargetConfig? target, Scope scope, RouteStages stages, MirrorPlan? mirror, Split? split = null)
+    {
+        var upstreamConfig = Named(target);
+        if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
+        var forward = upstreamConfig is null ? null : Forward(route, target!, upstreamConfig);
+        var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
         var plan = new RoutePlan
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
-            Rewrite = stages.Request(),
-            RewriteResponse = stages.Response(),
-            Forward = upstreamConfig is null ? null : Forward(route, upstreamConfig),
+            Rewrite = stages.Request(sticky),
+            RewriteResponse = stages.Response(sticky),
+            Forward = forward,
             Answer = stages.Answer(),
-            Mirror = Mirror(route.Mirror, outer),
+            Mirror = mirror,
+            Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
             MinRate = scope.Limits.MinRate ?? 240,
@@ -213,11 +236,13 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private MirrorPlan? Mirror(MirrorConfig? from, Scope outer)
     {
         if (from is null || Named(from.Proxy) is not { } upstream) return null;
-        var forward = Forward(new RouteConfig { At = from.At, Proxy = from.Proxy, Upgrade = false }, upstream);
+        var usual = Forward(new RouteConfig { At = from.At, Proxy = from.Proxy, Upgrade = false }, from.Proxy!, upstream);
+        var forward = usual with { Retry = usual.Retry with { Attempts = 0 }, Hedge = null };
+        made?.Invoke(forward, upstream);
         changes.Add(() => forward.Upstream.Mirrored.IsUsed = true);
         return new MirrorPlan
         {
-            Forward = forward with { Retry = forward.Retry with { Attempts = 0 }, Hedge = null },
+            Forward = forward,
             Timeouts = outer.Narrow(new LimitsConfig(), Narrowed(upstream.Timeouts, new TimeoutsConfig()), [], null).Times(new Timeouts()),
             Share = from.Share ?? MirrorPlan.Whole,
             MostBody = (int)(from.Body ?? 64 << 10),
@@ -235,11 +260,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         Total = route.Total ?? upstream.Total,
     };
 
-    private ForwardPlan Forward(RouteConfig route, UpstreamConfig from)
+    private ForwardPlan Forward(RouteConfig route, ProxyTargetConfig target, UpstreamConfig from)
     {
-        var upstream = Upstream(route.Proxy!, from);
+        var upstream = Upstream(target, from);
         var host = route.Host ?? from.Host ?? "keep";
-        return new ForwardPlan
+        var plan = new ForwardPlan
         {
             Upstream = upstream,
             Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
@@ -251,6 +276,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             AllowsUpgrade = route.Upgrade ?? true,
             AllowsConnect = route.Connect ?? false,
         };
+        made?.Invoke(plan, from);
+        return plan;
     }
 
     private Upstream Upstream(ProxyTargetConfig proxy, UpstreamConfig from)
@@ -298,7 +325,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
         var identity = $"inline {string.Join(' ', urls)}";
-        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {UpstreamPlans.Settings(from).Bounds} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {UpstreamPlans.Settings(from).Bounds} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
         if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
         if (!alike.Contains(rest)) alike.Add(rest);
         return $"{identity} #{alike.IndexOf(rest)}";

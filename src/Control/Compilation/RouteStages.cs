@@ -6,6 +6,7 @@ using Weir.Control.Configuration;
 using Weir.Engine.Answers;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
+using Weir.Engine.Policies.Cookies;
 using Weir.Engine.Policies.Rewrite;
 
 namespace Weir.Control.Compilation;
@@ -17,10 +18,12 @@ internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diag
 
     private int GroupsOfPath => route.Match.Path?.Regex is { } path ? path.GetGroupNumbers().Max() + 1 : 0;
 
-    public IRequestPolicy[] Request()
+    /// <param name="sticky">The upstream's; null: it has none.</param>
+    public IRequestPolicy[] Request(Sticky? sticky)
     {
         var policies = new List<IRequestPolicy>();
         if (route.Rewrite is { } rewrite) policies.Add(Rewrite(rewrite));
+        if (sticky is not null) policies.Add(sticky); // Before the operator's edits: their word on Cookie is the last.
         if (IsProxied)
         {
             policies.Add(new ForwardedFields(route.Forwarded switch
@@ -37,11 +40,15 @@ internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diag
         return [.. policies];
     }
 
-    public IResponsePolicy[] Response()
+    /// <param name="sticky">The upstream's; null: it has none.</param>
+    public IResponsePolicy[] Response(Sticky? sticky)
     {
         var policies = new List<IResponsePolicy>();
         if (IsProxied && route.HideOrigin != false) policies.Add(new HideOrigin());
         if (route.ResponseHeaders is { } edits) policies.Add(new ResponseHeaders(Edits(edits)));
+        // Our own cookies come last: edits are about what the origin sent.
+        if (sticky is not null) policies.Add(sticky);
+        if (route.Proxy is { Split: not null, By: { Kind: "cookie" } by }) policies.Add(new SplitCookie(new CookieForm(by.Name)));
         return [.. policies];
     }
 

@@ -27,6 +27,7 @@ internal static class UpstreamPlans
             Breaker = Breaker(from.CircuitBreaker),
             Bounds = Bounds(from.Limits),
             HedgePercentile = from.Hedge?.After.Percentile ?? 0,
+            IsSticky = from.Sticky is not null,
         };
     }
 

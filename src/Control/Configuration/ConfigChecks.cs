@@ -107,6 +107,7 @@ public static class ConfigChecks
             CheckAction(config, site, diagnostics);
             CheckGroups(new RouteConfig { At = site.At, Redirect = site.Redirect, Respond = site.Respond }, "site", diagnostics);
             foreach (var route in site.Routes) CheckRoute(config, route, diagnostics);
+            CookieChecks.Check(config, site, diagnostics);
             RouteOrder.Check(site, hasLast: Actions(site) == 1, diagnostics);
         }
     }
@@ -177,7 +178,7 @@ public static class ConfigChecks
 
     private static void CheckAction(ProxyConfig config, IAction action, Diagnostics diagnostics)
     {
-        CheckTarget(config, action.Proxy, diagnostics);
+        if (action.Proxy is { } proxy) CheckProxy(config, proxy, diagnostics);
         if (action.Redirect is { } redirect)
         {
             if (redirect.Status is not (301 or 302 or 303 or 307 or 308)) diagnostics.Error(redirect.At, "a redirect's status is 301, 302, 303, 307 or 308");
@@ -192,7 +193,32 @@ public static class ConfigChecks
     private static void CheckTarget(ProxyConfig config, ProxyTargetConfig? target, Diagnostics diagnostics)
     {
         if (target is { Name: { } name } && !config.Upstreams.Exists(u => u.Name == name) && !diagnostics.IsTold(config, "upstreams")) diagnostics.Error(target.At, $"there is no upstream '{name}'{NearestWord.Suggest(name, config.Upstreams.Select(u => u.Name))}");
-        if (target?.Inline is { } inline) CheckUpstream(inline, diagnostics);
+        if (target?.Inline is { } inline) CheckUpstream(config, inline, diagnostics);
+    }
+
+    private static void CheckProxy(ProxyConfig config, ProxyTargetConfig proxy, Diagnostics diagnostics)
+    {
+        foreach (var target in proxy.Targets)
+        {
+            CheckTarget(config, target, diagnostics);
+        }
+
+        if (proxy.Split is not { } sides)
+        {
+            if (proxy is { Name: null, Inline: null } && !diagnostics.IsTold(proxy, "split")) diagnostics.Error(proxy.At, "by and fallback are of a split: add split: [{ proxy: NAME, weight: 95 }, { proxy: OTHER, weight: 5 }]");
+            return;
+        }
+
+        var names = new HashSet<string>();
+        foreach (var side in sides)
+        {
+            if (side.Proxy is null && !diagnostics.IsTold(side, "proxy")) diagnostics.Error(side.At, "a side of a split needs a proxy");
+            if (side.Proxy is { Side: { Length: > 0 } name } && !names.Add(name)) diagnostics.Error(side.At, $"'{name}' is on two sides; give it the sum of their weights instead");
+        }
+
+        if (diagnostics.IsTold(proxy, "split") || diagnostics.IsFlawed(proxy)) return;
+        if (sides.Count < 2) diagnostics.Error(proxy.At, "a split has at least two sides");
+        else if (sides.TrueForAll(static s => s.Weight == 0)) diagnostics.Error(proxy.At, "every side of this split has the weight 0: one must be somebody's");
     }
 
     // A scheme with its authority, or a path from the root; so is what is left to a placeholder.
@@ -223,6 +249,7 @@ public static class ConfigChecks
         if (upstream.Discover is { } discover) CheckDiscover(discover, diagnostics);
         if (upstream.Endpoints.Count == 0 && upstream.Discover is null && !diagnostics.IsTold(upstream, "endpoints") && !diagnostics.IsTold(upstream, "discover")) diagnostics.Error(upstream.At, "an upstream needs endpoints, or discover");
         if (upstream.Discover is { File: { } file } found) found.Found = EndpointFile.Read(file, diagnostics.Where(found, "file"), diagnostics) ?? [];
+        if (upstream.Sticky is { } sticky) CookieChecks.Check(sticky, diagnostics);
         if (upstream.Balance.Written.Count > 1) diagnostics.Error(upstream.Balance.At, $"one algorithm balances: {string.Join(" or ", upstream.Balance.Written)}");
         if (upstream.Limits is { } limits) CheckLimits(limits, diagnostics);
         if (upstream.Hedge is { After: (0, 0) } hedge && !diagnostics.IsTold(hedge, "after")) diagnostics.Error(hedge.At, "a hedge needs a time: after");

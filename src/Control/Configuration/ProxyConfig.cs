@@ -148,6 +148,7 @@ public sealed class UpstreamConfig : IWritten
     public HealthConfig Health { get; set; } = new();
     public BreakerConfig? CircuitBreaker { get; set; }
     public long? SlowStart { get; set; }
+    public StickyConfig? Sticky { get; set; }
     public UpstreamLimitsConfig? Limits { get; set; }
 }
 
@@ -161,6 +162,21 @@ public sealed class UpstreamLimitsConfig : IWritten
     public long? Queue { get; set; }
     public long? QueueTimeout { get; set; }
     public bool HasLimit => Connections is not null || Requests is not null || EndpointConnections is not null || EndpointRequests is not null;
+}
+
+public sealed class StickyConfig : IWritten
+{
+    public Position At { get; set; }
+    public string Cookie { get; set; } = "weir_id";
+    public string? Secret { get; set; }
+    public string? PreviousSecret { get; set; }
+
+    /// <summary>Milliseconds.</summary>
+    public long? MaxAge { get; set; }
+    public string Path { get; set; } = "/";
+    public string? Domain { get; set; }
+    public string Secure { get; set; } = "auto";
+    public string SameSite { get; set; } = "lax";
 }
 
 public sealed class RetryConfig : IWritten
@@ -426,12 +442,28 @@ public sealed class MirrorConfig : IWritten
     public long? Most { get; set; }
 }
 
-/// <summary>An upstream by name, or endpoints in place.</summary>
+/// <summary>An upstream by name, or endpoints in place, or a split between such.</summary>
 public sealed class ProxyTargetConfig : IWritten
 {
     public Position At { get; set; }
     public string? Name { get; set; }
     public UpstreamConfig? Inline { get; set; }
+    public List<SplitSideConfig>? Split { get; set; }
+    public HashedPart By { get; set; } = new("client_ip", "");
+    public bool Fallback { get; set; }
+
+    /// <summary>What it is as a side of a split: its upstream's name, or its servers.</summary>
+    public string Side => Name ?? string.Join(' ', [.. Inline?.Endpoints.Select(static e => e.Url?.ToString()) ?? [], .. Inline?.Discover?.Names ?? []]);
+
+    /// <summary>The upstreams it may forward to.</summary>
+    public IEnumerable<ProxyTargetConfig> Targets => Split is null ? [this] : Split.Select(static s => s.Proxy).OfType<ProxyTargetConfig>();
+}
+
+public sealed class SplitSideConfig : IWritten
+{
+    public Position At { get; set; }
+    public ProxyTargetConfig? Proxy { get; set; }
+    public long Weight { get; set; } = 1;
 }
 
 public sealed class RedirectConfig : IWritten

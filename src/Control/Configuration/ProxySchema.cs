@@ -168,6 +168,17 @@ public static class ProxySchema
         .Add("queue", Shapes.Int(0, 1_000_000), (l, v) => l.Queue = v, "Requests that may wait; 0: none.", "100")
         .Add("queue_timeout", Shapes.Delay, (l, v) => l.QueueTimeout = v, "How long each may wait.", "2s");
 
+    public static Section<StickyConfig> Sticky { get; } = new Section<StickyConfig>("sticky", "A client stays with the server it was with, by a cookie of its own that tells nobody which that is; where the server is away the client moves. The cookie is not sent on to servers.")
+        .Short(Shapes.CookieName, (s, v) => s.Cookie = v)
+        .Add("cookie", Shapes.CookieName, (s, v) => s.Cookie = v, "Its name. Two such upstreams of one site need a name each.", "weir_id")
+        .Add("secret", Shapes.Text, (s, v) => s.Secret = v, "What the key is made of, at least 16 characters: the same on all nodes that share the upstream.", "made once, and kept in the state folder")
+        .Add("previous_secret", Shapes.Text, (s, v) => s.PreviousSecret = v, "An earlier secret: cookies made with it are taken, and replaced.")
+        .Add("max_age", Shapes.Delay, (s, v) => s.MaxAge = v, "How long the cookie lives, from when it was set; in whole seconds.", "as long as the browser runs")
+        .Add("path", Shapes.CookiePath, (s, v) => s.Path = v, "For which paths.", "/")
+        .Add("domain", Shapes.Host, (s, v) => s.Domain = v, "For this domain and all below it.", "the host that was asked")
+        .Add("secure", Shapes.OneOf("auto", "always", "never"), (s, v) => s.Secure = v, "Whether the cookie is for https only; auto: where it is set over https.", "auto")
+        .Add("same_site", Shapes.OneOf("lax", "strict", "none"), (s, v) => s.SameSite = v, "Whether the cookie goes along with requests that other sites bring about.", "lax");
+
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
@@ -184,15 +195,23 @@ public static class ProxySchema
         .Add("health", Health, (u, v) => u.Health = v, "Which servers are asked at all. One that could not be connected to is asked after the others for a second in any case, and twice as long each time after that, up to ten.")
         .Add("circuit_breaker", CircuitBreaker, (u, v) => u.CircuitBreaker = v, "Attempts nothing for a while where too much fails.", "none")
         .Add("limits", UpstreamLimits, (u, v) => u.Limits = v, "The most that the servers are asked to carry at once.", "none")
-        .Add("slow_start", Shapes.Duration, (u, v) => u.SlowStart = v, "In how long a server that has come, or come back, grows from a tenth of its share to the whole.", "off");
+        .Add("slow_start", Shapes.Duration, (u, v) => u.SlowStart = v, "In how long a server that has come, or come back, grows from a tenth of its share to the whole.", "off")
+        .Add("sticky", Sticky, (u, v) => u.Sticky = v, "Clients stay with their server, by a cookie.", "none");
 
-    public static Section<ProxyTargetConfig> ProxyTarget { get; } = new Section<ProxyTargetConfig>("proxy", "Where to forward to: an upstream's name, a URL, or a list of endpoints.")
-        .Short(Shapes.Text, (p, v) => p.Name = v, static node => node is ScalarNode scalar && !scalar.Text.Contains("://", StringComparison.Ordinal) && !LooksLikeAddress(scalar.Text))
-        .Short(Upstream, (p, v) => p.Inline = v, static _ => true);
+    public static Section<ProxyTargetConfig> PlainTarget { get; } = Target("target", "Where to: an upstream's name, a URL, or a list of endpoints.", static _ => true);
+
+    public static Section<SplitSideConfig> SplitSide { get; } = new Section<SplitSideConfig>("split_side", "One side of a split.")
+        .Add("proxy", PlainTarget, (s, v) => s.Proxy = v, "Where it goes: to an upstream's name, a URL, or a list of endpoints.")
+        .Add("weight", Shapes.Int(0, 1_000), (s, v) => s.Weight = v, "Its share relative to the others; 0: nobody's.", "1");
+
+    public static Section<ProxyTargetConfig> ProxyTarget { get; } = Target("proxy", "Where to forward to: an upstream's name, a URL, or a list of endpoints; or a split between several of these.", static node => !IsSplit(node))
+        .Add("split", Shapes.ListOf(SplitSide), (p, v) => p.Split = v, "The sides, each with its share. Growing one moves clients to it and nobody else.")
+        .Add("by", Shapes.SplitPart, (p, v) => p.By = v, "What keeps a client on its side: its address, a cookie (set where a client has none), or nothing, each request being drawn anew.", "client_ip")
+        .Add("fallback", Shapes.Bool, (p, v) => p.Fallback = v, "Whether a side of whose servers none is available leaves its requests to the others.", "false");
 
     public static Section<MirrorConfig> Mirror { get; } = new Section<MirrorConfig>("mirror", "Sends copies of requests to other servers too, whose answers are thrown away. No client waits for them. A copy carries X-Mirrored: 1.")
-        .Short(ProxyTarget, (m, v) => m.Proxy = v, static node => node is ScalarNode or ListNode)
-        .Add("proxy", ProxyTarget, (m, v) => m.Proxy = v, "Where to: an upstream's name, a URL, or a list of endpoints. Its host, timeouts, health and breaker hold; its retry and hedge do not.")
+        .Short(PlainTarget, (m, v) => m.Proxy = v, static node => node is ScalarNode or ListNode)
+        .Add("proxy", PlainTarget, (m, v) => m.Proxy = v, "Where to: an upstream's name, a URL, or a list of endpoints. Its host, timeouts, health and breaker hold; its retry and hedge do not.")
         .Add("share", Shapes.Share, (m, v) => m.Share = v, "How many of the requests, chosen by chance.", "100%")
         .Add("methods", Shapes.ListOf(Shapes.Method), (m, v) => m.Methods = v, "Only these methods; GET includes HEAD. CONNECT and changes of protocol are never mirrored.", "all, those too that change something")
         .Add("body", Shapes.SizeFrom("0", "256KiB"), (m, v) => m.Body = v, "Bytes in a request's body; one with a longer body is not mirrored.", "64KiB")
@@ -327,6 +346,12 @@ public static class ProxySchema
         .Add("add", Fields(value, added), (h, v) => h.Add = v, "Fields added to what is there.");
 
     private static MapShape<T> Fields<T>(Shape<T> value, Func<string, string?> checkName) => new("field names", value, checkName, StringComparer.OrdinalIgnoreCase);
+
+    private static Section<ProxyTargetConfig> Target(string name, string doc, Func<Node, bool> isUpstream) => new Section<ProxyTargetConfig>(name, doc)
+        .Short(Shapes.Text, (p, v) => p.Name = v, static node => node is ScalarNode scalar && !scalar.Text.Contains("://", StringComparison.Ordinal) && !LooksLikeAddress(scalar.Text))
+        .Short(Upstream, (p, v) => p.Inline = v, isUpstream);
+
+    private static bool IsSplit(Node node) => node is MapNode map && map.Entries.Exists(static e => e.Key.Text is "split" or "by" or "fallback");
 
     private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
 

@@ -187,6 +187,23 @@ public static class Shapes
     /// <summary>What of a request is hashed.</summary>
     public static Shape<HashedPart> HashedPart { get; } = new ScalarShape<HashedPart>("client_ip, path, header NAME, cookie NAME or query NAME", "string", ReadHashedPart);
 
+    /// <summary>What keeps a client on its side of a split.</summary>
+    public static Shape<HashedPart> SplitPart { get; } = new ScalarShape<HashedPart>("client_ip, cookie NAME or request", "string", text =>
+    {
+        string[] kinds = ["client_ip", "cookie", "request"];
+        var parts = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (parts is ["client_ip" or "request"]) return (new HashedPart(parts[0], ""), null);
+        if (parts is ["cookie", var name]) return (new HashedPart("cookie", name), ReadCookieName(name).Trouble);
+        if (parts is ["cookie", ..]) return (new HashedPart("client_ip", ""), $"expected one name after 'cookie', as in cookie side, found '{text}'");
+        return (new HashedPart("client_ip", ""), $"expected client_ip, cookie NAME or request, found '{text}'{(parts.Length == 1 ? NearestWord.Suggest(parts[0], kinds) : "")}");
+    });
+
+    public static Shape<string> CookieName { get; } = new ScalarShape<string>("the name of a cookie such as weir_id", "string", ReadCookieName);
+
+    /// <summary>A path as it stands in a cookie's attributes (RFC 6265 §4.1.1).</summary>
+    public static Shape<string> CookiePath { get; } = new ScalarShape<string>("a path such as /a", "string", text =>
+        text.StartsWith('/') && text.All(c => c is > ' ' and <= '~' and not ';') ? (text, null) : (text, $"expected a path such as /a, without spaces and ';', found '{text}'"), "^/");
+
     /// <summary>Percent; 0: off.</summary>
     public static Shape<int> BoundedLoad { get; } = new ScalarShape<int>("a percentage from 101% to 1000%, or off", "string", text =>
         text == "off" ? (0, null)
@@ -239,6 +256,12 @@ public static class Shapes
     });
 
     public static Shape<List<T>> ListOf<T>(Shape<T> item) => new ListShape<T>(item);
+
+    private static (string Value, string? Trouble) ReadCookieName(string text)
+    {
+        if (text is "true" or "false" or "on" or "off" or "yes" or "no" or "none") return (text, $"'{text}' would be the cookie's name; write a name such as weir_id, or leave the key out");
+        return text.Length <= 64 && Ascii.IsToken(Encoding.UTF8.GetBytes(text)) ? (text, null) : (text, $"expected the name of a cookie such as weir_id, at most 64 characters, found '{text}'");
+    }
 
     private static (IPNetwork Value, string? Trouble) ReadNetwork(string text, string words)
     {

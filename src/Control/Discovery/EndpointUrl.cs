@@ -25,7 +25,7 @@ public static class EndpointUrl
     public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
     {
         using var names = new Names();
-        var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).Select(p => p?.Inline).OfType<UpstreamConfig>();
+        var inline = config.Sites.SelectMany(s => s.Routes.Select(r => r.Proxy).Append(s.Proxy)).SelectMany(p => p?.Targets ?? []).Select(p => p.Inline).OfType<UpstreamConfig>();
         var all = config.Upstreams.Select(u => u.Value).Concat(inline).SelectMany(u => u.Endpoints.Concat(u.Discover?.Found ?? []).Select(e => (Endpoint: e, Settings: config.ResolveSettings(u)))).Where(static e => e.Endpoint.Url is not null).ToArray();
         Names.Await([.. all.Where(static e => AddressFollower.IsName(e.Endpoint.Url)).Select(e => names.Watch(NameKind.Addresses, e.Endpoint.Url.IdnHost, e.Settings))]);
         foreach (var (endpoint, settings) in all)

@@ -37,7 +37,7 @@ public static class Explanation
         foreach (var listener in Listeners(plan, uri, text))
         {
             text.Append($"listener {listener.Name} ({Words.Place(written[listener])})\n");
-            using var trial = new Trial(config, plan, listener, written, text);
+            using var trial = new Trial(plan, listener, written, text);
             trial.Explain(head, address);
         }
 

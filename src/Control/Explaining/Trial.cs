@@ -12,6 +12,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
+using Weir.Engine.Policies.Cookies;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Wire.Http1;
 
@@ -21,15 +22,14 @@ internal sealed class Trial : IDisposable
 {
     private readonly EpollPoller poller = new();
     private readonly Exchange exchange;
-    private readonly ProxyConfig config;
     private readonly Plan plan;
     private readonly ListenerPlan listener;
     private readonly Dictionary<object, IWritten> written;
     private readonly StringBuilder text;
 
-    public Trial(ProxyConfig config, Plan plan, ListenerPlan listener, Dictionary<object, IWritten> written, StringBuilder text)
+    public Trial(Plan plan, ListenerPlan listener, Dictionary<object, IWritten> written, StringBuilder text)
     {
-        (this.config, this.plan, this.listener, this.written, this.text) = (config, plan, listener, written, text);
+        (this.plan, this.listener, this.written, this.text) = (plan, listener, written, text);
         exchange = new Exchange(new Loop(poller), new BufferPool(new MemoryBudget(1 << 24)));
     }
 
@@ -52,6 +52,7 @@ internal sealed class Trial : IDisposable
         if (site is not null) Say($"site {site.Name} ({Words.Place(written[site])})");
         if (site is not null && (refused.IsNone || refused.Cause == FaultCause.NoRoute)) TellUnmatched(site, route);
         if (!Passes(refused)) return;
+        if (IsByChance(route!)) route = route!.Split!.Sides.First(static s => s.Weight > 0).Route; // So that one request is told one way.
         Say($"route {route!.Name}");
         Say($"client {exchange.ClientAddress}{(exchange.ClientAddress!.Equals(client) ? "" : " (told by a trusted proxy)")}");
         if (!Request.Path.Span.SequenceEqual(Request.ForwardedPath.Span)) Say($"path {Request.Path} is resolved to {Request.ForwardedPath}");
@@ -101,6 +102,7 @@ internal sealed class Trial : IDisposable
     {
         ForwardedFields => "forwarded",
         RequestIdField => "request_id",
+        Sticky => "sticky",
         RequestHeaders => "request_headers",
         _ => policy.GetType().Name,
     };
@@ -132,13 +134,11 @@ internal sealed class Trial : IDisposable
 
     private void Answer(RoutePlan route, RouteConfig from)
     {
-        if (route.Forward is { } forward)
-        {
-            Forward(forward, from);
-            if (route.Mirror is { } mirror) Mirror(mirror, from.Mirror!);
-        }
+        if (route.Split is { } split) Forward(split, from.Proxy!, IsByChance(route) ? null : route);
+        else if (route.Forward is { } forward) Forward(forward);
         else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
         else if (!Fixed(route, from)) return;
+        if (route.Mirror is { } mirror) Mirror(mirror, from.Mirror!);
         if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");
         if (from.ResponseHeaders is { } edits)
         {
@@ -147,8 +147,12 @@ internal sealed class Trial : IDisposable
             foreach (var add in edits.Add) Say($"response_headers adds {add.Name}: {add.Value.Text}");
         }
 
-        TellTimes(route);
+        if (!IsByChance(route)) TellTimes(route);
+        TellLimits(route);
     }
+
+    // Whether it is one of several, and nothing of the request says which.
+    private bool IsByChance(RoutePlan route) => route.Split is { } split && !split.IsFixed(exchange);
 
     // A redirect and a fixed answer are ready at once.
     private bool Fixed(RoutePlan route, RouteConfig from)
@@ -161,10 +165,22 @@ internal sealed class Trial : IDisposable
         return true;
     }
 
-    private void Forward(ForwardPlan forward, RouteConfig from)
+    // Where chance decides (there is none chosen), every side is told.
+    private void Forward(Split split, ProxyTargetConfig from, RoutePlan? chosen)
     {
-        var upstream = Written(from.Proxy!);
-        Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, {Words.Retry(forward.Retry, upstream.Retry)}{(forward.SafeReuse ? ", reuse safe" : "")}");
+        Say($"split by {from.By}: {string.Join(", ", split.Sides.Select(s => $"{s.Route.Forward!.Upstream.Name} {s.Weight}"))}{(from.Fallback ? ", with fallback" : "")}");
+        if (chosen is not null) Forward(chosen.Forward!);
+        foreach (var side in split.Sides.Where(s => chosen is null && s.Weight > 0))
+        {
+            Forward(side.Route.Forward!);
+            TellTimes(side.Route);
+        }
+    }
+
+    private void Forward(ForwardPlan forward)
+    {
+        var upstream = (UpstreamConfig)written[forward];
+        Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, {(upstream.Sticky is { } sticky ? $"sticky by the cookie {sticky.Cookie}, " : "")}{Words.Retry(forward.Retry, upstream.Retry)}{(forward.SafeReuse ? ", reuse safe" : "")}");
         if (forward.Upstream.Endpoints is [{ Settings.Active: { } check }, ..]) Say($"  health asks for {check.Question} every {Words.Duration(check.Interval)}, timeout {Words.Duration(check.Timeout)}, rise {check.Rise}, fall {check.Fall}");
         if (forward.Upstream.Settings.Bounds is { } bounds) Say($"  {Words.Limits(bounds)}, priority {forward.Priority.ToString().ToLowerInvariant()}");
         foreach (var endpoint in forward.Upstream.Endpoints)
@@ -176,11 +192,9 @@ internal sealed class Trial : IDisposable
         }
     }
 
-    private UpstreamConfig Written(ProxyTargetConfig target) => target.Inline ?? config.Upstreams.Find(u => u.Name == target.Name)!.Value;
-
     private void Mirror(MirrorPlan mirror, MirrorConfig from)
     {
-        var where = $"mirror {mirror.Forward.Upstream.Name} ({Words.Place(Written(from.Proxy!))})";
+        var where = $"mirror {mirror.Forward.Upstream.Name} ({Words.Place(written[mirror.Forward])})";
         var share = (mirror.Share * 100m / MirrorPlan.Whole).ToString(CultureInfo.InvariantCulture);
         if (mirror.Methods is { } methods && !methods.Holds(exchange)) Say($"{where} not: the method is not {Words.Or(from.Methods)}");
         else if (!MirrorPlan.CanPick(Request)) Say($"{where} not: it may become a tunnel");
@@ -192,6 +206,10 @@ internal sealed class Trial : IDisposable
         var times = route.Timeouts;
         var (connect, tunnel) = route.Forward is null ? ("", "") : ($"connect {Words.Duration(times.Connect)}, first_byte {Words.Duration(times.FirstByte)}, ", $", tunnel {Words.Duration(times.Tunnel)}");
         Say($"timeouts header {Words.Duration(listener.Settings.Timeouts.Header)}, body {Words.Duration(times.Body)}, {connect}idle {Words.Duration(times.Idle)}, write {Words.Duration(times.Write)}, total {Words.Duration(times.Total)}{tunnel}");
+    }
+
+    private void TellLimits(RoutePlan route)
+    {
         var heads = listener.Settings.HeadLimits;
         Say($"limits head {Words.Size(heads.HeadBytes)}, target {Words.Size(heads.TargetBytes)}, fields {heads.Fields}, body {Words.Size(route.BodyLimit)}, min_rate {(route.MinRate == 0 ? "off" : $"{Words.Size(route.MinRate)}/s after {Words.Duration(route.MinRateGrace)}")}");
     }

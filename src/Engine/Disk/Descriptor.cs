@@ -15,7 +15,11 @@ internal static unsafe partial class Descriptor
     private const int OnlyNew = 0x80;
     private const int NoControllingTerminal = 0x100;
     private const int NonBlocking = 0x800;
+    private const int NotFound = 2;
     private const int CloseOnExec = 0x80000;
+
+    // O_NOFOLLOW is one of the few that differ.
+    private static readonly int NoFollow = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
     private const int EmptyPath = 0x1000;
     private const uint BasicStats = 0x7ff;
@@ -28,6 +32,7 @@ internal static unsafe partial class Descriptor
 
     // struct statx of the kernel's interface, the same on every architecture.
     private const int StatBytes = 256;
+    private const int OwnerAt = 20;
     private const int ModeAt = 28;
     private const int SizeAt = 40;
     private const int ModifiedAt = 112;
@@ -77,7 +82,30 @@ internal static unsafe partial class Descriptor
         return length is <= 0 or >= Longest ? null : Encoding.UTF8.GetString(name, (int)length);
     }
 
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    /// <summary>Whose the program's deeds are.</summary>
+    public static uint EffectiveUser => GetEffectiveUser();
+
+    /// <summary>Opens for reading what has this name itself; null: that is a link, or it cannot be opened.</summary>
+    public static SafeFileHandle? OpenItself(string path, out bool isThere)
+    {
+        var descriptor = OpenFile(path, NoControllingTerminal | NonBlocking | CloseOnExec | NoFollow, 0);
+        isThere = descriptor >= 0 || Marshal.GetLastPInvokeError() != NotFound;
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Owner and mode of a regular file; null for anything else.</summary>
+    public static (uint Owner, int Mode)? AccessOf(SafeFileHandle file)
+    {
+        var stat = stackalloc byte[StatBytes];
+        if (Statx((int)file.DangerousGetHandle(), "", EmptyPath, BasicStats, stat) != 0) return null;
+        var mode = *(ushort*)(stat + ModeAt);
+        return (mode & TypeMask) == RegularFile ? (*(uint*)(stat + OwnerAt), mode & 0xfff) : null;
+    }
+
+    /// <summary>Gives a file a second name, unless something has that name.</summary>
+    public static bool TryLink(string file, string name) => Link(file, name) == 0;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenFile(string path, int flags, uint mode);
 
     [LibraryImport("libc", EntryPoint = "unlink", StringMarshalling = StringMarshalling.Utf8)]
@@ -85,6 +113,12 @@ internal static unsafe partial class Descriptor
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int folder, string path, int flags, uint mask, byte* into);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint GetEffectiveUser();
+
+    [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string file, string name);
 
     [LibraryImport("libc", EntryPoint = "readlink", StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint ReadLink(string path, byte* into, nint size);

@@ -186,6 +186,15 @@ public sealed class Exchange
     /// <summary>The endpoints that were asked.</summary>
     public Tried Tried { get; } = new();
 
+    /// <summary>The endpoint that is asked first where it can be: the client was with it. Null: the balancer says.</summary>
+    public object? Preferred { get; set; }
+
+    /// <summary>Whether the cookie that named <see cref="Preferred"/> is to stay as it is.</summary>
+    public bool KeepsCookie { get; set; }
+
+    /// <summary>The value that the client is given for the cookie by which a route is split; empty: none.</summary>
+    public ByteRange SplitValue { get; set; }
+
     /// <summary>The site, route, upstream and endpoint that served it: what records and metrics are kept by.</summary>
     public Place Place;
 
@@ -223,6 +232,9 @@ public sealed class Exchange
         BytesIn = BytesOut = 0;
         Retries = 0;
         Tried.Clear();
+        Preferred = null;
+        KeepsCookie = false;
+        SplitValue = default;
         Upload = default;
         IsUploading = HasUpload = AwaitsContinue = false;
         Place = default;

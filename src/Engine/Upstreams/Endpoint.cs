@@ -51,6 +51,9 @@ public sealed class Endpoint : IBalanced, ICounted
 
     public Traffic Traffic { get; }
 
+    /// <summary>What names it in sticky cookies: the same on every node that has it; 0: its upstream has none.</summary>
+    public ulong Tag { get; internal set; }
+
     /// <summary>The path of its URL, put in front of what is forwarded; no trailing slash.</summary>
     public byte[] PathPrefix { get; set; } = [];
 

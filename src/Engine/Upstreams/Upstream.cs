@@ -81,6 +81,9 @@ public sealed class Upstream : ICounted
     /// <summary>Whether so few are available that health is ignored.</summary>
     public bool IsPanicking => Volatile.Read(ref members).IsPanicking;
 
+    /// <summary>Whether some endpoint is available, health not ignored.</summary>
+    public bool HasAvailable => Volatile.Read(ref members).HasAvailable;
+
     /// <summary>Replaces the endpoints; requests on those that stay are not disturbed.</summary>
     /// <param name="endpoints">The endpoints, with the weights and tiers they have from now on.</param>
     /// <param name="settings">What is set for them.</param>
@@ -103,16 +106,20 @@ public sealed class Upstream : ICounted
             var ordered = endpoints.OrderBy(static e => e.Tier).ToArray();
             var tiers = ordered.GroupBy(static e => e.Tier).Select(tier => new Tier([.. tier], balancer)).ToArray();
             if (settings.Breaker is not { OfUpstream: true }) Breaker.Close();
+            var tags = settings.IsSticky ? Tags.Of(ordered) : null;
             var latencies = settings.HedgePercentile == 0 ? null : settings.HedgePercentile == before.Settings.HedgePercentile ? before.Latencies : new Quantile(settings.HedgePercentile);
             Door.Take(settings.Bounds);
             Connections.Take(settings.Bounds);
-            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer, settings.Bounds is null ? null : Door) { Latencies = latencies }.Judged());
+            Volatile.Write(ref members, new Members(ordered, tiers, settings, balancer, settings.Bounds is null ? null : Door) { Tags = tags, Latencies = latencies }.Judged());
         }
 
         Interlocked.MemoryBarrier();
         Door.Changed(null);
         Connections.Changed();
     }
+
+    /// <summary>The endpoint that a tag names; null: there is none any more.</summary>
+    public Endpoint? Find(ulong tag) => Volatile.Read(ref members).Tags?.GetValueOrDefault(tag);
 
     /// <summary>Chooses an endpoint that the exchange has not tried, and marks it tried; null: nobody is left.</summary>
     public Endpoint? Choose(Exchange exchange) => Choose(exchange, out _);
@@ -123,6 +130,13 @@ public sealed class Upstream : ICounted
     public Endpoint? Choose(Exchange exchange, out bool isFull)
     {
         var now = Volatile.Read(ref members);
+        if (exchange.Preferred is Endpoint preferred && now.Takes(preferred, exchange))
+        {
+            isFull = false;
+            exchange.Tried.Add(preferred);
+            return preferred;
+        }
+
         var endpoint = now.Choose(exchange, out isFull);
         // One that has just come takes only a part of what would be its.
         while (endpoint is { IsStarting: true } && !endpoint.TakesItsPart(exchange.Loop.Now, exchange.Loop.Random))
@@ -271,6 +285,17 @@ public sealed class Upstream : ICounted
 
         public bool IsPanicking { get; private init; }
 
+        public bool HasAvailable { get; private init; }
+
+        /// <summary>Endpoints by what names them in cookies; null: nothing does.</summary>
+        public Dictionary<ulong, Endpoint>? Tags { get; init; }
+
+        /// <summary>Whether an exchange may go to an endpoint without the balancer's word.</summary>
+        public bool Takes(Endpoint endpoint, Exchange exchange) =>
+            endpoint.Weight > 0
+            && (endpoint.IsAvailable || (IsPanicking && (endpoint.Absence.Now & Away.Drained) == 0))
+            && (exchange.Tried.Count == 0 || !exchange.Tried.Contains(endpoint));
+
         public Members Judged()
         {
             for (var i = 0; i < Tiers.Length; i++)
@@ -283,10 +308,10 @@ public sealed class Upstream : ICounted
                     if (endpoint.IsAvailable) available += endpoint.Weight;
                 }
 
-                if (available > 0 && available * 100 >= all * Math.Max(0, Settings.Panic)) return this with { First = i, IsPanicking = false };
+                if (available > 0 && available * 100 >= all * Math.Max(0, Settings.Panic)) return this with { First = i, IsPanicking = false, HasAvailable = true };
             }
 
-            return this with { First = 0, IsPanicking = Settings.Panic != UpstreamSettings.NoPanic };
+            return this with { First = 0, IsPanicking = Settings.Panic != UpstreamSettings.NoPanic, HasAvailable = Array.Exists(Endpoints, static e => e.IsAvailable && e.Weight > 0) };
         }
 
         public Endpoint? Choose(Exchange exchange, out bool isFull)

@@ -40,6 +40,9 @@ public sealed record UpstreamSettings
     /// <summary>Null: nothing is limited.</summary>
     public Bounds? Bounds { get; init; }
 
+    /// <summary>Whether cookies name endpoints.</summary>
+    public bool IsSticky { get; init; }
+
     /// <summary>Whether answers' latencies are measured, whatever the balancer needs.</summary>
     public bool MeasuresLatency => Passive is { LatencyFactor: > 0 } || HedgePercentile > 0;
 

@@ -1,0 +1,22 @@
+// Where a route is split by a cookie, a client that came without it is given one, and stays on its side with it.
+
+using Weir.Engine.Exchanges;
+
+namespace Weir.Engine.Policies.Cookies;
+
+/// <summary>Sets the cookie of a split (`by: cookie NAME`). Immutable.</summary>
+public sealed class SplitCookie(CookieForm form) : IResponsePolicy
+{
+    public bool Apply(Exchange exchange)
+    {
+        if (exchange.SplitValue.IsEmpty || exchange.Origin is null) return true;
+        if (!form.TryBegin(exchange, exchange.SplitValue.Length, out var value, out var field)) return false;
+        exchange.SplitValue.Span.CopyTo(value);
+        CookieForm.Add(exchange, field);
+        return true;
+    }
+
+    public void ApplyInterim(Exchange exchange)
+    {
+    }
+}
