@@ -108,7 +108,7 @@ public sealed class LookupTests : IDisposable
         using var refusing = new DnsServer { Code = 5 };
         using var silent = new DnsServer { IsSilent = true };
         Assert.Equal(["10.0.0.1"], Texts(await Ask("app.internal", NameKind.Addresses, 20_000, true, refusing.End)));
-        Assert.Equal(["10.0.0.1"], Texts(await Ask("app.internal", NameKind.Addresses, 400, true, silent.End)));
+        Assert.Equal(["10.0.0.1"], Texts(await Ask("app.internal", NameKind.Addresses, 4_000, true, silent.End)));
         server.Code = 2;
         Assert.Equal((LookupOutcome.Failed, $"{server.End} refuses to say"), ((await Ask("app.internal")).Outcome, (await Ask("app.internal")).Trouble));
         server.IsSilent = true;
@@ -120,7 +120,7 @@ public sealed class LookupTests : IDisposable
     {
         server.Set("app.internal", 60, "10.0.0.1");
         server.IsSilent = true;
-        var asking = Ask("app.internal", timeout: 1_000, ipv6: false);
+        var asking = Ask("app.internal", timeout: 6_000, ipv6: false);
         Eventually.Holds(() => server.Asked.Length > 0, () => "nothing was asked");
         server.IsSilent = false;
         Assert.Equal(["10.0.0.1"], Texts(await asking));
@@ -131,7 +131,7 @@ public sealed class LookupTests : IDisposable
     {
         server.Set("app.internal", 60, "10.0.0.1", "fd00::1");
         server.SilentOn = DnsServer.Aaaa;
-        var found = await Ask("app.internal", timeout: 200);
+        var found = await Ask("app.internal", timeout: 2_000);
         Assert.Equal((LookupOutcome.Done, AddressFamily.InterNetworkV6), (found.Outcome, found.Missing));
         Assert.Equal(["10.0.0.1"], Texts(found));
     }
