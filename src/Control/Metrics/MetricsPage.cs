@@ -125,8 +125,7 @@ public static class MetricsPage
             page.Sample("weir_upstream_queue_refusals_total", same.Sum(u => u.Door.Refused.Late), ("upstream", name), ("reason", "timeout"));
         }
 
-        // Of those without limits nobody ever waits.
-        foreach (var (name, same) in upstreams.Where(u => u.Same.Any(one => one.Gate is not null || one.Door.Queued > 0)))
+        foreach (var (name, same) in upstreams)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
             page.Durations("weir_upstream_queue_seconds", buckets, same.Sum(u => u.Door.AddWaitsTo(buckets)), ("upstream", name));

@@ -48,7 +48,7 @@ internal sealed class Origins
         Wait(10);
         return ((ClientConnection)lent!.Value.Stream!, acceptor.TryAccept(out _)!);
 
-        async LoopTask ConnectAsync() => lent = await connector.ConnectAsync(Endpoint, exchange, watchClient: false, 1_000);
+        async LoopTask ConnectAsync() => lent = await connector.ConnectAsync(Endpoint, exchange, exchange.Flow, null, 1_000);
     }
 
     /// <summary>Several connections, all lent.</summary>
