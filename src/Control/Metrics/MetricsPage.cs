@@ -38,6 +38,7 @@ public static class MetricsPage
         ("weir_upstream_queue_seconds", "histogram", "How long requests have waited, whatever became of them."),
         ("weir_upstream_retry_budget_refusals_total", "counter", "Further endpoints not tried because the budget for it was used up."),
         ("weir_upstream_breaker_open", "gauge", "1 while the upstream's circuit breaker is open."),
+        ("weir_upstream_hedges_total", "counter", "Requests sent to a second endpoint beside the first, by outcome: won (it answered first), lost."),
         ("weir_upstream_panicking", "gauge", "1 while so few endpoints are available that health is ignored."),
         ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint, status class and status."),
         ("weir_endpoint_received_bytes_total", "counter", "Bytes of request bodies passed on, by endpoint."),
@@ -137,8 +138,7 @@ public static class MetricsPage
             page.Sample("weir_upstream_queue_refusals_total", same.Sum(u => u.Door.Refused.Late), ("upstream", name), ("reason", "timeout"));
         }
 
-        // Of those without limits nobody ever waits.
-        foreach (var (name, same) in upstreams.Where(u => u.Same.Any(one => one.Gate is not null || one.Door.Queued > 0)))
+        foreach (var (name, same) in upstreams)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
             page.Durations("weir_upstream_queue_seconds", buckets, same.Sum(u => u.Door.AddWaitsTo(buckets)), ("upstream", name));
@@ -146,6 +146,13 @@ public static class MetricsPage
 
         foreach (var (name, same) in upstreams) page.Sample("weir_upstream_retry_budget_refusals_total", same.Sum(u => u.Retries.Refused), ("upstream", name));
         foreach (var (name, same) in upstreams) page.Sample("weir_upstream_breaker_open", same.Any(u => u.Breaker.IsOpen) ? 1 : 0, ("upstream", name));
+        foreach (var (name, same) in upstreams)
+        {
+            var (sent, won) = (same.Sum(u => u.HedgeCounts.Sent), same.Sum(u => u.HedgeCounts.Won));
+            page.Sample("weir_upstream_hedges_total", won, ("upstream", name), ("outcome", "won"));
+            page.Sample("weir_upstream_hedges_total", sent - won, ("upstream", name), ("outcome", "lost"));
+        }
+
         foreach (var (name, same) in upstreams) page.Sample("weir_upstream_panicking", same.Any(u => u.IsPanicking) ? 1 : 0, ("upstream", name));
     }
 

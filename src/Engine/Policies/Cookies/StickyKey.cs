@@ -3,7 +3,7 @@
 //   nonce (12) ‖ hidden (8) ‖ mac (16), as base64url: 48 characters
 //   hidden = tag xor HMAC-SHA256(hide, nonce)      mac = HMAC-SHA256(sign, nonce ‖ hidden)
 //
-// The mac is compared, in constant time, before anything is made of the rest. docs/decisions/0006-sticky.md says why.
+// The mac is compared, in constant time, before anything is made of the rest. docs/decisions/0007-sticky.md says why.
 
 using System.Buffers;
 using System.Buffers.Binary;

@@ -31,6 +31,8 @@ public class FaultTests
         [FaultCause.ConnectTimeout] = (504, 504, 504),
         [FaultCause.NoEndpoint] = (503, 503, 503),
         [FaultCause.BreakerOpen] = (503, 503, 503),
+        [FaultCause.QueueFull] = (503, 503, 503),
+        [FaultCause.QueueTimeout] = (503, 503, 503),
         [FaultCause.Exhausted] = (503, 503, 503),
         [FaultCause.Stopping] = (503, 503, 503),
         [FaultCause.Internal] = (500, 500, 500),
@@ -54,7 +56,7 @@ public class FaultTests
                     Assert.Contains(ending.Who, Ending.Parties.Select(p => p.Letter));
                     Assert.Contains(ending.When, Ending.Phases.Select(p => p.Letter));
                     if (cause == FaultCause.None) Assert.Equal("--", ending.ToString());
-                    else Assert.Equal("HRCSWDT"[(int)stage], ending.When);
+                    else Assert.Equal("HRQCSWDT"[(int)stage], ending.When);
                 }
             }
         }
@@ -65,10 +67,10 @@ public class FaultTests
     {
         foreach (var cause in Enum.GetValues<FaultCause>().Where(c => c != FaultCause.None))
         {
-            var late = cause is FaultCause.Timeout or FaultCause.TooSlow or FaultCause.ConnectTimeout;
+            var late = cause is FaultCause.Timeout or FaultCause.TooSlow or FaultCause.ConnectTimeout or FaultCause.QueueTimeout;
             Assert.Equal(late ? 'c' : 'C', Ending.Of(new Fault(cause, Side.Client, Stage.Head)).Who);
             Assert.Equal(late ? 'o' : 'O', Ending.Of(new Fault(cause, Side.Origin, Stage.Wait)).Who);
-            Assert.Equal('P', Ending.Of(new Fault(cause, Side.Proxy, Stage.Policy)).Who);
+            Assert.Equal(late ? 'p' : 'P', Ending.Of(new Fault(cause, Side.Proxy, Stage.Policy)).Who);
         }
     }
 

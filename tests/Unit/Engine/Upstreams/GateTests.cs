@@ -211,6 +211,39 @@ public sealed class GateTests
         Assert.Equal((true, 0), (had!.HasRoom, upstream.Door.Taken));
     }
 
+    [Fact]
+    public void Who_is_asked_beside_another_is_a_further_request_and_does_not_wait()
+    {
+        Limit(new Bounds { EndpointRequests = 1, Requests = 2 });
+        var a = Ask();
+        var other = a.Got == first ? second : first;
+        Assert.True(upstream.Door.TryEnterBeside(a.Exchange, other));
+        Assert.Equal((2, false), (upstream.Door.Taken, other.HasRoom));
+        var waiting = Ask();
+        Assert.Null(waiting.Came);
+        Gate.LeaveBeside(a.Exchange, secondStays: true);
+        Turn();
+        Assert.Same(a.Got, waiting.Got);
+        Assert.False(upstream.Door.TryEnterBeside(a.Exchange, a.Got!)); // No room.
+        Ask();
+        waiting.End();
+        Assert.False(upstream.Door.TryEnterBeside(a.Exchange, a.Got!)); // Somebody waits, whose turn it is.
+        Turn();
+        a.End();
+        Assert.True(other.HasRoom);
+        Assert.Equal(1, upstream.Door.Taken);
+    }
+
+    [Fact]
+    public void An_exchange_that_ends_in_the_midst_gives_back_all_it_holds()
+    {
+        Limit(new Bounds { EndpointRequests = 1, Requests = 2 });
+        var a = Ask();
+        Assert.True(upstream.Door.TryEnterBeside(a.Exchange, a.Got == first ? second : first));
+        a.End();
+        Assert.Equal((0, true, true), (upstream.Door.Taken, first.HasRoom, second.HasRoom));
+    }
+
     [Theory]
     [InlineData(3)]
     [InlineData(0)]
