@@ -69,7 +69,7 @@ public sealed class DiscoveryByNameTests : IDisposable
 
     private static JsonElement Status(WeirProcess weir)
     {
-        var (code, output, error) = weir.Ask("status");
+        var (code, output, error) = weir.Ask("status", "--json");
         Assert.True(code == 0, error);
         return JsonDocument.Parse(output).RootElement.Clone();
     }

@@ -37,7 +37,7 @@ public class MemberTests
         Only(clients, a, b);
         clients.EndWithoutFailure();
 
-        using var status = JsonDocument.Parse(weir.Ask("status").Output);
+        using var status = JsonDocument.Parse(weir.Ask("status", "--json").Output);
         var endpoints = status.RootElement.GetProperty("upstreams")[0].GetProperty("endpoints").EnumerateArray().ToArray();
         Assert.Equal([1, 7], endpoints.Select(e => e.GetProperty("weight").GetInt32()));
         Assert.All(endpoints, e => Assert.Equal("written", e.GetProperty("from").GetString()));
