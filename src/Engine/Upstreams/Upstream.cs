@@ -132,7 +132,9 @@ public sealed class Upstream : ICounted
         var now = Volatile.Read(ref members);
         if (exchange.Preferred is Endpoint preferred && now.Takes(preferred, exchange))
         {
-            isFull = false;
+            // Whose it is waits for it: one that is full is not away, and what it knows of its clients nobody else does.
+            isFull = !preferred.HasRoom;
+            if (isFull) return null;
             exchange.Tried.Add(preferred);
             return preferred;
         }
@@ -346,6 +348,7 @@ public sealed class Upstream : ICounted
 
         public bool MayTake(bool withOthers)
         {
+            withOthers |= Tags is not null; // Some wait for one endpoint only.
             var isFull = false;
             for (var i = First; i < Tiers.Length && !IsPanicking; i++)
             {

@@ -201,6 +201,20 @@ public sealed class GateTests
     }
 
     [Fact]
+    public void Whose_endpoint_is_full_waits_for_it_and_holds_up_nobody()
+    {
+        Limit(new Bounds { EndpointRequests = 1 }, sticky: true);
+        var holder = Prefer(first);
+        Assert.Same(first, holder.Got);
+        var waiting = Prefer(first);
+        Assert.Null(waiting.Came);
+        Assert.Same(second, Turned(Ask()).Got);
+        holder.End();
+        Turn();
+        Assert.Same(first, waiting.Got);
+    }
+
+    [Fact]
     public void The_endpoint_that_is_asked_again_is_still_its()
     {
         Limit(new Bounds { EndpointRequests = 1 });
@@ -371,6 +385,13 @@ public sealed class GateTests
 
     private Asking Ask(Priority priority = Priority.Normal) => new Asking(upstream, loop).Enter(priority);
 
+    private Asking Prefer(Endpoint endpoint)
+    {
+        var asking = new Asking(upstream, loop);
+        asking.Exchange.Preferred = endpoint;
+        return asking.Enter();
+    }
+
     private Asking Turned(Asking asking)
     {
         Turn();
@@ -388,8 +409,8 @@ public sealed class GateTests
         Turn();
     }
 
-    private void Limit(Bounds? bounds, int panic = 0, BreakerSettings? breaker = null) =>
-        upstream.SetEndpoints([first, second], new UpstreamSettings { Bounds = bounds, Panic = panic, Breaker = breaker });
+    private void Limit(Bounds? bounds, int panic = 0, BreakerSettings? breaker = null, bool sticky = false) =>
+        upstream.SetEndpoints([first, second], new UpstreamSettings { Bounds = bounds, Panic = panic, Breaker = breaker, IsSticky = sticky });
 
     private sealed class Counts(int most, int mostOfEndpoint)
     {
