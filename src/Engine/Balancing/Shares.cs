@@ -45,8 +45,10 @@ internal sealed class Shares
         var random = exchange.Loop.Random;
         for (var i = 0; i < Picks; i++)
         {
-            var slot = random.Next(slots.Length);
-            var choice = random.NextInt64(total) < slots[slot].Keep ? weighted[slot] : slots[slot].Other;
+            // One draw for both: 32 bits for the slot, 31 for the place in it.
+            var draw = (ulong)random.NextInt64();
+            var slot = (int)(((draw >> 31) * (ulong)slots.Length) >> 32);
+            var choice = (long)(((draw & int.MaxValue) * (ulong)total) >> 31) < slots[slot].Keep ? weighted[slot] : slots[slot].Other;
             if (choice != except && IsOpen(endpoints, choice, exchange)) return choice;
         }
 
