@@ -41,7 +41,7 @@ public sealed class RetryBudget(int loops, int reserve = RetryBudget.Reserve)
             // Of what came in a longer time, the part that is remembered.
             var requests = (total - seen) * Math.Min(1, Memory / Math.Max(1, elapsed));
             left = (left * Math.Exp(-elapsed / Memory)) + (reserve * Math.Min(elapsed, Memory) / 1000) + (requests * percent / 100);
-            (seen, at) = (total, now);
+            (seen, at) = (total, Math.Max(at, now)); // Loops' clocks differ by a turn: no time is given twice.
             if (left < 1)
             {
                 Interlocked.Increment(ref refused);
