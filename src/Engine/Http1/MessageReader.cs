@@ -218,7 +218,12 @@ internal sealed class MessageReader(BufferPool buffers, int firstHeadBuffer) : B
 
     private IoStatus Fill()
     {
-        if (!transport.Readable.IsSet) return IoStatus.WouldBlock;
+        if (!transport.Readable.IsSet)
+        {
+            if (body is not null) ReturnBody();
+            return IoStatus.WouldBlock;
+        }
+
         if (body is not null && body.Capacity < bodyBuffer) ReturnBody();
         if (body is null)
         {
