@@ -110,7 +110,9 @@ public sealed class ReplayBody : ReplayableBody, IDisposable
         isRecording = false;
         if (position == recorded)
         {
+            var awaited = AwaitsDisk ? spill!.Done : null;
             ReturnAll();
+            awaited?.RaiseLater(); // Whoever waits for a disk goes on without it.
             return;
         }
 

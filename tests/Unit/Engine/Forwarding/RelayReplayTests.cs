@@ -87,6 +87,23 @@ public sealed class RelayReplayTests : IDisposable
         Assert.Equal(FaultCause.TooSlow, Ended(sending).Cause);
     }
 
+    // The final answer may come early: nothing is sent again then, but the upload goes on.
+    [Fact]
+    public void An_upload_that_waits_for_a_disk_goes_on_at_once_where_nothing_is_recorded_any_more()
+    {
+        using var body = world.Lease(live, 1_000, 1 << 20);
+        live.Feed(ReplayWorld.Bytes(200_000));
+        live.End();
+        var sink = new Sink(int.MaxValue);
+        var sending = Relay.SendRequestBodyAsync(exchange, body, sink);
+        Assert.True(body.AwaitsDisk);
+        body.StopRecording();
+        world.Loop.Turn(false);
+        world.Loop.Turn(false);
+        Assert.True(Ended(sending).IsNone);
+        Assert.Equal(ReplayWorld.Bytes(200_000), sink.Got);
+    }
+
     [Fact]
     public void An_upload_cancelled_while_a_disk_is_waited_for_is_sent_again()
     {
