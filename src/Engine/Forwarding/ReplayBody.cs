@@ -1,7 +1,7 @@
 // A request's body that can be sent again: what passes is recorded, so that another endpoint gets it from its first byte
 // on when an attempt failed. Recorded is what a sink has taken, first in memory, then behind that on disk; what was only
 // handed out is still the client's source's, and comes again from there. Where recording is not possible (too long, no
-// buffer, a disk that is full, slow or broken) it stops for good, and the request goes on as if nobody had asked for it.
+// buffer to spare, a disk that is full, slow or broken) it stops for good, and the request goes on as if nobody had asked for it.
 // Memory: the limit, a chunk on its way to the disk, and while replaying one on its way from there.
 
 using Weir.Engine.Disk;
@@ -214,13 +214,16 @@ public sealed class ReplayBody : ReplayableBody, IDisposable
     private bool AddChunk(int atHand)
     {
         var wanted = Math.Min(Math.Max(atHand, inMemory), Left(memory - inMemory));
-        var chunk = buffers.TryLease(wanted >= LargeChunk ? LargeChunk : wanted > SmallChunk ? MiddleChunk : SmallChunk);
+        var chunk = Lease(wanted >= LargeChunk ? LargeChunk : wanted > SmallChunk ? MiddleChunk : SmallChunk);
         if (chunk is null) return false;
         if (last is null) first = chunk;
         else last.Below = chunk;
         last = chunk;
         return true;
     }
+
+    // A request can do without its recording: slow uploads must not use up what others need.
+    private Chunk? Lease(int size) => buffers.HasPlenty ? buffers.TryLease(size) : null;
 
     private long Left(long room) => source!.Length < 0 ? room : Math.Min(room, source.Length - recorded);
 
@@ -245,7 +248,7 @@ public sealed class ReplayBody : ReplayableBody, IDisposable
             StopRecording();
         }
 
-        if (isRecording) tail ??= buffers.TryLease((int)Math.Min(LargeChunk, Left(limit - recorded)));
+        if (isRecording) tail ??= Lease((int)Math.Min(LargeChunk, Left(limit - recorded)));
         if (tail is null) StopRecording();
         else piece = piece[..Math.Min(piece.Length, tail.Free.Length)];
         return BodyStatus.Piece;

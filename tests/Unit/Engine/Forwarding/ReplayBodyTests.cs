@@ -250,6 +250,30 @@ public sealed class ReplayBodyTests : IDisposable
         Assert.Equal(0, world.Buffers.Leased);
     }
 
+    [Theory]
+    [InlineData(1 << 16, 0)]
+    [InlineData(0, 1 << 20)]
+    public void Of_a_budget_of_which_much_is_used_up_nothing_is_taken_for_a_recording(int memory, int disk)
+    {
+        world.Budget.Limit = 1 << 20;
+        var bodies = new List<ReplayBody>();
+        for (var i = 0; i < 40; i++)
+        {
+            live.Begin(-1);
+            live.Feed(ReplayWorld.Bytes(60_000));
+            live.End();
+            var body = world.Lease(live, memory, disk);
+            bodies.Add(body);
+            Assert.Equal(BodyStatus.End, world.Read(body, []));
+        }
+
+        Assert.Contains(bodies, static b => b.CanReplay);
+        Assert.Contains(bodies, static b => !b.CanReplay);
+        Assert.InRange(world.Held, 1, (1 << 20) - (1 << 17));
+        foreach (var body in bodies) body.Dispose();
+        world.AssertNothingHeld();
+    }
+
     [Fact]
     public void What_memory_does_not_hold_is_read_again_from_a_file_nobody_sees()
     {
