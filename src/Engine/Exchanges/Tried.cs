@@ -16,15 +16,19 @@ public sealed class Tried
     /// <summary>Remembers one; beyond <see cref="Most"/> nothing more is remembered.</summary>
     public void Add(object endpoint)
     {
-        if (Count < Most) endpoints[Count++] = endpoint;
+        if (Count < Most) endpoints[Count] = endpoint;
+        Count++;
     }
 
     /// <summary>Forgets the last one: it was not asked after all.</summary>
-    public void RemoveLast() => endpoints[--Count] = null;
+    public void RemoveLast()
+    {
+        if (--Count < Most) endpoints[Count] = null;
+    }
 
     public bool Contains(object endpoint)
     {
-        for (var i = 0; i < Count; i++)
+        for (var i = 0; i < Math.Min(Count, Most); i++)
         {
             if (ReferenceEquals(endpoints[i], endpoint)) return true;
         }

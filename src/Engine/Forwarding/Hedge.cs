@@ -121,11 +121,10 @@ internal sealed class Hedge(Connector connector)
     private bool TryChoose()
     {
         var upstream = plan.Upstream;
-        if (upstream.Choose(exchange) is not { IsAvailable: true } endpoint) return false;
-        if (upstream.Gate is { } gate && !gate.TryEnterBeside(exchange, endpoint)) return false;
-        if (!upstream.Hedges.TryTake(exchange.Loop.Now, plan.Hedge!.MostPercent))
+        if (upstream.Choose(exchange) is not { } endpoint) return false;
+        if (!endpoint.IsAvailable || !MayAsk(upstream, endpoint))
         {
-            Gate.LeaveBeside(exchange, secondStays: false);
+            exchange.Tried.RemoveLast(); // It is still there to be asked when the first fails.
             return false;
         }
 
@@ -133,6 +132,14 @@ internal sealed class Hedge(Connector connector)
         second = new Attempted { Endpoint = endpoint };
         isSending = true;
         return true;
+    }
+
+    private bool MayAsk(Upstream upstream, Endpoint endpoint)
+    {
+        if (upstream.Gate is { } gate && !gate.TryEnterBeside(exchange, endpoint)) return false;
+        if (upstream.Hedges.TryTake(exchange.Loop.Now, plan.Hedge!.MostPercent)) return true;
+        Gate.LeaveBeside(exchange, secondStays: false);
+        return false;
     }
 
     private async LoopTask SendAsync()
