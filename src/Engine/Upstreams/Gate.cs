@@ -1,7 +1,7 @@
 // The door of an upstream that has limits: a request passes with a slot of the upstream, which it keeps to its end, and
 // with one of the endpoint it goes to, which it gives back with each attempt. Where there is none it waits in the
 // upstream's one queue: attempts of requests that are under way already first, then by priority. While somebody waits
-// nobody else goes past, but for those under way. An endpoint that is full is not away: no verdict, and those that stand
+// nobody else goes past, but for those under way, and where the queue is full of some who can use nothing that is free. An endpoint that is full is not away: no verdict, and those that stand
 // in for it are not asked because of it.
 //
 // Slots are atomic words. A try looks for an endpoint with room first, then takes the upstream's slot and then the
@@ -192,8 +192,10 @@ public sealed class Gate(Upstream upstream, int loops) : ITicketOwner
         var bounds = upstream.Settings.Bounds ?? Standard;
         if (!line.TryJoin(ticket, rank, bounds.Queue))
         {
-            Interlocked.Increment(ref refusedFull);
-            return Full;
+            // Those who fill the queue may all wait for one endpoint: what none of them can use is for whoever comes.
+            var free = rank != 0 && HasSlot && MayTake() && !line.HasAnyoneToCall ? Try(exchange, ticket, null) : Full;
+            if (free.Cause == FaultCause.QueueFull) Interlocked.Increment(ref refusedFull);
+            return free;
         }
 
         Interlocked.Increment(ref queued);

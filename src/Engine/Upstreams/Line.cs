@@ -75,6 +75,15 @@ internal sealed class Line(int ranks)
         next?.Call();
     }
 
+    /// <summary>Whether it is somebody's turn, or may be: else all have tried what there is.</summary>
+    public bool HasAnyoneToCall
+    {
+        get
+        {
+            lock (door) return called > 0 || Find(forAll: true) is not null;
+        }
+    }
+
     /// <summary>It was this one's turn and it could not use it: it keeps its place. To be followed by <see cref="Pass"/> where there is something.</summary>
     /// <param name="ticket">Who tried.</param>
     /// <param name="seen">The changes as they were before it tried.</param>
@@ -112,14 +121,19 @@ internal sealed class Line(int ranks)
 
     private Ticket? Next(bool forAll)
     {
+        if (Find(forAll) is not { } ticket) return null;
+        called++;
+        Volatile.Write(ref ticket.State, Ticket.Called);
+        return ticket;
+    }
+
+    private Ticket? Find(bool forAll)
+    {
         for (var rank = 0; rank < (forAll ? places.Length : 1); rank++)
         {
             for (var ticket = places[rank].First; ticket is not null; ticket = ticket.Behind)
             {
-                if (ticket.State != Ticket.Queued || ticket.TriedAt >= changes) continue;
-                called++;
-                Volatile.Write(ref ticket.State, Ticket.Called);
-                return ticket;
+                if (ticket.State == Ticket.Queued && ticket.TriedAt < changes) return ticket;
             }
         }
 

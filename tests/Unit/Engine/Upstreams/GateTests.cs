@@ -215,6 +215,30 @@ public sealed class GateTests
     }
 
     [Fact]
+    public void Who_all_wait_for_one_endpoint_do_not_keep_others_from_what_is_free()
+    {
+        Limit(new Bounds { EndpointRequests = 2, Queue = 3 }, sticky: true);
+        foreach (var _ in (int[])[1, 2]) Assert.Same(first, Prefer(first).Got);
+        var waiting = Enumerable.Range(0, 3).Select(_ => Prefer(first)).ToArray();
+        Turn();
+        Assert.All(waiting, w => Assert.Null(w.Came));
+        Assert.Same(second, Ask().Got);
+        Assert.Equal(FaultCause.QueueFull, Prefer(first).Cause);
+        Assert.Equal((3, 3), (upstream.Door.Taken, upstream.Door.QueueLength));
+    }
+
+    [Fact]
+    public void Beyond_a_full_queue_nobody_takes_what_one_in_it_was_called_for()
+    {
+        Limit(new Bounds { Requests = 1, Queue = 1 }, sticky: true);
+        var (holder, waiting) = (Ask(), Ask());
+        holder.End(); // Called, but its loop has not seen it.
+        Assert.Equal(FaultCause.QueueFull, Ask(Priority.High).Cause);
+        Turn();
+        Assert.NotNull(waiting.Got);
+    }
+
+    [Fact]
     public void The_endpoint_that_is_asked_again_is_still_its()
     {
         Limit(new Bounds { EndpointRequests = 1 });
