@@ -15,6 +15,7 @@ internal sealed class Line(int ranks)
 {
     private readonly Lock door = new();
     private readonly (Ticket? First, Ticket? Last)[] places = new (Ticket?, Ticket?)[ranks];
+    private readonly Ticket?[] next = new Ticket?[ranks]; // Before it nobody is to be called: a long line is not searched anew for each.
     private int length;
     private int ofFirstRank;
     private int called;
@@ -46,6 +47,7 @@ internal sealed class Line(int ranks)
             if (place.Last is null) place.First = ticket;
             else place.Last.Behind = ticket;
             place.Last = ticket;
+            next[rank] ??= ticket;
             Volatile.Write(ref length, length + 1);
             if (rank == 0) Volatile.Write(ref ofFirstRank, ofFirstRank + 1);
         }
@@ -57,22 +59,23 @@ internal sealed class Line(int ranks)
     /// <summary>Something has come, for all or for those of the first rank: the first that has not tried since is called.</summary>
     public void Changed(bool forAll)
     {
-        Ticket? next;
+        Ticket? first;
         lock (door)
         {
             changes++;
-            next = Next(forAll);
+            for (var rank = 0; rank < places.Length; rank++) next[rank] = places[rank].First;
+            first = Next(forAll);
         }
 
-        next?.Call();
+        first?.Call();
     }
 
     /// <summary>There may be something for somebody who has not tried: called where nobody's turn it is; else it is passed on then.</summary>
     public void Pass(bool forAll)
     {
-        Ticket? next;
-        lock (door) next = called == 0 ? Next(forAll) : null;
-        next?.Call();
+        Ticket? first;
+        lock (door) first = called == 0 ? Next(forAll) : null;
+        first?.Call();
     }
 
     /// <summary>Whether it is somebody's turn, or may be: else all have tried what there is.</summary>
@@ -94,6 +97,7 @@ internal sealed class Line(int ranks)
         {
             called--;
             ticket.TriedAt = seen;
+            if (seen < changes) next[ticket.Rank] = places[ticket.Rank].First;
             Volatile.Write(ref ticket.State, Ticket.Queued);
         }
     }
@@ -107,6 +111,7 @@ internal sealed class Line(int ranks)
             var wasCalled = ticket.State == Ticket.Called;
             if (wasCalled) called--;
             Volatile.Write(ref ticket.State, Ticket.Out);
+            if (next[ticket.Rank] == ticket) next[ticket.Rank] = ticket.Behind;
             ref var place = ref places[ticket.Rank];
             if (ticket.Before is null) place.First = ticket.Behind;
             else ticket.Before.Behind = ticket.Behind;
@@ -131,10 +136,9 @@ internal sealed class Line(int ranks)
     {
         for (var rank = 0; rank < (forAll ? places.Length : 1); rank++)
         {
-            for (var ticket = places[rank].First; ticket is not null; ticket = ticket.Behind)
-            {
-                if (ticket.State == Ticket.Queued && ticket.TriedAt < changes) return ticket;
-            }
+            ref var ticket = ref next[rank];
+            while (ticket is not null && (ticket.State != Ticket.Queued || ticket.TriedAt >= changes)) ticket = ticket.Behind;
+            if (ticket is not null) return ticket;
         }
 
         return null;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CsCheck;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Loops;
@@ -53,6 +54,27 @@ public class LineTests
         Assert.True(ticket.Turn.IsSet);
     }
 
+    // A line of those who cannot use what there is has a turn for each of them, not a search.
+    [Fact]
+    public void A_long_line_of_which_nobody_can_use_what_there_is_has_soon_tried()
+    {
+        const int Many = 50_000;
+        var line = new Line(1);
+        var tickets = Enumerable.Range(0, Many).Select(_ => new Ticket(loop)).ToArray();
+        foreach (var ticket in tickets) line.TryJoin(ticket, 0, Many);
+        var since = Stopwatch.StartNew();
+        line.Changed(forAll: true);
+        foreach (var ticket in tickets)
+        {
+            Assert.Equal(Ticket.Called, ticket.State);
+            line.Failed(ticket, line.Changes);
+            line.Pass(forAll: true);
+        }
+
+        Assert.False(line.HasAnyoneToCall);
+        Assert.InRange(since.ElapsedMilliseconds, 0, 1_500);
+    }
+
     // Against a list that is searched from the front.
     [Fact]
     public void It_is_the_first_of_the_first_rank_that_has_not_tried_since()
@@ -88,8 +110,9 @@ public class LineTests
                 if (!model.Places.Exists(p => p.IsCalled)) model.Call(rank > 0);
                 break;
             case 3 when place is { IsCalled: true }:
-                line.Failed(ticket, line.Changes);
-                (place.IsCalled, place.TriedAt) = (false, model.Changes);
+                var seen = line.Changes - rank; // Something may have come since it began to try.
+                line.Failed(ticket, seen);
+                (place.IsCalled, place.TriedAt) = (false, seen);
                 break;
             case 4 when place is not null:
                 Assert.Equal(place.IsCalled, line.Leave(ticket));
