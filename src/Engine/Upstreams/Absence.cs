@@ -23,6 +23,12 @@ public sealed class Absence
         lock (changing) return reasons[Index(why)];
     }
 
+    /// <summary>When that reason ends by itself; <see cref="long.MaxValue"/>: never, or it does not hold.</summary>
+    public long EndOf(Away why)
+    {
+        lock (changing) return (word & (int)why) == 0 ? long.MaxValue : until[Index(why)];
+    }
+
     /// <summary>A reason begins, or goes on with other words or a later end.</summary>
     /// <param name="why">One reason.</param>
     /// <param name="reason">For status and logs.</param>

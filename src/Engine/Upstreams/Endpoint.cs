@@ -231,6 +231,12 @@ public sealed class Endpoint : IBalanced, ICounted
 
     internal void ForgetLatency() => responses = default;
 
+    /// <summary>It is asked again before its time; the next failure is one too many.</summary>
+    internal void EndEjection(long now)
+    {
+        if (Absence.Clear(Away.Ejected) && Settings.Passive is { } passive) Outliers.EndEjection(now, passive);
+    }
+
     /// <summary>Ends what ends by time. Any loop, now and then.</summary>
     internal void LookAgain(long now)
     {

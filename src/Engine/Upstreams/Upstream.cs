@@ -201,11 +201,21 @@ public sealed class Upstream : ICounted
     {
         lock (changing)
         {
-            var passive = members.Settings.Passive;
+            if (members.Settings.Passive is not { } passive || (endpoint.Absence.Now & Away.Ejected) != 0) return;
             var ejected = members.Endpoints.Count(static e => (e.Absence.Now & Away.Ejected) != 0);
-            if (passive is null || (ejected + 1) * 100 > passive.MostEjected * members.Endpoints.Length || (endpoint.Absence.Now & Away.Ejected) != 0) return;
-            // Who fails while all others fail too does not stand out: what is overloaded recovers sooner together.
-            if (!members.Endpoints.Any(e => e != endpoint && e.IsAvailable && !e.Outliers.FailsNow(now))) return;
+            if (members.Endpoints.Any(e => e != endpoint && e.IsAvailable))
+            {
+                // Who fails while all others fail too does not stand out: what is overloaded recovers sooner together.
+                if ((ejected + 1) * 100 > passive.MostEjected * members.Endpoints.Length || !members.Endpoints.Any(e => e != endpoint && e.IsAvailable && !e.Outliers.FailsNow(now))) return;
+            }
+            else
+            {
+                // The last one that was asked fails: who has been out the longest may be well by now, and takes its place.
+                var other = members.Endpoints.Where(e => e.Absence.Now == Away.Ejected && !e.Outliers.FailsNow(now)).MinBy(static e => e.Absence.EndOf(Away.Ejected));
+                if (other is null) return;
+                other.EndEjection(now);
+            }
+
             var span = endpoint.Outliers.NextEjection(now, passive);
             endpoint.Absence.Mark(Away.Ejected, $"ejected for {span} ms: {why}", now + span);
         }

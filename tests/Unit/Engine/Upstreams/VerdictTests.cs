@@ -78,6 +78,22 @@ public sealed class VerdictTests
     }
 
     [Fact]
+    public void Where_the_last_one_fails_who_has_been_out_the_longest_takes_its_place()
+    {
+        var endpoints = Set(3, new PassiveHealth { Failures = 2 });
+        Fail(endpoints[0], 2, 0);
+        Fail(endpoints[1], 2, 2_000);
+        Fail(endpoints[2], 2, 4_000);
+        Assert.Equal([true, false, false], endpoints.Select(e => e.IsAvailable));
+        Fail(endpoints[0], 1, 5_500); // It was not well after all: the next one.
+        Assert.Equal([false, true, false], endpoints.Select(e => e.IsAvailable));
+        Fail(endpoints[1], 1, 5_600);
+        Assert.Equal([false, false, true], endpoints.Select(e => e.IsAvailable));
+        Fail(endpoints[2], 1, 5_700);
+        Assert.Equal([false, false, true], endpoints.Select(e => e.IsAvailable)); // The others failed just now.
+    }
+
+    [Fact]
     public void A_share_of_failures_ejects_where_there_were_enough_attempts()
     {
         var endpoints = Set(4, new PassiveHealth { Failures = 0, ErrorPercent = 50, AtLeast = 10, Within = 10_000 });
