@@ -65,7 +65,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
 
             // Send, and wait for the head of a final response.
             exchange.Origin = origin;
-            if (exchange.Moments.Connected == 0) exchange.Moments.Connected = exchange.Moments.HeadRead;
+            if (exchange.Moments.Connected == 0) exchange.Moments.Connected = exchange.Moments.HeadRead + exchange.Moments.Queued;
             var outcome = Send(exchange, origin, out var isSent);
             if (outcome.IsNone && !isSent) outcome = await FinishSendingAsync(exchange, origin);
             if (!exchange.HasUpload) exchange.SentAt = exchange.Loop.Now;
