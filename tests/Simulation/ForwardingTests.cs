@@ -34,14 +34,26 @@ public class ForwardingTests
         Assert.All(records, static record => Assert.InRange(record.GetProperty("wait_us").GetInt64(), 199_000, 210_000));
     }
 
-    private static void Serve(EngineWorld world, int i, bool answers, int after = 0) => AcceptAsync(world, world.OriginNetwork.Accept(world.OriginSockets[i]), answers, after).Detach();
+    [Fact]
+    public void A_breaker_counts_statuses_where_nobody_is_ejected_too()
+    {
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 1, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Passive = null, Breaker = new BreakerSettings(50, 10_000, 5, 3_000, OfUpstream: true, OfEndpoints: false) }, Retry = new RetryPlan { Attempts = 0 } });
+        Serve(world, 0, answers: true, status: 503);
+        var answers = new List<int>();
+        for (var i = 0; i < 5; i++) AskAsync(world, answers).Detach();
+        world.World.Run(1_000);
+        Assert.Equal([503, 503, 503, 503, 503], answers);
+        Assert.True(world.Upstream.Breaker.IsOpen);
+    }
 
-    private static async LoopTask AcceptAsync(EngineWorld world, Acceptor acceptor, bool answers, int after)
+    private static void Serve(EngineWorld world, int i, bool answers, int after = 0, int status = 200) => AcceptAsync(world, world.OriginNetwork.Accept(world.OriginSockets[i]), answers, after, status).Detach();
+
+    private static async LoopTask AcceptAsync(EngineWorld world, Acceptor acceptor, bool answers, int after, int status)
     {
         var waiter = new Waiter(world.OriginLoop);
         while (await waiter.FirstOf(acceptor.Acceptable, 20_000) == Wake.First)
         {
-            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport), answers, after).Detach();
+            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport), answers, after, status).Detach();
             acceptor.Acceptable.Clear();
         }
 
@@ -49,7 +61,7 @@ public class ForwardingTests
     }
 
     // One that does not answer is silent for as long as a hedge is thought of, and breaks the connection then.
-    private static async LoopTask ServeAsync(Stream stream, bool answers, int after)
+    private static async LoopTask ServeAsync(Stream stream, bool answers, int after, int status)
     {
         var head = new RequestHead();
         while (await stream.FillAsync())
@@ -64,7 +76,7 @@ public class ForwardingTests
             }
 
             if (after > 0) await stream.PauseAsync(after);
-            await stream.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"u8.ToArray());
+            await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status} So\r\nContent-Length: 2\r\n\r\nso"));
         }
 
         stream.Transport.Close(reset: !answers);

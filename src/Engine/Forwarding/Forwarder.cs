@@ -154,7 +154,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     {
         var endpoint = (Endpoint)exchange.Place.EndpointState!;
         if (!fault.IsNone && fault.Side == Side.Origin) TellFailure(exchange, fault.Told);
-        else if (endpoint.Settings.Passive is { } passive && passive.Statuses.Contains(exchange.Response.Status)) TellFailure(exchange, Words(exchange.Response.Status));
+        else if ((endpoint.Settings.Passive?.Statuses ?? StatusSet.Unavailable).Contains(exchange.Response.Status)) TellFailure(exchange, Words(exchange.Response.Status));
         else if (fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell(endpoint, null, exchange.Loop.Now);
     }
 
