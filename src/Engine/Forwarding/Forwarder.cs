@@ -9,6 +9,7 @@
 //   reset, silence, a status of the plan's → the next endpoint, where the request may be sent again and the budget allows it
 //   anything later           → the fault is the answer
 //
+// Where no answer comes in its time, a second endpoint may be asked beside the first (Hedge).
 // Where the upstream has limits each attempt begins with a slot of its endpoint, for which it may have to wait.
 
 using Weir.Engine.Exchanges;
