@@ -38,14 +38,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         else exchange.ClientAddress = exchange.Ends.ClientAddress;
         var verdict = fault.IsNone ? Apply(route!.Rewrite, exchange) : fault;
         fault = verdict.Fault;
-
-        if (fault.IsNone && (verdict.Answer ?? route!.Answer) is { } answer) fault = await answer.PrepareAsync(exchange);
-        else if (fault.IsNone)
-        {
-            if (route!.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
-            fault = await forwarder.FetchAsync(exchange, route.Forward!);
-        }
-
+        if (fault.IsNone) fault = await AnswerAsync(exchange, route!, verdict);
         if (fault.IsNone) fault = await DeliverAsync(exchange);
         await Forwarder.FinishAsync(exchange, fault);
         if (!fault.IsNone) await FailAsync(exchange, fault, site, route);
@@ -102,6 +95,14 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         }
 
         return Verdict.Continue;
+    }
+
+    // An answer of our own, or an origin's.
+    private LoopTask<Fault> AnswerAsync(Exchange exchange, RoutePlan route, Verdict verdict)
+    {
+        if ((verdict.Answer ?? route.Answer) is { } answer) return answer.PrepareAsync(exchange);
+        if (route.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
+        return forwarder.FetchAsync(exchange, route.Forward!);
     }
 
     private static LoopTask<Fault> DeliverAsync(Exchange exchange)

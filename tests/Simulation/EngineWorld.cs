@@ -47,7 +47,7 @@ internal sealed class EngineWorld
         var routes = new RouteTable<RoutePlan>();
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000 };
         routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge }, Timeouts = times, MinRate = 0 }, []);
-        var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes } };
+        var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
         var plan = new Plan
         {
             Upstreams = [upstream],
@@ -159,6 +159,8 @@ internal sealed class EngineWorld
         public RetryPlan Retry { get; init; } = new();
 
         public HedgePlan? Hedge { get; init; }
+
+        public AccessLog? Log { get; init; }
     }
 
     private sealed class SimulatedGround : Ground
@@ -197,7 +199,7 @@ internal sealed class EngineWorld
         }
     }
 
-    private sealed class StringTarget : LogTarget
+    internal sealed class StringTarget : LogTarget
     {
         public string Text { get; private set; } = "";
 

@@ -24,18 +24,32 @@ public static class StatusTable
         var rows = new List<(string[] Cells, string[] Below)> { (Headings, []) };
         foreach (var upstream in List(status, "upstreams"))
         {
-            rows.Add(([Text(upstream, "name")], []));
+            rows.Add(([Text(upstream, "name")], Below(upstream)));
             rows.AddRange(List(upstream, "endpoints").Select(endpoint => Row(endpoint, now)));
         }
 
         if (rows.Count > 1) Append(text.Append('\n'), rows);
+        foreach (var name in List(status, "names").Where(static n => Has(n, "trouble"))) text.Append(CultureInfo.InvariantCulture, $"\nthe name {Text(name, "name")}: {Text(name, "trouble")}\n");
         return text.ToString();
+    }
+
+    // What concerns all of its endpoints.
+    private static string[] Below(JsonElement upstream)
+    {
+        var lines = new List<string>();
+        if (Is(upstream, "breaker_open")) lines.Add("the circuit breaker is open");
+        if (Is(upstream, "panicking")) lines.Add(List(upstream, "endpoints").Length == 0 ? "there is nobody to ask" : "so few are available that health is ignored");
+        if (upstream.TryGetProperty("queue_length", out var waiting) && waiting.ValueKind == JsonValueKind.Number && waiting.GetDouble() > 0) lines.Add($"{waiting.GetRawText()} requests wait");
+        lines.AddRange(List(upstream, "sources").Where(static s => Has(s, "trouble")).Select(static s => $"{Text(s, "name")}: {Text(s, "trouble")}"));
+        return [.. lines];
     }
 
     private static (string[] Cells, string[] Below) Row(JsonElement endpoint, DateTimeOffset now)
     {
         var away = endpoint.TryGetProperty("away", out var reasons) && reasons.ValueKind == JsonValueKind.Object ? reasons.EnumerateObject().ToArray() : [];
         var state = away.Length == 0 ? "available" : string.Join(", ", away.Select(a => a.Name));
+        if (Has(endpoint, "backup")) state += $", backup {Number(endpoint, "backup")}";
+        if (Is(endpoint, "full")) state += ", full";
         var check = endpoint.TryGetProperty("last_check", out var last) ? $"{Text(last, "outcome")}{(last.TryGetProperty("at", out _) ? $" {Age(last, "at", now)} ago" : "")}" : "";
         string[] cells = ["  " + Text(endpoint, "name"), state, Number(endpoint, "weight"), Number(endpoint, "requests"), Number(endpoint, "requests_under_way"), Number(endpoint, "connections"), Number(endpoint, "connect_failures"), check];
         return (cells, [.. away.Select(a => $"{a.Name}: {a.Value.GetString()}")]);
@@ -49,9 +63,13 @@ public static class StatusTable
         {
             var line = string.Join("  ", cells.Select((cell, column) => column is >= 2 and <= 6 ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column])));
             text.Append(line.TrimEnd()).Append('\n');
-            foreach (var more in below) text.Append("    ").Append(more).Append('\n');
+            foreach (var more in below) text.Append(cells.Length == 1 ? "  " : "    ").Append(more).Append('\n');
         }
     }
+
+    private static bool Is(JsonElement of, string name) => of.ValueKind == JsonValueKind.Object && of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
+
+    private static bool Has(JsonElement of, string name) => of.ValueKind == JsonValueKind.Object && of.TryGetProperty(name, out _);
 
     private static string Text(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "?";
 

@@ -34,7 +34,7 @@ internal static class LookupsAhead
 
     private static IEnumerable<UpstreamConfig> InUse(ProxyConfig config)
     {
-        var targets = config.Sites.SelectMany(static s => s.Routes.Select(static r => r.Proxy).Append(s.Proxy)).OfType<ProxyTargetConfig>().ToArray();
+        var targets = config.Sites.SelectMany(static s => s.Routes.SelectMany(static r => new[] { r.Proxy, r.Mirror?.Proxy }).Append(s.Proxy)).SelectMany(static t => t?.Targets ?? []).ToArray();
         var named = targets.Select(static t => t.Name).ToHashSet();
         return targets.Select(static t => t.Inline).OfType<UpstreamConfig>().Concat(config.Upstreams.Where(u => named.Contains(u.Name)).Select(static u => u.Value));
     }

@@ -138,7 +138,7 @@ public static class ProxySchema
         .Add("panic", Shapes.Panic, (h, v) => h.Panic = v, "The share of the servers, by weight, that must be available; below it health is ignored. 0%: only where nobody is left; off: never: who is away by more than its answers (checks, breaker) is not asked, and where nobody else is left the answer is 503.", "0%");
 
     public static Section<BreakerConfig> CircuitBreaker { get; } = new Section<BreakerConfig>("circuit_breaker", "Where too many attempts failed, nothing is attempted for a while, and the answer is 503 at once; then one attempt a second, until one succeeds.")
-        .Add("errors", Shapes.Percent(1, 100), (b, v) => b.Errors = v, "This share of failures, as health.passive counts them.", "50%")
+        .Add("errors", Shapes.Percent(1, 100), (b, v) => b.Errors = v, "This share of failures, as health.passive counts them, be it off or not.", "50%")
         .Add("within", Shapes.Duration, (b, v) => b.Within = v, "Within this time.", "10s")
         .Add("at_least", Shapes.Int(1, 1_000_000), (b, v) => b.AtLeast = v, "Fewer attempts decide nothing.", "20")
         .Add("open_for", Shapes.Duration, (b, v) => b.OpenFor = v, "How long nothing is attempted.", "10s")

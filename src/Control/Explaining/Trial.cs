@@ -182,7 +182,9 @@ internal sealed class Trial : IDisposable
         var upstream = (UpstreamConfig)written[forward];
         Say($"upstream {forward.Upstream.Name} ({Words.Place(upstream)}), {upstream.Balance}, {(upstream.Sticky is { } sticky ? $"sticky by the cookie {sticky.Cookie}, " : "")}{Words.Retry(forward.Retry, upstream.Retry)}{(forward.SafeReuse ? ", reuse safe" : "")}");
         if (forward.Upstream.Endpoints is [{ Settings.Active: { } check }, ..]) Say($"  health asks for {check.Question} every {Words.Duration(check.Interval)}, timeout {Words.Duration(check.Timeout)}, rise {check.Rise}, fall {check.Fall}");
+        foreach (var line in Words.Failure(forward)) Say($"  {line}");
         if (forward.Upstream.Settings.Bounds is { } bounds) Say($"  {Words.Limits(bounds)}, priority {forward.Priority.ToString().ToLowerInvariant()}");
+        foreach (var source in upstream.Discover?.Names ?? []) Say($"  discover {source}");
         foreach (var endpoint in forward.Upstream.Endpoints)
         {
             var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), _ => Request.Authority.ToString() };

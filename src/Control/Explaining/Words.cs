@@ -55,6 +55,18 @@ internal static class Words
         return $"at most {string.Join(", ", words)}; {(bounds.Queue == 0 ? "nobody waits" : $"{Number(bounds.Queue, "")} wait for {Duration(bounds.QueueTimeout)}")}";
     }
 
+    /// <summary>What becomes of endpoints that fail or are slow, where it is not as everywhere.</summary>
+    public static IEnumerable<string> Failure(ForwardPlan plan)
+    {
+        var settings = plan.Upstream.Settings;
+        if (settings.Passive is null) yield return "nobody is ejected";
+        else if (settings.Passive != new PassiveHealth()) yield return Passive(settings.Passive);
+        if (settings.Panic != 0) yield return settings.Panic == UpstreamSettings.NoPanic ? "panic off" : $"panic below {settings.Panic}%";
+        if (settings.Breaker is { } breaker) yield return $"circuit_breaker of {(breaker.OfUpstream && breaker.OfEndpoints ? "both" : breaker.OfUpstream ? "upstream" : "endpoint")} opens for {Duration(breaker.OpenFor)} at {breaker.ErrorPercent}% of at least {breaker.AtLeast} within {Duration(breaker.Within)}";
+        if (plan.Hedge is { } hedge) yield return $"hedge after {(hedge.Percentile > 0 ? $"p{hedge.Percentile}" : Duration(hedge.After))}, most {hedge.MostPercent}%";
+        if (settings.SlowStart > 0) yield return $"slow_start {Duration(settings.SlowStart)}";
+    }
+
     /// <summary>Why a fault was answered.</summary>
     public static string Cause(FaultCause cause)
     {
@@ -66,6 +78,15 @@ internal static class Words
     /// <summary>One, or several and the last.</summary>
     public static string Or(IReadOnlyList<string> several) =>
         several.Count == 1 ? several[0] : $"{string.Join(", ", several.Take(several.Count - 1))} or {several[^1]}";
+
+    private static string Passive(PassiveHealth health)
+    {
+        var words = new List<string>();
+        if (health.Failures > 0) words.Add($"{health.Failures} failures in a row");
+        if (health.ErrorPercent > 0) words.Add($"{health.ErrorPercent}% of at least {health.AtLeast} failed");
+        if (health.LatencyFactor > 0) words.Add($"{health.LatencyFactor} times the median latency");
+        return words.Count == 0 ? "nobody is ejected" : $"ejects for {Duration(health.EjectFor)} at {Or(words)}, within {Duration(health.Within)}";
+    }
 
     private static string Number(long value, string unit) => value.ToString(CultureInfo.InvariantCulture) + unit;
 }

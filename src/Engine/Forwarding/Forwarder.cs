@@ -9,6 +9,7 @@
 //   reset, silence, a status of the plan's → the next endpoint, where the request may be sent again and the budget allows it
 //   anything later           → the fault is the answer
 //
+// Where no answer comes in its time, a second endpoint may be asked beside the first (Hedge).
 // Where the upstream has limits each attempt begins with a slot of its endpoint, for which it may have to wait.
 
 using Weir.Engine.Exchanges;
@@ -65,7 +66,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
 
             // Send, and wait for the head of a final response.
             exchange.Origin = origin;
-            if (exchange.Moments.Connected == 0) exchange.Moments.Connected = exchange.Moments.HeadRead;
+            if (exchange.Moments.Connected == 0) exchange.Moments.Connected = exchange.Moments.HeadRead + exchange.Moments.Queued;
             var outcome = Send(exchange, origin, out var isSent);
             if (outcome.IsNone && !isSent) outcome = await FinishSendingAsync(exchange, origin);
             if (!exchange.HasUpload) exchange.SentAt = exchange.Loop.Now;
@@ -154,7 +155,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     {
         var endpoint = (Endpoint)exchange.Place.EndpointState!;
         if (!fault.IsNone && fault.Side == Side.Origin) TellFailure(exchange, fault.Told);
-        else if (endpoint.Settings.Passive is { } passive && passive.Statuses.Contains(exchange.Response.Status)) TellFailure(exchange, Words(exchange.Response.Status));
+        else if ((endpoint.Settings.Passive?.Statuses ?? StatusSet.Unavailable).Contains(exchange.Response.Status)) TellFailure(exchange, Words(exchange.Response.Status));
         else if (fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell(endpoint, null, exchange.Loop.Now);
     }
 

@@ -41,8 +41,46 @@ public class StatusTableTests
             """, StatusTable.Write(json.RootElement, new DateTimeOffset(2026, 1, 1, 2, 30, 0, TimeSpan.Zero)));
     }
 
+    [Fact]
+    public void People_see_what_concerns_an_upstream_and_who_stands_in()
+    {
+        using var json = JsonDocument.Parse("""
+            {
+              "version": "1.0.0", "started": "2026-01-01T00:00:00+00:00", "draining": false, "connections": 1, "requests_under_way": 0, "requests": 5, "reloads": 0, "reloads_refused": 0,
+              "upstreams": [
+                { "name": "api", "breaker_open": true, "panicking": true, "queue_length": 3, "endpoints": [
+                  { "name": "10.0.0.1:8080", "weight": 1, "requests_under_way": 1, "connections": 1, "connect_failures": 0, "requests": 5, "full": true, "away": {} },
+                  { "name": "10.0.0.2:8080", "weight": 1, "backup": 2, "requests_under_way": 0, "connections": 0, "connect_failures": 0, "requests": 0, "away": {} } ],
+                  "sources": [ { "name": "file /etc/more.yaml", "failures": 0 }, { "name": "dns app.internal:80", "failures": 6, "trouble": "no answer in time" } ] },
+                { "name": "later", "breaker_open": false, "panicking": true, "endpoints": [] }
+              ],
+              "names": [ { "name": "db.internal", "addresses": [] }, { "name": "app.internal", "addresses": [], "trouble": "no answer in time" } ]
+            }
+            """);
+        Assert.Equal("""
+            weir 1.0.0, for 60s
+            1 connections, 0 requests under way, 5 answered
+            0 reloads, 0 refused
+
+                             state                weight  requests  under way  connections  failures  last check
+            api
+              the circuit breaker is open
+              so few are available that health is ignored
+              3 requests wait
+              dns app.internal:80: no answer in time
+              10.0.0.1:8080  available, full           1         5          1            1         0
+              10.0.0.2:8080  available, backup 2       1         0          0            0         0
+            later
+              there is nobody to ask
+
+            the name app.internal: no answer in time
+
+            """, StatusTable.Write(json.RootElement, new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero)));
+    }
+
     [Theory]
     [InlineData("{}")]
+    [InlineData("{\"upstreams\":[{\"sources\":[3],\"queue_length\":\"x\",\"panicking\":1}],\"names\":[null]}")]
     [InlineData("{\"upstreams\":[{}],\"listeners\":3}")]
     [InlineData("{\"upstreams\":[{\"endpoints\":[{\"away\":3,\"weight\":\"x\",\"last_check\":{\"at\":null}}]}]}")]
     public void What_another_version_does_not_say_is_left_out(string document)

@@ -1,0 +1,102 @@
+// Small plays of what forwarding does, in which every moment is known.
+
+using System.Text;
+using System.Text.Json;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Loops;
+using Weir.Engine.Observe;
+using Weir.Engine.Transports;
+using Weir.Engine.Transports.Simulation;
+using Weir.Engine.Upstreams;
+using Weir.Wire.Fields;
+using Weir.Wire.Http1;
+
+namespace Weir.Tests.Simulation;
+
+public class ForwardingTests
+{
+    [Fact]
+    public void What_was_waited_in_the_queue_is_told_as_time_before_the_connection_though_that_was_there_already()
+    {
+        var target = new EngineWorld.StringTarget();
+        var log = new AccessLog("log", LogFormat.Json, target, 2);
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 1, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = new Bounds { Requests = 1 } }, Log = log });
+        Serve(world, 0, answers: true, after: 200);
+        var answers = new List<int>();
+        for (var i = 0; i < 6; i++) AskAsync(world, answers).Detach();
+        world.World.Run(10_000);
+        Assert.Equal([200, 200, 200, 200, 200, 200], answers);
+        log.Drain();
+        var records = target.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonDocument.Parse(line).RootElement).ToArray();
+        var waited = records.Where(static record => record.TryGetProperty("queue_us", out _)).ToArray();
+        Assert.Equal(5, waited.Length);
+        Assert.All(waited, static record => Assert.True(record.GetProperty("connect_us").GetInt64() >= record.GetProperty("queue_us").GetInt64(), record.ToString()));
+        Assert.All(records, static record => Assert.InRange(record.GetProperty("wait_us").GetInt64(), 199_000, 210_000));
+    }
+
+    [Fact]
+    public void A_breaker_counts_statuses_where_nobody_is_ejected_too()
+    {
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 1, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Passive = null, Breaker = new BreakerSettings(50, 10_000, 5, 3_000, OfUpstream: true, OfEndpoints: false) }, Retry = new RetryPlan { Attempts = 0 } });
+        Serve(world, 0, answers: true, status: 503);
+        var answers = new List<int>();
+        for (var i = 0; i < 5; i++) AskAsync(world, answers).Detach();
+        world.World.Run(1_000);
+        Assert.Equal([503, 503, 503, 503, 503], answers);
+        Assert.True(world.Upstream.Breaker.IsOpen);
+    }
+
+    private static void Serve(EngineWorld world, int i, bool answers, int after = 0, int status = 200) => AcceptAsync(world, world.OriginNetwork.Accept(world.OriginSockets[i]), answers, after, status).Detach();
+
+    private static async LoopTask AcceptAsync(EngineWorld world, Acceptor acceptor, bool answers, int after, int status)
+    {
+        var waiter = new Waiter(world.OriginLoop);
+        while (await waiter.FirstOf(acceptor.Acceptable, 20_000) == Wake.First)
+        {
+            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport), answers, after, status).Detach();
+            acceptor.Acceptable.Clear();
+        }
+
+        acceptor.Close();
+    }
+
+    // One that does not answer is silent for as long as a hedge is thought of, and breaks the connection then.
+    private static async LoopTask ServeAsync(Stream stream, bool answers, int after, int status)
+    {
+        var head = new RequestHead();
+        while (await stream.FillAsync())
+        {
+            head.Clear();
+            if (RequestParser.Parse(stream.Buffered, HeadLimits.Default, head, out _) != ParseStatus.Done) continue;
+            stream.Use(head.Length);
+            if (!answers)
+            {
+                await stream.PauseAsync(300);
+                break;
+            }
+
+            if (after > 0) await stream.PauseAsync(after);
+            await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status} So\r\nContent-Length: 2\r\n\r\nso"));
+        }
+
+        stream.Transport.Close(reset: !answers);
+    }
+
+    private static async LoopTask AskAsync(EngineWorld world, List<int> answers)
+    {
+        var transport = world.ClientNetwork.Connect(EngineWorld.Front, out _)!;
+        await new Waiter(world.ClientLoop).FirstOf(transport.Writable, long.MaxValue);
+        var stream = new Stream(transport);
+        await stream.SendAsync(Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        var head = new ResponseHead();
+        while (await stream.FillAsync())
+        {
+            head.Clear();
+            if (ResponseParser.Parse(stream.Buffered, HeadLimits.Default, KnownMethod.Get, head, out _) != ParseStatus.Done) continue;
+            answers.Add(head.Status);
+            break;
+        }
+
+        transport.Close();
+    }
+}
