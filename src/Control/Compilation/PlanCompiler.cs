@@ -325,7 +325,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
         var identity = $"inline {string.Join(' ', urls)}";
-        var rest = $"{from.Balance} {from.IdleConnections} {from.ConnectionAge} {from.Timeouts.KeepAlive} {UpstreamPlans.Settings(from).Bounds} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        var rest = $"{from.Balance} {UpstreamPlans.Settings(from) with { Active = null }} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
         if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
         if (!alike.Contains(rest)) alike.Add(rest);
         return $"{identity} #{alike.IndexOf(rest)}";

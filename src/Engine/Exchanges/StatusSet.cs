@@ -3,7 +3,7 @@
 namespace Weir.Engine.Exchanges;
 
 /// <summary>A set of statuses from 100 to 599. Immutable.</summary>
-public sealed class StatusSet
+public sealed class StatusSet : IEquatable<StatusSet>
 {
     private readonly bool[] has = new bool[500];
 
@@ -21,4 +21,13 @@ public sealed class StatusSet
     public static StatusSet Unavailable { get; } = new([(502, 504)]);
 
     public bool Contains(int status) => (uint)(status - 100) < (uint)has.Length && has[status - 100];
+
+    public bool Equals(StatusSet? other) => other is not null && has.AsSpan().SequenceEqual(other.has);
+
+    public override bool Equals(object? obj) => Equals(obj as StatusSet);
+
+    public override int GetHashCode() => ToString().GetHashCode(StringComparison.Ordinal);
+
+    /// <summary>Its statuses, one after the other.</summary>
+    public override string ToString() => string.Join(' ', Enumerable.Range(100, has.Length).Where(Contains));
 }
