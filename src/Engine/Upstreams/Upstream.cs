@@ -223,11 +223,20 @@ public sealed class Upstream : ICounted
 
     private void Changed(Endpoint endpoint, Away why, string? reason)
     {
-        lock (changing) Volatile.Write(ref members, members.Judged());
+        bool panicked, panics;
+        lock (changing)
+        {
+            panicked = members.IsPanicking;
+            Volatile.Write(ref members, members.Judged());
+            panics = members.IsPanicking;
+        }
+
         Interlocked.MemoryBarrier();
         Door.Changed(null);
         if (reason is not null) Errors?.Deed(LogLevel.Warn, "upstream", $"{Name}: {endpoint.Name} is away: {reason}");
         else if (endpoint.IsAvailable) Errors?.Deed(LogLevel.Info, "upstream", $"{Name}: {endpoint.Name} is back");
+        if (panics && !panicked) Errors?.Deed(LogLevel.Warn, "upstream", $"{Name}: too few servers are available; whoever is not drained is asked");
+        else if (panicked && !panics) Errors?.Deed(LogLevel.Info, "upstream", $"{Name}: enough servers are available again");
         if (reason is null && endpoint.IsAvailable) endpoint.BeginSlowStart();
     }
 

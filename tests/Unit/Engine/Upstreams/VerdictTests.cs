@@ -1,4 +1,5 @@
 using Weir.Engine.Balancing;
+using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 using Weir.Tests.Unit.Engine.Balancing;
 
@@ -174,6 +175,20 @@ public sealed class VerdictTests
         endpoints[3].Absence.Mark(Away.Ejected, "");
         Assert.Equal(asked, Asked(endpoints));
         Assert.Equal(isPanicking, upstream.IsPanicking);
+    }
+
+    [Fact]
+    public void That_health_is_ignored_is_said_once_and_so_is_its_end()
+    {
+        var file = Path.GetTempFileName();
+        upstream.Errors = new ErrorLog(new FileTarget(file));
+        var endpoints = Set(2, null);
+        foreach (var endpoint in endpoints) endpoint.Absence.Mark(Away.Unhealthy, "sick");
+        endpoints[0].Absence.Clear(Away.Unhealthy);
+        upstream.Errors.Drain(last: true);
+        Assert.Equal(["e0 is away: sick", "e1 is away: sick", "too few servers are available; whoever is not drained is asked", "e0 is back", "enough servers are available again"],
+            File.ReadAllLines(file).Select(l => l[(l.IndexOf("u: ", StringComparison.Ordinal) + 3)..]));
+        File.Delete(file);
     }
 
     [Fact]
