@@ -74,7 +74,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             var watchClient = true;
             while (outcome.IsNone)
             {
-                outcome = exchange.Interruption;
+                outcome = exchange.Interruption.IsNone ? exchange.Stalled : exchange.Interruption;
                 if (!outcome.IsNone) break;
                 var status = origin.TryReceiveHead(exchange.Request, exchange.Response);
                 if (status == HeadStatus.Wait && plan.Hedge is not null && attempt.MayHedge(exchange))
@@ -284,7 +284,8 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         var fault = await Relay.SendRequestBodyAsync(exchange, exchange.RequestBody, origin.RequestBody);
         exchange.IsUploading = false;
         exchange.SentAt = exchange.Loop.Now;
-        if (!fault.IsNone) exchange.Interrupt(fault);
+        if (fault.Side == Side.Origin) exchange.Stall(fault);
+        else if (!fault.IsNone) exchange.Interrupt(fault);
         return fault;
     }
 
@@ -307,7 +308,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     }
 
     private static Fault Left(Exchange exchange, Stage stage) =>
-        exchange.Interruption.IsNone ? new Fault(FaultCause.Closed, Side.Client, stage) : exchange.Interruption;
+        !exchange.Interruption.IsNone ? exchange.Interruption : !exchange.Stalled.IsNone ? exchange.Stalled : new Fault(FaultCause.Closed, Side.Client, stage);
 
     // Nothing was attempted: a time that ran out is nobody's but the queue's.
     private static Fault Refused(Exchange exchange, ForwardPlan plan, FaultCause cause)
