@@ -70,6 +70,47 @@ public sealed class CookieForm
         if (!response.IsTunnel && !SaysCaching(response.Fields)) response.Fields.Add(KnownField.CacheControl, CacheFieldName, Private);
     }
 
+    /// <summary>Whether the response sets a cookie of this name already.</summary>
+    public bool IsSetBy(FieldBlock fields)
+    {
+        if (!fields.Index.Has(KnownField.SetCookie)) return false;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == KnownField.SetCookie && !fields.IsDropped(i) && IsNamedBy(fields.Value(i))) return true;
+        }
+
+        foreach (ref readonly var added in fields.Added)
+        {
+            if (added.Known == KnownField.SetCookie && IsNamedBy(added.Value.Span)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes out what the response sets under this name.</summary>
+    public void TakeOut(FieldBlock fields)
+    {
+        if (!fields.Index.Has(KnownField.SetCookie)) return;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == KnownField.SetCookie && IsNamedBy(fields.Value(i))) fields.Drop(i);
+        }
+
+        for (var i = fields.Added.Length - 1; i >= 0; i--)
+        {
+            if (fields.Added[i].Known == KnownField.SetCookie && IsNamedBy(fields.Added[i].Value.Span)) fields.RemoveAdded(i);
+        }
+    }
+
+    // RFC 6265 §5.2: the name is what stands before the first '=' of the first part.
+    private bool IsNamedBy(ReadOnlySpan<byte> setCookie)
+    {
+        var end = setCookie.IndexOf((byte)';');
+        var pair = end < 0 ? setCookie : setCookie[..end];
+        var equals = pair.IndexOf((byte)'=');
+        return equals >= 0 && pair[..equals].Trim(" \t"u8).SequenceEqual(Name);
+    }
+
     private static bool SaysCaching(FieldBlock fields)
     {
         for (var i = 0; fields.Index.Has(KnownField.CacheControl) && i < fields.Index.Count; i++)
