@@ -2,6 +2,7 @@
 
 using System.Text;
 using System.Text.Json;
+using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
 using Weir.Engine.Observe;
@@ -44,6 +45,22 @@ public class ForwardingTests
         world.World.Run(1_000);
         Assert.Equal([503, 503, 503, 503, 503], answers);
         Assert.True(world.Upstream.Breaker.IsOpen);
+    }
+
+    [Theory]
+    [InlineData(404, true)]
+    [InlineData(503, false)]
+    public void A_status_after_which_another_is_asked_is_a_failure_only_where_it_is_one_by_itself(int status, bool isAvailable)
+    {
+        var balancing = new EngineWorld.Balancing { Settings = new UpstreamSettings { Passive = new PassiveHealth { Failures = 2 } }, Retry = new RetryPlan { Statuses = new StatusSet([(404, 404), (503, 503)]) } };
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 2, balancing: balancing);
+        Serve(world, 0, answers: true, status: status);
+        Serve(world, 1, answers: true);
+        var answers = new List<int>();
+        for (var i = 0; i < 8; i++) AskAsync(world, answers).Detach();
+        world.World.Run(1_000);
+        Assert.Equal([200, 200, 200, 200, 200, 200, 200, 200], answers);
+        Assert.Equal(isAvailable, world.Endpoints[0].IsAvailable);
     }
 
     [Fact]

@@ -123,7 +123,8 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             if (exchange.HasUpload) await StopUploadAsync(exchange);
             var isTold = exchange.Origin is null; // Of an attempt that lost its race.
             GiveBack(exchange, origin, isWhole: outcome.IsNone);
-            if (!isTold && (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection))) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : outcome.Told);
+            if (outcome.IsNone) TellStatus(exchange);
+            else if (!isTold && outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection) TellFailure(exchange, outcome.Told);
             if (MayGoAgain(exchange, outcome))
             {
                 attempt.WasStale(exchange, plan, outcome);
@@ -153,15 +154,19 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     // Only an exchange that has come to its end says that its endpoint is well: a head is soon sent.
     private static void TellOutcome(Exchange exchange, Fault fault)
     {
-        var endpoint = (Endpoint)exchange.Place.EndpointState!;
         if (!fault.IsNone && fault.Side == Side.Origin) TellFailure(exchange, fault.Told);
-        else if ((endpoint.Settings.Passive?.Statuses ?? StatusSet.Unavailable).Contains(exchange.Response.Status)) TellFailure(exchange, Words(exchange.Response.Status));
-        else if (fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell(endpoint, null, exchange.Loop.Now);
+        else if (!TellStatus(exchange) && fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, null, exchange.Loop.Now);
+    }
+
+    // Where the status is a failure; one after which another is asked need not be.
+    private static bool TellStatus(Exchange exchange)
+    {
+        if (!(((Endpoint)exchange.Place.EndpointState!).Settings.Passive?.Statuses ?? StatusSet.Unavailable).Contains(exchange.Response.Status)) return false;
+        TellFailure(exchange, $"it answered {exchange.Response.Status}");
+        return true;
     }
 
     private static void TellFailure(Exchange exchange, string failure) => ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, failure, exchange.Loop.Now);
-
-    private static string Words(int status) => $"it answered {status}";
 
     // What is left of an answer that nobody wants is read where it is there already, so that the connection can be kept.
     private static void GiveBack(Exchange exchange, OriginStream origin, bool isWhole)
