@@ -80,9 +80,9 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
                 if (status == HeadStatus.Wait && plan.Hedge is not null && attempt.MayHedge(exchange))
                 {
                     var hedge = hedges.TryPop(out var used) ? used : new Hedge(connector);
-                    (var winner, var by, outcome) = await hedge.RaceAsync(exchange, plan, attempt.Endpoint!);
+                    (var winner, var by, outcome, var wasTwice) = await hedge.RaceAsync(exchange, plan, attempt.Endpoint!);
                     hedges.Push(hedge);
-                    attempt.Hedged(by);
+                    attempt.Hedged(by, wasTwice);
                     if (winner is null) break;
                     (origin, status) = (winner, HeadStatus.Done);
                 }
@@ -409,10 +409,10 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
 
         public readonly bool MayHedge(Exchange exchange) => !wasHedged && Hedge.May(exchange);
 
-        /// <summary>An exchange is asked twice once; by whom it was answered goes on.</summary>
-        public void Hedged(Endpoint? winner)
+        /// <summary>An exchange is asked twice once, though an interim response may have ended a race of one; by whom it was answered goes on.</summary>
+        public void Hedged(Endpoint? winner, bool wasTwice)
         {
-            wasHedged = true;
+            wasHedged |= wasTwice;
             Endpoint = winner ?? Endpoint;
         }
 
