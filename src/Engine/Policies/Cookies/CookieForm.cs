@@ -10,7 +10,7 @@ namespace Weir.Engine.Policies.Cookies;
 /// <summary>When a cookie is for encrypted connections only.</summary>
 public enum CookieSecure : byte
 {
-    /// <summary>Where it is set over one.</summary>
+    /// <summary>Where it is set over one, and where browsers would not take it otherwise.</summary>
     Auto,
     Always,
     Never,
@@ -38,10 +38,14 @@ public sealed class CookieForm
         Name = Encoding.ASCII.GetBytes(name);
         attributes = Encoding.ASCII.GetBytes($"; Path={path}{(domain is null ? "" : $"; Domain={domain}")}{(maxAge is null ? "" : $"; Max-Age={maxAge}")}; HttpOnly; SameSite={sameSite}");
         secureAttributes = [.. attributes, .. "; Secure"u8];
-        this.secure = secure;
+        this.secure = secure == CookieSecure.Auto && (sameSite == "None" || AsksForSecure(name)) ? CookieSecure.Always : secure;
     }
 
     public byte[] Name { get; }
+
+    // RFC 6265bis §4.1.3: browsers take such names only so, as they do what other sites may bring along. What speaks TLS before us
+    // need not be trusted.
+    private static bool AsksForSecure(string name) => name.StartsWith("__Host-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("__Secure-", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Begins the field; the caller fills the value's place.</summary>
     /// <returns>False: there is no room.</returns>
