@@ -64,6 +64,24 @@ public class ForwardingTests
     }
 
     [Fact]
+    public void Who_has_only_what_others_left_of_the_time_is_not_blamed_and_who_used_it_up_is_ejected()
+    {
+        var balancing = new EngineWorld.Balancing { Weights = [1000, 1], Settings = new UpstreamSettings { Passive = new PassiveHealth { Failures = 3 } }, Retry = new RetryPlan { PerTry = 250 }, Total = 300 };
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 2, balancing: balancing);
+        Serve(world, 0, answers: false);
+        Serve(world, 1, answers: true, after: 150);
+        var answers = new List<int>();
+        for (var i = 0; i < 5; i++)
+        {
+            AskAsync(world, answers).Detach();
+            world.World.Run(1_000);
+        }
+
+        Assert.Equal([504, 504, 504, 200, 200], answers);
+        Assert.Equal([false, true], world.Endpoints.Select(static e => e.IsAvailable));
+    }
+
+    [Fact]
     public void A_server_that_takes_nothing_more_of_a_body_is_followed_by_another_that_gets_all_of_it()
     {
         const int Length = 1 << 20;

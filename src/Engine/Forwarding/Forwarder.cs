@@ -124,7 +124,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             var isTold = exchange.Origin is null; // Of an attempt that lost its race.
             GiveBack(exchange, origin, isWhole: outcome.IsNone);
             if (outcome.IsNone) TellStatus(exchange);
-            else if (!isTold && outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection) TellFailure(exchange, outcome.Told);
+            else if (!isTold && outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection && !WasCutShort(exchange, outcome)) TellFailure(exchange, outcome.Told);
             if (MayGoAgain(exchange, outcome))
             {
                 attempt.WasStale(exchange, plan, outcome);
@@ -154,9 +154,13 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     // Only an exchange that has come to its end says that its endpoint is well: a head is soon sent.
     private static void TellOutcome(Exchange exchange, Fault fault)
     {
+        if (WasCutShort(exchange, fault)) return;
         if (!fault.IsNone && fault.Side == Side.Origin) TellFailure(exchange, fault.Told);
         else if (!TellStatus(exchange) && fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, null, exchange.Loop.Now);
     }
+
+    // Those before it used up the time of the exchange: of who was asked last that says nothing, and must not speak for them.
+    private static bool WasCutShort(Exchange exchange, Fault fault) => fault.Cause == FaultCause.Timeout && exchange.Retries > 0 && exchange.Loop.Now >= exchange.TotalDeadline;
 
     // Where the status is a failure; one after which another is asked need not be.
     private static bool TellStatus(Exchange exchange)
