@@ -205,7 +205,7 @@ public static class ProxySchema
         .Add("max_age", Shapes.Delay, (s, v) => s.MaxAge = v, "How long the cookie lives, from when it was set; in whole seconds.", "as long as the browser runs")
         .Add("path", Shapes.CookiePath, (s, v) => s.Path = v, "For which paths.", "/")
         .Add("domain", Shapes.Host, (s, v) => s.Domain = v, "For this domain and all below it.", "the host that was asked")
-        .Add("secure", Shapes.OneOf("auto", "always", "never"), (s, v) => s.Secure = v, "Whether the cookie is for https only; auto: where it is set over https.", "auto")
+        .Add("secure", Shapes.OneOf("auto", "always", "never"), (s, v) => s.Secure = v, "Whether the cookie is for https only; auto: where it is set over https, or browsers would not take it otherwise.", "auto")
         .Add("same_site", Shapes.OneOf("lax", "strict", "none"), (s, v) => s.SameSite = v, "Whether the cookie goes along with requests that other sites bring about.", "lax");
 
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
