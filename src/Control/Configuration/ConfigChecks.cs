@@ -135,7 +135,24 @@ public static class ConfigChecks
         if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
         CheckGroups(route, "route", diagnostics);
         if (route.Mirror is { } mirror) CheckMirror(config, route, mirror, diagnostics);
+        if (route.Priority is not null) CheckPriority(config, route, diagnostics);
     }
+
+    private static void CheckPriority(ProxyConfig config, RouteConfig route, Diagnostics diagnostics)
+    {
+        if (route.Proxy is null)
+        {
+            if (!diagnostics.IsTold(route, "proxy")) diagnostics.Error(diagnostics.Where(route, "priority"), "only requests of a route with proxy may have to wait: priority means nothing here");
+            return;
+        }
+
+        UpstreamConfig?[] upstreams = [.. route.Proxy.Targets.Select(t => Named(config, t))];
+        if (upstreams.Length == 0 || Array.Exists(upstreams, u => u is null || diagnostics.IsTold(u, "limits") || (u.Limits is { } limits && (limits.HasQueue || diagnostics.IsFlawed(limits))))) return;
+        var why = Array.Exists(upstreams, static u => u!.Limits is not null) ? "has a queue" : "has limits";
+        diagnostics.Warn(diagnostics.Where(route, "priority"), $"priority does nothing: no upstream of this route {why}, so that nobody waits");
+    }
+
+    private static UpstreamConfig? Named(ProxyConfig config, ProxyTargetConfig target) => target.Inline ?? config.Upstreams.Find(u => u.Name == target.Name)?.Value;
 
     private static void CheckMirror(ProxyConfig config, RouteConfig route, MirrorConfig mirror, Diagnostics diagnostics)
     {
