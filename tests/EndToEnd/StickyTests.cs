@@ -130,6 +130,7 @@ public sealed partial class StickyTests : IDisposable
         var (moved, to) = (Cookie(answer), Body(answer));
         Assert.NotEqual(cookie, moved);
         for (var i = 0; i < 5; i++) Stays(weir, moved, to);
+        Assert.Contains("\"sticky_moves\": 1,", weir.Ask("status", "--json").Output, StringComparison.Ordinal);
     }
 
     [Fact]
