@@ -59,6 +59,9 @@ public sealed record ListenerPlan
 
     public ServerSettings Settings { get; init; } = new();
 
+    /// <summary>Its TLS; null: it speaks none.</summary>
+    public TlsServer? Tls { get; init; }
+
     public required HostTable<SitePlan> Hosts { get; init; }
 
     /// <summary>What faults look like of requests that reached no site.</summary>

@@ -82,6 +82,7 @@ public sealed class Worker
             served.Pipeline.Plan = plan;
             served.Pipeline.Listener = listener;
             served.Host.Settings = listener.Settings;
+            served.Door.Tls = listener.Tls;
         }
 
         foreach (var listener in ending) End(listener);
@@ -119,6 +120,7 @@ public sealed class Worker
     {
         foreach (var served in listeners.Values.Concat(leaving))
         {
+            served.Door.Stop();
             served.Host.Stop();
         }
 
@@ -141,9 +143,19 @@ public sealed class Worker
             occupancy.Leave(counted);
         };
         host.OnOpened = () => Connections++;
-        var admission = new Admission(Loop, Network.Accept(socket), host, occupancy, errors, listener.Name);
+        var door = new FrontDoor(host, errors, listener.Name)
+        {
+            Tls = listener.Tls,
+            OnBegun = () => Connections++,
+            OnEnded = (isServed, counted) =>
+            {
+                Connections--;
+                if (!isServed) occupancy.Leave(counted);
+            },
+        };
+        var admission = new Admission(Loop, Network.Accept(socket), door, occupancy, errors, listener.Name);
         admission.RunAsync().Detach();
-        return new Served(host, pipeline, admission);
+        return new Served(host, door, pipeline, admission);
     }
 
     // Origins close idle connections when they like; they are let go within a second.
@@ -161,7 +173,7 @@ public sealed class Worker
             }
 
             foreach (var upstream in upstreams) SweepPools(upstream);
-            leaving.RemoveAll(static served => served.Admission.IsDone && served.Host.Count == 0);
+            leaving.RemoveAll(static served => served.Admission.IsDone && served.Host.Count + served.Door.Count == 0);
             LookAtRefusals();
         }
     }
@@ -194,5 +206,5 @@ public sealed class Worker
         }
     }
 
-    private sealed record Served(ServerHost Host, Pipeline Pipeline, Admission Admission);
+    private sealed record Served(ServerHost Host, FrontDoor Door, Pipeline Pipeline, Admission Admission);
 }

@@ -5,6 +5,7 @@ using System.Collections.Frozen;
 using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
+using Weir.Engine.Tls;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Compilation;
@@ -18,6 +19,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, Membership> memberships = [];
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
+    private readonly Dictionary<string, TlsSite> tlsSites = [];
 
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
@@ -41,6 +43,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return site;
     }
 
+    public TlsSite TlsSite(string name)
+    {
+        if (!tlsSites.TryGetValue(name, out var site)) tlsSites[name] = site = new TlsSite();
+        return site;
+    }
+
     public AccessLog Log(string identity, Func<AccessLog> make)
     {
         if (!logs.TryGetValue(identity, out var log)) logs[identity] = log = make();
@@ -59,6 +67,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
+        Drop(tlsSites, named);
     }
 
     /// <summary>Begins what feeds the members, where that has not begun.</summary>

@@ -13,6 +13,7 @@ using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
+using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Wire.Http1;
@@ -65,6 +66,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Backlog = (int)l.Backlog,
             Access = Access(l),
             Settings = Settings(),
+            Tls = l.Tls is { Off: false } tls ? new OpenSslServer(new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate }) : null,
             Hosts = new HostTable<SitePlan>(),
             ErrorPages = pages,
             AccessLog = Log(config.AccessLog),
@@ -77,6 +79,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             {
                 if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
                 foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, plan);
+                if (listener.Tls is OpenSslServer tls && site.Tls is not null) Show(site, tls);
             }
         }
 
@@ -92,6 +95,16 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
         };
+    }
+
+    private void Show(SiteConfig site, OpenSslServer on)
+    {
+        var shown = live.TlsSite(site.Hosts.Count > 0 ? site.Hosts[0] : "default");
+        named.Add(shown);
+        var trouble = shown.TryShow(on.Settings, site.Tls!.All.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!)));
+        if (trouble is not null) diagnostics.Error(site.Tls.At, trouble);
+        if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = shown;
+        foreach (var host in site.Hosts) on.Sites.TryAdd(host, shown);
     }
 
     // Most connections are idle most of the time: a quarter of the descriptors is kept for origins, files and ourselves. Where

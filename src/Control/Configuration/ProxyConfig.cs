@@ -49,6 +49,32 @@ public sealed class ListenConfig : IWritten
     public UnixFileMode? Mode { get; set; }
     public string? Owner { get; set; }
     public string? Group { get; set; }
+    public ListenTlsConfig? Tls { get; set; }
+}
+
+public sealed class ListenTlsConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public string Profile { get; set; } = "intermediate";
+}
+
+public sealed class SiteTlsConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Certificate { get; set; }
+    public string? Key { get; set; }
+    public List<CertificateConfig> Certificates { get; set; } = [];
+
+    /// <summary>All of them.</summary>
+    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key });
+}
+
+public sealed class CertificateConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Certificate { get; set; }
+    public string? Key { get; set; }
 }
 
 public sealed class AdminConfig : IWritten
@@ -344,6 +370,7 @@ public sealed class SiteConfig : IWritten, IAction
     public Position At { get; set; }
     public List<string> Hosts { get; set; } = [];
     public List<NetworkAddress> Listen { get; set; } = [];
+    public SiteTlsConfig? Tls { get; set; }
     public AccessLogConfig? AccessLog { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();

@@ -39,6 +39,19 @@ public static class ProxySchema
 
     public static Section<LimitsConfig> RouteLimits { get; } = Limits.Within("route_limits", "The most there may be of things in a site or a route; what is not written holds as outside.", static key => $"'{key}' is a limit of the top level only", "body", "min_rate", "min_rate_grace");
 
+    public static Section<ListenTlsConfig> ListenTls { get; } = new Section<ListenTlsConfig>("listener_tls", "How a listener speaks TLS.")
+        .Short(Shapes.Bool, (t, v) => t.Off = !v)
+        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate");
+
+    public static Section<CertificateConfig> Certificate { get; } = new Section<CertificateConfig>("certificate", "A certificate and its key.")
+        .Add("certificate", Shapes.Text, (c, v) => c.Certificate = v, "The file with the certificate and its chain, in PEM.")
+        .Add("key", Shapes.Text, (c, v) => c.Key = v, "The file with the private key, in PEM.", "the certificate's file");
+
+    public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
+        .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
+        .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
+        .Add("certificates", Shapes.ListOf(Certificate), (t, v) => t.Certificates = v, "Several, one for each kind of key: ECDSA and RSA.");
+
     public static Section<ListenConfig> Listen { get; } = new Section<ListenConfig>("listener", "An address to listen on.")
         .Short(Shapes.Address, (l, v) => l.Address = v)
         .Add("address", Shapes.Address, (l, v) => l.Address = v, "Where to listen; \":8080\" is every address, IPv6 and IPv4.")
@@ -46,7 +59,8 @@ public static class ProxySchema
         .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096")
         .Add("mode", Shapes.FileMode, (l, v) => l.Mode = v, "Who may connect to a Unix socket, as the mode of its file: those who may write to it.", "that of the files the program makes")
         .Add("owner", Shapes.Text, (l, v) => l.Owner = v, "The owner of a Unix socket's file.", "user, else whoever starts the program")
-        .Add("group", Shapes.Text, (l, v) => l.Group = v, "The group of a Unix socket's file.", "that of user, else of whoever starts the program");
+        .Add("group", Shapes.Text, (l, v) => l.Group = v, "The group of a Unix socket's file.", "that of user, else of whoever starts the program")
+        .Add("tls", ListenTls, (l, v) => l.Tls = v, "Speaks TLS here: sites with a certificate answer.", "false");
 
     public static Section<AdminConfig> Admin { get; } = new Section<AdminConfig>("admin", "The admin listener: metrics, status, readiness.")
         .Short(Shapes.Address, (a, v) => a.Address = v)
@@ -291,6 +305,7 @@ public static class ProxySchema
     public static Section<SiteConfig> Site { get; } = WithAction(new Section<SiteConfig>("site", "One site. proxy, redirect, respond or files here are its one last route.")
         .Add("hosts", Shapes.ListOf(Shapes.Host), (s, v) => s.Hosts = v, "Names it answers to; \"*.example.com\" covers every name below; without hosts it is the default.")
         .Add("listen", Shapes.ListOf(Shapes.Address), (s, v) => s.Listen = v, "Only on these of the listeners.", "all")
+        .Add("tls", SiteTls, (s, v) => s.Tls = v, "Answers on listeners that speak TLS, with these certificates.")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
         .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
         .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")

@@ -1,0 +1,23 @@
+// What TLS shows for the names of one site. It lives longer than plans: a new certificate is put in its place while
+// connections that were made with the old one go on.
+
+namespace Weir.Engine.Tls;
+
+/// <summary>A site's certificates. Swapped whole; any thread.</summary>
+public sealed class TlsSite
+{
+    private volatile SslContext? context;
+
+    /// <summary>Shows other certificates from now on.</summary>
+    /// <returns>Null, or what is wrong with them: what was shown stays.</returns>
+    public string? TryShow(TlsSettings settings, IEnumerable<CertificateFiles> files)
+    {
+        var next = ServerContext.TryMake(settings, files, out var trouble);
+        if (next is null) return trouble;
+        context = next;
+        return null;
+    }
+
+    /// <summary>What is shown; null: nothing yet.</summary>
+    internal SslContext? Context => context;
+}
