@@ -113,10 +113,16 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         if (listener.Tls is not { Off: false } tls) return null;
         var name = listener.Address.ToString();
-        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate };
+        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate, Early = EarlyDataOn(listener) };
         var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000 };
         changes.Add(() => tlsServers[name] = server);
         return server;
+    }
+
+    private EarlyDataUse EarlyDataOn(ListenConfig listener)
+    {
+        if (!config.Sites.Exists(s => s.Tls is not null && (s.Listen.Count == 0 || s.Listen.Contains(listener.Address)) && s.Routes.Exists(static r => r.EarlyData == true))) return EarlyDataUse.Off;
+        return config.SessionTickets.Keys is null ? EarlyDataUse.Once : config.SessionTickets.EarlyData ? EarlyDataUse.Replayable : EarlyDataUse.Off;
     }
 
     private void Show(SiteConfig site, OpenSslServer on)
@@ -261,6 +267,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
             MinRate = scope.Limits.MinRate ?? 240,
             MinRateGrace = scope.Limits.MinRateGrace ?? 10_000,
+            AllowsEarlyData = route.EarlyData == true,
             AnswersHalfClosed = route.ClientHalfClose == "answer",
             ErrorPages = scope.Pages(diagnostics),
         };

@@ -85,6 +85,7 @@ public sealed class SessionTicketsConfig : IWritten
     public Position At { get; set; }
     public bool Off { get; set; }
     public string? Keys { get; set; }
+    public bool EarlyData { get; set; }
     public long? Rotate { get; set; }
 }
 
@@ -418,6 +419,7 @@ public sealed class RouteConfig : IWritten, IAction
     public string? ClientHalfClose { get; set; }
     public string? Reuse { get; set; }
     public string? Priority { get; set; }
+    public bool? EarlyData { get; set; }
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public LimitsConfig Limits { get; set; } = new();

@@ -18,6 +18,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
+    private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
     public OpenSslEngine(SslContext context, Transport over, OpenSslServer? server)
@@ -30,13 +31,16 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         _ = OpenSsl.SSL_set_ex_data(ssl, 0, handle);
         var bio = TransportBio.Make(handle);
         OpenSsl.SSL_set_bio(ssl, bio, bio);
+        if (server is { Settings.Early: not EarlyDataUse.Off }) early = new EarlyData();
         if (server is not null) OpenSsl.SSL_set_accept_state(ssl);
         else OpenSsl.SSL_set_connect_state(ssl);
     }
 
     public override TlsFacts Facts => facts ??= ReadFacts();
 
-    public override bool HasPending => OpenSsl.SSL_has_pending(ssl) != 0;
+    public override bool HasPending => early is { HasBytes: true } || OpenSsl.SSL_has_pending(ssl) != 0;
+
+    public override bool IsConfirmed => early is null or { IsOver: true };
 
     /// <summary>What it reads from and writes to.</summary>
     internal Transport Over { get; }
@@ -55,6 +59,39 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     public override TlsStatus Handshake()
     {
+        if (early is not null)
+        {
+            var confirmed = Confirm();
+            return early is { HasBytes: true } && confirmed is TlsStatus.WantRead or TlsStatus.WantWrite ? TlsStatus.Done : confirmed;
+        }
+
+        return Shake();
+    }
+
+    public override TlsStatus Confirm()
+    {
+        if (IsConfirmed) return TlsStatus.Done;
+        while (!early!.HasAll)
+        {
+            nuint got = 0;
+            int step;
+            OpenSsl.ERR_clear_error();
+            var room = early.Room;
+            fixed (byte* at = room) step = OpenSsl.SSL_read_early_data(ssl, at, (nuint)room.Length, &got);
+            early.Add((int)got);
+            if (step == EarlyData.Finished) early.HasAll = true;
+            else if (step != EarlyData.Success) return Why(0);
+        }
+
+        var status = Shake();
+        if (status != TlsStatus.Done) return status;
+        early.IsOver = true;
+        if (!early.HasBytes) early = null;
+        return status;
+    }
+
+    private TlsStatus Shake()
+    {
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_do_handshake(ssl);
         return result == 1 ? TlsStatus.Done : Why(result);
@@ -62,6 +99,17 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     public override TlsStatus Read(Span<byte> into, out int count)
     {
+        if (early is not null)
+        {
+            count = early.Take(into);
+            if (count > 0) return TlsStatus.Done;
+            var status = Confirm();
+            count = early?.Take(into) ?? 0;
+            if (count > 0) return TlsStatus.Done;
+            if (status != TlsStatus.Done) return status;
+            early = null;
+        }
+
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         int result;
@@ -76,7 +124,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint sent = 0;
         OpenSsl.ERR_clear_error();
         int result;
-        fixed (byte* at = piece) result = OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent);
+        fixed (byte* at = piece) result = IsConfirmed ? OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent) : OpenSsl.SSL_write_early_data(ssl, at, (nuint)piece.Length, &sent);
         return result == 1 ? TlsStatus.Done : Why(result);
     }
 
