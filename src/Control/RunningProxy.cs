@@ -5,6 +5,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Weir.Control.Admin;
+using Weir.Control.Certificates;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
@@ -37,6 +38,7 @@ public sealed class RunningProxy : IDisposable
     private byte[]? stickyKey;
     private AdminListener? admin;
     private Watchdog? watchdog;
+    private CertificateWatch? certificates;
     private volatile ProxyConfig config;
     private volatile string? adminToken;
     private long reloadsDone;
@@ -79,6 +81,9 @@ public sealed class RunningProxy : IDisposable
 
     /// <summary>Who belongs to each upstream of the plan in force.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => live.Memberships;
+
+    /// <summary>The certificates of the sites in force. Any thread.</summary>
+    public IReadOnlyList<SiteCertificates> Certificates => live.Certificates;
 
     /// <summary>The names of servers that are followed. Any thread.</summary>
     public Names Names => live.Names;
@@ -146,6 +151,7 @@ public sealed class RunningProxy : IDisposable
         Health.Start();
         admin?.Start();
         watchdog = new Watchdog(Engine, Errors);
+        certificates = new CertificateWatch(live, Errors);
     }
 
     /// <summary>Takes the configuration anew.</summary>
@@ -207,6 +213,7 @@ public sealed class RunningProxy : IDisposable
         while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
+        certificates?.Dispose();
         lock (turn) live.Close();
         Health.Stop();
         Engine.Stop();
@@ -246,6 +253,7 @@ public sealed class RunningProxy : IDisposable
     public void Dispose()
     {
         watchdog?.Dispose();
+        certificates?.Dispose();
         admin?.Dispose();
         live.Names.Dispose();
         writer.Dispose();

@@ -53,7 +53,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         ClientIdentity.Find(exchange, plan.TrustedProxies);
         var request = exchange.Request;
         var site = listener.Hosts.Find(request.Host.Span);
-        if (site is null || (request.IsHttpsTarget && !request.IsSecure && !exchange.IsFromTrustedProxy)) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy)); // RFC 9110 §7.4
+        if (site is null || IsMisdirected(exchange, site)) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy));
         exchange.Place.Site = site.Name;
         exchange.Place.SiteState = site.Record;
         var path = request.Path.IsEmpty ? Fault.None : MatchPath(exchange);
@@ -66,6 +66,15 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         if (route is null) return (site, null, new Fault(FaultCause.NoRoute, Side.Client, Stage.Policy));
         Take(exchange, route);
         return (site, route, request.BodyLength > route.BodyLimit ? new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Policy) : Fault.None);
+    }
+
+    // RFC 9110 §7.4: https is not asked for in the clear, nor one site over a connection on which another has shown itself, unless
+    // its certificate covers both. Trusted proxies know whom they have connected to.
+    private static bool IsMisdirected(Exchange exchange, SitePlan site)
+    {
+        if (exchange.IsFromTrustedProxy) return false;
+        if (exchange.Ends.Tls is { } tls) return !tls.MayCarry(exchange.Request.Host.Span, site.Tls);
+        return exchange.Request.IsHttpsTarget && !exchange.Request.IsSecure;
     }
 
     // From here on the exchange needs nothing of the plan but its route's part.

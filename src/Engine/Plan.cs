@@ -9,6 +9,7 @@ using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
+using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 
@@ -78,6 +79,9 @@ public sealed record SitePlan
     public required string Name { get; init; }
 
     public required RouteTable<RoutePlan> Routes { get; init; }
+
+    /// <summary>What it shows on listeners that speak TLS; null: it is not served there.</summary>
+    public TlsSite? Tls { get; init; }
 
     public ErrorPages ErrorPages { get; init; } = ErrorPages.None;
 

@@ -2,10 +2,10 @@
 // names again, so that a reload touches no health, load or connection of what stays.
 
 using System.Collections.Frozen;
+using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
-using Weir.Engine.Tls;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Compilation;
@@ -19,9 +19,11 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, Membership> memberships = [];
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
-    private readonly Dictionary<string, TlsSite> tlsSites = [];
+    private readonly Dictionary<string, SiteCertificates> certificates = [];
 
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
+
+    private volatile SiteCertificates[] shown = [];
 
     public int Loops { get; } = loops;
 
@@ -43,10 +45,13 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return site;
     }
 
-    public TlsSite TlsSite(string name)
+    /// <summary>The certificates of the sites in force. Any thread.</summary>
+    public IReadOnlyList<SiteCertificates> Certificates => shown;
+
+    public SiteCertificates CertificatesOf(string identity, string site)
     {
-        if (!tlsSites.TryGetValue(name, out var site)) tlsSites[name] = site = new TlsSite();
-        return site;
+        if (!certificates.TryGetValue(identity, out var found)) certificates[identity] = found = new SiteCertificates(site, errors);
+        return found;
     }
 
     public AccessLog Log(string identity, Func<AccessLog> make)
@@ -67,7 +72,8 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
-        Drop(tlsSites, named);
+        Drop(certificates, named);
+        shown = [.. certificates.Values];
     }
 
     /// <summary>Begins what feeds the members, where that has not begun.</summary>

@@ -66,7 +66,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Backlog = (int)l.Backlog,
             Access = Access(l),
             Settings = Settings(),
-            Tls = l.Tls is { Off: false } tls ? new OpenSslServer(new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate }) : null,
+            Tls = l.Tls is { Off: false } tls ? Tls(tls) : null,
             Hosts = new HostTable<SitePlan>(),
             ErrorPages = pages,
             AccessLog = Log(config.AccessLog),
@@ -77,9 +77,10 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         {
             foreach (var listener in listeners.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)))
             {
+                if (listener.Tls is not null && plan.Tls is null) continue;
                 if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
                 foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, plan);
-                if (listener.Tls is OpenSslServer tls && site.Tls is not null) Show(site, tls);
+                if (listener.Tls is OpenSslServer tls) Show(site, plan.Tls!, tls);
             }
         }
 
@@ -97,14 +98,36 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private void Show(SiteConfig site, OpenSslServer on)
+    private static OpenSslServer Tls(ListenTlsConfig from) =>
+        new(new TlsSettings { Profile = from.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate }) { StrictServerName = from.StrictSni };
+
+    // Who asks for no name that is known sees the default site's, else the first's.
+    private static void Show(SiteConfig site, TlsSite shown, OpenSslServer on)
     {
-        var shown = live.TlsSite(site.Hosts.Count > 0 ? site.Hosts[0] : "default");
-        named.Add(shown);
-        var trouble = shown.TryShow(on.Settings, site.Tls!.All.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!)));
-        if (trouble is not null) diagnostics.Error(site.Tls.At, trouble);
         if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = shown;
         foreach (var host in site.Hosts) on.Sites.TryAdd(host, shown);
+    }
+
+    // Read now, shown when the plan is in force. A site that showed good ones before keeps them where the new ones are not.
+    private TlsSite? Certificates(SiteConfig site, string name)
+    {
+        if (site.Tls is null) return null;
+        var certificates = live.CertificatesOf(string.Join('\n', site.Listen.Select(static l => l.ToString()).Prepend(name)), name);
+        named.Add(certificates);
+        CertificateConfig[] written = [.. site.Tls.All];
+        var loaded = certificates.Load([.. written.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!))]);
+        var now = DateTimeOffset.UtcNow;
+        foreach (var finding in loaded.Findings(site.Hosts, now))
+        {
+            var of = written[finding.Place];
+            var at = diagnostics.Where(of.Within ?? of, finding.IsOfKey && of.Key is not null ? "key" : "certificate");
+            if (!finding.IsError) diagnostics.Warn(at, finding.Text);
+            else if (certificates.IsShowing) diagnostics.Warn(at, $"{finding.Text}; the certificate that was shown before stays");
+            else diagnostics.Error(at, finding.Text);
+        }
+
+        changes.Add(() => certificates.Take(loaded, site.Hosts, now));
+        return certificates.Site;
     }
 
     // Most connections are idle most of the time: a quarter of the descriptors is kept for origins, files and ourselves. Where
@@ -167,7 +190,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
         var record = live.Site(name);
         named.Add(record);
-        var plan = new SitePlan { Name = name, Routes = routes, Record = record, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        var plan = new SitePlan { Name = name, Routes = routes, Record = record, Tls = Certificates(site, name), ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
         made?.Invoke(plan, site);
         return plan;
     }

@@ -20,6 +20,7 @@ public static class ConfigChecks
         CheckListeners(config, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
+        TlsChecks.Check(config, diagnostics);
         CheckLogs(config, diagnostics);
         CheckResolve(config.Resolve, config, diagnostics);
         foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);

@@ -57,6 +57,7 @@ public sealed class ListenTlsConfig : IWritten
     public Position At { get; set; }
     public bool Off { get; set; }
     public string Profile { get; set; } = "intermediate";
+    public bool StrictSni { get; set; }
 }
 
 public sealed class SiteTlsConfig : IWritten
@@ -67,7 +68,7 @@ public sealed class SiteTlsConfig : IWritten
     public List<CertificateConfig> Certificates { get; set; } = [];
 
     /// <summary>All of them.</summary>
-    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key });
+    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key, Within = this });
 }
 
 public sealed class CertificateConfig : IWritten
@@ -75,6 +76,9 @@ public sealed class CertificateConfig : IWritten
     public Position At { get; set; }
     public string? Certificate { get; set; }
     public string? Key { get; set; }
+
+    /// <summary>The section that its keys stand in, where it is not one of its own.</summary>
+    public IWritten? Within { get; init; }
 }
 
 public sealed class AdminConfig : IWritten

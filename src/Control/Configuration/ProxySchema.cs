@@ -41,7 +41,8 @@ public static class ProxySchema
 
     public static Section<ListenTlsConfig> ListenTls { get; } = new Section<ListenTlsConfig>("listener_tls", "How a listener speaks TLS.")
         .Short(Shapes.Bool, (t, v) => t.Off = !v)
-        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate");
+        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate")
+        .Add("strict_sni", Shapes.Bool, (t, v) => t.StrictSni = v, "Refuses clients that ask for no name, or for one that no site has. Else they are shown the certificate of the default site, or of the first.", "false");
 
     public static Section<CertificateConfig> Certificate { get; } = new Section<CertificateConfig>("certificate", "A certificate and its key.")
         .Add("certificate", Shapes.Text, (c, v) => c.Certificate = v, "The file with the certificate and its chain, in PEM.")

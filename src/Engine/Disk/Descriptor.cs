@@ -33,9 +33,14 @@ internal static unsafe partial class Descriptor
     // struct statx of the kernel's interface, the same on every architecture.
     private const int StatBytes = 256;
     private const int OwnerAt = 20;
+    private const int GroupAt = 24;
     private const int ModeAt = 28;
+    private const int InodeAt = 32;
     private const int SizeAt = 40;
+    private const int ChangedAt = 96;
     private const int ModifiedAt = 112;
+    private const int DeviceAt = 136;
+    private const int CurrentFolder = -100;
 
     /// <summary>Opens for reading, never waiting for whoever writes a pipe; null: it is not there or may not be read.</summary>
     public static SafeFileHandle? Open(string path)
@@ -101,6 +106,17 @@ internal static unsafe partial class Descriptor
         var mode = *(ushort*)(stat + ModeAt);
         return (mode & TypeMask) == RegularFile ? (*(uint*)(stat + OwnerAt), mode & 0xfff) : null;
     }
+
+    /// <summary>What stands under a name, links followed; null: nothing that could be found.</summary>
+    public static FileStamp? StampOf(string path)
+    {
+        var stat = stackalloc byte[StatBytes];
+        if (Statx(CurrentFolder, path, 0, BasicStats, stat) != 0) return null;
+        var mode = *(ushort*)(stat + ModeAt);
+        return new FileStamp(*(ulong*)(stat + DeviceAt), *(ulong*)(stat + InodeAt), *(long*)(stat + SizeAt), Nanoseconds(stat + ModifiedAt), Nanoseconds(stat + ChangedAt), mode & 0xfff, *(uint*)(stat + OwnerAt), *(uint*)(stat + GroupAt), (mode & TypeMask) == RegularFile);
+    }
+
+    private static long Nanoseconds(byte* at) => unchecked((*(long*)at * 1_000_000_000) + *(uint*)(at + 8));
 
     /// <summary>Gives a file a second name, unless something has that name.</summary>
     public static bool TryLink(string file, string name) => Link(file, name) == 0;

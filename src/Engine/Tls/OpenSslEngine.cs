@@ -14,6 +14,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     private readonly nint ssl;
     private GCHandle self;
+    private TlsSite? site;
+    private ShownCertificates? shown;
+    private byte[] serverName = [];
     private TlsFacts? facts;
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
@@ -47,8 +50,8 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
 
-    /// <summary>The site whose certificate is shown.</summary>
-    internal TlsSite? Site { get; set; }
+    /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
+    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, serverName) = (by, certificates, name.ToArray());
 
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
@@ -183,18 +186,11 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             Version = NameOf(OpenSsl.SSL_get_version(ssl)),
             Cipher = NameOf(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
             Protocol = length == 0 ? "" : System.Text.Encoding.ASCII.GetString(protocol, (int)length),
-            ServerName = ServerNameOf(),
+            ServerName = serverName,
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
+            Site = site,
+            Names = shown?.Names ?? [],
         };
-    }
-
-    private byte[] ServerNameOf()
-    {
-        var name = OpenSsl.SSL_get_servername(ssl, 0);
-        if (name == 0) return [];
-        var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)name).ToArray();
-        for (var i = 0; i < bytes.Length; i++) bytes[i] |= (byte)(bytes[i] is >= (byte)'A' and <= (byte)'Z' ? 0x20 : 0);
-        return bytes;
     }
 
     // OpenSSL's own constants: few, and always the same text.

@@ -31,6 +31,9 @@ public sealed unsafe class OpenSslServer : TlsServer
 
     public TlsSettings Settings { get; }
 
+    /// <summary>Whether a client that asks for no name, or for one that no site has, is refused.</summary>
+    public bool StrictServerName { get; init; }
+
     /// <summary>Which site a name is of.</summary>
     public HostTable<TlsSite> Sites { get; } = new();
 
@@ -42,15 +45,16 @@ public sealed unsafe class OpenSslServer : TlsServer
         var engine = OpenSslEngine.Of(ssl);
         var server = engine.Server!;
         Span<byte> room = stackalloc byte[MostName];
-        var site = server.Sites.Find(Lower(NameIn(ssl), room));
-        if (site?.Context is not { } context)
+        var name = Lower(NameIn(ssl), room);
+        var site = server.StrictServerName ? server.Sites.FindNamed(name) : server.Sites.Find(name);
+        if (site?.Shown is not { } shown)
         {
             *alert = AlertUnrecognizedName;
             return CallbackError;
         }
 
-        engine.Site = site;
-        context.ShowOn(ssl);
+        engine.Meet(site, shown, name);
+        shown.Context.ShowOn(ssl);
         return CallbackSuccess;
     }
 
@@ -70,8 +74,12 @@ public sealed unsafe class OpenSslServer : TlsServer
         return AlpnFatal;
     }
 
-    private static ReadOnlySpan<byte> Lower(ReadOnlySpan<byte> name, Span<byte> room) =>
-        name.Length <= room.Length && System.Text.Ascii.ToLower(name, room, out var length) == System.Buffers.OperationStatus.Done ? room[..length] : default;
+    // As hosts of requests are: in lower case, without the dot of the root.
+    private static ReadOnlySpan<byte> Lower(ReadOnlySpan<byte> name, Span<byte> room)
+    {
+        if (name.EndsWith((byte)'.')) name = name[..^1];
+        return name.Length <= room.Length && System.Text.Ascii.ToLower(name, room, out var length) == System.Buffers.OperationStatus.Done ? room[..length] : default;
+    }
 
     // RFC 6066 §3: a list of one name of type 0.
     private static ReadOnlySpan<byte> NameIn(nint ssl)

@@ -6,18 +6,12 @@ namespace Weir.Engine.Tls;
 /// <summary>A site's certificates. Swapped whole; any thread.</summary>
 public sealed class TlsSite
 {
-    private volatile SslContext? context;
+    private volatile ShownCertificates? shown;
 
-    /// <summary>Shows other certificates from now on.</summary>
-    /// <returns>Null, or what is wrong with them: what was shown stays.</returns>
-    public string? TryShow(TlsSettings settings, IEnumerable<CertificateFiles> files)
+    /// <summary>What is shown from the next handshake on; null: nothing yet.</summary>
+    public ShownCertificates? Shown
     {
-        var next = ServerContext.TryMake(settings, files, out var trouble);
-        if (next is null) return trouble;
-        context = next;
-        return null;
+        get => shown;
+        set => shown = value;
     }
-
-    /// <summary>What is shown; null: nothing yet.</summary>
-    internal SslContext? Context => context;
 }

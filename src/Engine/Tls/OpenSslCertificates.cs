@@ -1,0 +1,100 @@
+// OpenSSL's interface as far as certificates, their keys and what vouches for them go. The same rules as in OpenSsl.cs: every
+// pointer comes from a span or a local of the length that is passed beside it, or is OpenSSL's own.
+
+using System.Runtime.InteropServices;
+
+namespace Weir.Engine.Tls;
+
+internal static unsafe partial class OpenSslCertificates
+{
+    private const string Ssl = "libssl.so.3";
+    private const string Crypto = "libcrypto.so.3";
+
+    [LibraryImport(Crypto, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint BIO_new_file(string file, string mode);
+
+    [LibraryImport(Crypto)]
+    public static partial int BIO_free(nint bio);
+
+    [LibraryImport(Crypto)]
+    public static partial nint PEM_read_bio_X509(nint bio, nint into, delegate* unmanaged<byte*, int, int, int*, int> passphrase, int* argument);
+
+    [LibraryImport(Crypto)]
+    public static partial nint PEM_read_bio_PrivateKey(nint bio, nint into, delegate* unmanaged<byte*, int, int, int*, int> passphrase, int* argument);
+
+    [LibraryImport(Crypto)]
+    public static partial void X509_free(nint certificate);
+
+    [LibraryImport(Crypto)]
+    public static partial int i2d_X509(nint certificate, byte** into);
+
+    [LibraryImport(Crypto)]
+    public static partial nint d2i_X509(nint into, byte** bytes, nint length);
+
+    [LibraryImport(Crypto)]
+    public static partial int X509_check_private_key(nint certificate, nint key);
+
+    [LibraryImport(Crypto)]
+    public static partial void EVP_PKEY_free(nint key);
+
+    [LibraryImport(Crypto)]
+    public static partial nint OPENSSL_sk_new_null();
+
+    [LibraryImport(Crypto)]
+    public static partial int OPENSSL_sk_push(nint stack, nint item);
+
+    [LibraryImport(Crypto)]
+    public static partial void OPENSSL_sk_free(nint stack);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_CTX_use_cert_and_key(nint context, nint certificate, nint key, nint chain, int overwrites);
+
+    [LibraryImport(Crypto)]
+    public static partial nint X509_STORE_new();
+
+    [LibraryImport(Crypto)]
+    public static partial void X509_STORE_free(nint store);
+
+    [LibraryImport(Crypto)]
+    public static partial int X509_STORE_set_default_paths(nint store);
+
+    [LibraryImport(Crypto)]
+    public static partial nint X509_STORE_CTX_new();
+
+    [LibraryImport(Crypto)]
+    public static partial void X509_STORE_CTX_free(nint context);
+
+    [LibraryImport(Crypto)]
+    public static partial int X509_STORE_CTX_init(nint context, nint store, nint certificate, nint untrusted);
+
+    [LibraryImport(Crypto)]
+    public static partial int X509_STORE_CTX_get1_issuer(nint* issuer, nint context, nint certificate);
+
+    /// <summary>The longest bytes of a certificate that are looked at.</summary>
+    private const int MostBytes = 1 << 20;
+
+    /// <summary>A certificate's bytes (DER).</summary>
+    public static byte[] Bytes(nint certificate)
+    {
+        var length = i2d_X509(certificate, null);
+        if (length is <= 0 or > MostBytes) return [];
+        var bytes = new byte[length];
+        fixed (byte* at = bytes)
+        {
+            var to = at;
+            _ = i2d_X509(certificate, &to);
+        }
+
+        return bytes;
+    }
+
+    /// <summary>A certificate of these bytes, to be freed; 0: it is none.</summary>
+    public static nint Parse(ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* at = bytes)
+        {
+            var from = at;
+            return d2i_X509(0, &from, bytes.Length);
+        }
+    }
+}
