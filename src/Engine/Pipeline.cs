@@ -69,12 +69,11 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
     }
 
     // RFC 9110 §7.4: https is not asked for in the clear, nor one site over a connection on which another has shown itself, unless
-    // its certificate covers both. Trusted proxies know whom they have connected to.
+    // its certificate covers both.
     private static bool IsMisdirected(Exchange exchange, SitePlan site)
     {
-        if (exchange.IsFromTrustedProxy) return false;
-        if (exchange.Ends.Tls is { } tls) return !tls.MayCarry(exchange.Request.Host.Span, site.Tls);
-        return exchange.Request.IsHttpsTarget && !exchange.Request.IsSecure;
+        if (exchange.Ends.Tls is { } tls) return !tls.MayCarry(exchange.Request.Host.Span, site.Tls, site.Tls?.Clients, exchange.IsFromTrustedProxy);
+        return exchange.Request.IsHttpsTarget && !exchange.Request.IsSecure && !exchange.IsFromTrustedProxy;
     }
 
     // From here on the exchange needs nothing of the plan but its route's part.
@@ -143,6 +142,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
 
         if (fault.ClosesClient) client.EndAfterThis();
         (route?.ErrorPages ?? site?.ErrorPages ?? Listener.ErrorPages).Answer(exchange, fault.Status);
+        site?.StrictTransport?.Apply(exchange);
         var refused = client.StartResponse(exchange.Response, exchange.Request);
         if (refused == FaultCause.Exhausted)
         {

@@ -8,6 +8,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Routing;
 using Weir.Engine.Tls;
 using Weir.Engine.Transports;
@@ -31,6 +32,12 @@ public sealed record Plan
 
     /// <summary>Client connections at once from one address; 0: no limit.</summary>
     public int MostConnectionsPerClient { get; init; }
+
+    /// <summary>TLS handshakes with clients at once, over all loops: beyond, the longest under way make room.</summary>
+    public int MostHandshakes { get; init; } = 2_000;
+
+    /// <summary>TLS handshakes at once with one address; 0: no limit.</summary>
+    public int MostHandshakesPerClient { get; init; } = 200;
 
     /// <summary>Bytes in buffers at once, over all loops.</summary>
     public long MemoryLimit { get; init; } = 1L << 30;
@@ -87,6 +94,9 @@ public sealed record SitePlan
 
     /// <summary>Where its records go; null: nowhere.</summary>
     public AccessLog? AccessLog { get; init; }
+
+    /// <summary>What browsers are told about https, in answers to faults too; null: nothing.</summary>
+    public StrictTransport? StrictTransport { get; init; }
 
     /// <summary>Its live counters.</summary>
     public SiteRecord? Record { get; init; }

@@ -11,11 +11,15 @@ using Weir.Engine.Tls;
 namespace Weir.Control.Certificates;
 
 /// <summary>Something about one of a site's certificates, or its key.</summary>
-/// <param name="Place">Which of them.</param>
+/// <param name="Place">Which of them; or <see cref="OfClients"/>.</param>
 /// <param name="IsError">It cannot be shown.</param>
 /// <param name="IsOfKey">It lies with the key.</param>
 /// <param name="Text">What, with the file's name.</param>
-public sealed record CertificateFinding(int Place, bool IsError, bool IsOfKey, string Text);
+public sealed record CertificateFinding(int Place, bool IsError, bool IsOfKey, string Text)
+{
+    /// <summary>It is about the authorities of clients.</summary>
+    public const int OfClients = -1;
+}
 
 /// <summary>Judges certificates.</summary>
 internal static class CertificateJudge
@@ -39,7 +43,7 @@ internal static class CertificateJudge
     public static IEnumerable<string> Warnings(CertificateDetails certificate)
     {
         if (certificate.Kind == "rsa" && certificate.Bits < LeastRsaBits) yield return $"the key of the certificate in '{certificate.File}' is weak: RSA {certificate.Bits}, where clients ask for {LeastRsaBits} at least";
-        foreach (var weak in certificate.Parsed.Where(static c => WeakSignatures.Contains(c.SignatureAlgorithm.Value) && !IsOwnIssuer(c))) yield return $"the certificate of '{CertificateDetails.NameOf(weak.SubjectName)}' in '{certificate.File}' is signed with {weak.SignatureAlgorithm.FriendlyName ?? weak.SignatureAlgorithm.Value}, which clients do not believe any more";
+        foreach (var weak in certificate.Parsed.Where(static (c, place) => WeakSignatures.Contains(c.SignatureAlgorithm.Value) && (place == 0 || !IsOwnIssuer(c)))) yield return $"the certificate of '{CertificateDetails.NameOf(weak.SubjectName)}' in '{certificate.File}' is signed with {weak.SignatureAlgorithm.FriendlyName ?? weak.SignatureAlgorithm.Value}, which clients do not believe any more";
         if (Chain(certificate) is { } chain) yield return chain;
     }
 

@@ -11,14 +11,17 @@ public sealed class LoadedCertificates
 {
     private readonly CertificateFinding[] lasting;
 
-    private LoadedCertificates(CertificateFiles[] files, FileStamp?[] stamps, CertificateFinding[] lasting, CertificateDetails[] details, ShownCertificates? shown)
+    private LoadedCertificates(CertificateFiles[] files, ClientDemands? clients, FileStamp?[] stamps, CertificateFinding[] lasting, CertificateDetails[] details, ShownCertificates? shown)
     {
-        (Files, Stamps, this.lasting, Details, Shown) = (files, stamps, lasting, details, shown);
+        (Files, Clients, Stamps, this.lasting, Details, Shown) = (files, clients, stamps, lasting, details, shown);
     }
 
     public CertificateFiles[] Files { get; }
 
-    /// <summary>Each certificate's file and key's, as they were found.</summary>
+    /// <summary>What clients are asked for; null: nothing.</summary>
+    public ClientDemands? Clients { get; }
+
+    /// <summary>Each certificate's file and key's, then those that clients are judged by, as they were found.</summary>
     public FileStamp?[] Stamps { get; }
 
     /// <summary>The certificates; fewer than files where one could not be read.</summary>
@@ -28,9 +31,9 @@ public sealed class LoadedCertificates
     public ShownCertificates? Shown { get; }
 
     /// <summary>Reads and judges.</summary>
-    public static LoadedCertificates Read(CertificateFiles[] files)
+    public static LoadedCertificates Read(CertificateFiles[] files, ClientDemands? clients)
     {
-        var stamps = StampsOf(files);
+        var stamps = StampsOf(files, clients);
         var findings = new List<CertificateFinding>();
         var read = new List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)>();
         try
@@ -44,11 +47,12 @@ public sealed class LoadedCertificates
             ShownCertificates? shown = null;
             if (!findings.Exists(static f => f.IsError))
             {
-                shown = ShownCertificates.TryMake([.. read.Select(static r => (r.Certificate, r.Details.Covered))], out var trouble);
-                if (shown is null) findings.Add(new CertificateFinding(read[trouble.Place].Place, true, false, $"OpenSSL does not take the certificate in '{read[trouble.Place].Details.File}': {trouble.Text}"));
+                shown = ShownCertificates.TryMake([.. read.Select(static r => (r.Certificate, r.Details.Covered))], clients, out var trouble);
+                if (shown is null && trouble.Place < 0) findings.Add(new CertificateFinding(CertificateFinding.OfClients, true, false, trouble.Text));
+                else if (shown is null) findings.Add(new CertificateFinding(read[trouble.Place].Place, true, false, $"OpenSSL does not take the certificate in '{read[trouble.Place].Details.File}': {trouble.Text}"));
             }
 
-            return new LoadedCertificates(files, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown);
+            return new LoadedCertificates(files, clients, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown);
         }
         finally
         {
@@ -63,7 +67,8 @@ public sealed class LoadedCertificates
     ];
 
     /// <summary>How the files are now.</summary>
-    public static FileStamp?[] StampsOf(CertificateFiles[] files) => [.. files.SelectMany(static f => (FileStamp?[])[FileStamp.Of(f.Chain), FileStamp.Of(f.Key)])];
+    public static FileStamp?[] StampsOf(CertificateFiles[] files, ClientDemands? clients) =>
+        [.. files.SelectMany(static f => (string?[])[f.Chain, f.Key]).Append(clients?.Authorities).Append(clients?.Revoked).Select(static file => file is null ? null : FileStamp.Of(file))];
 
     private static void ReadOne(int place, CertificateFiles files, FileStamp? chain, FileStamp? key, List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)> read, List<CertificateFinding> findings)
     {

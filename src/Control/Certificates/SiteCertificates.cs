@@ -1,6 +1,8 @@
 // What one site shows, over reloads and changes of its files. Good certificates take the place of those before them; what is
 // wrong with new ones is said, once for each change, and those before stay.
 
+using System.Security.Cryptography;
+using System.Text;
 using Weir.Engine.Disk;
 using Weir.Engine.Observe;
 using Weir.Engine.Tls;
@@ -19,6 +21,7 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
     private string[] hosts = [];
     private volatile LoadedCertificates? inForce;
     private LoadedCertificates? tried;
+    private volatile string? trouble;
     private FileStamp?[] seen = [];
     private DateTimeOffset judgedAt;
     private int warned = int.MaxValue;
@@ -31,12 +34,15 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
     /// <summary>What is shown.</summary>
     public IReadOnlyList<CertificateDetails> Shown => inForce?.Details ?? [];
 
+    /// <summary>Why what is shown is not what the files hold; null: it is.</summary>
+    public string? Trouble => trouble;
+
     /// <summary>Whether there is something good to stay with.</summary>
     public bool IsShowing => inForce is not null;
 
     /// <summary>Reads what a configuration names, unless it is what is shown and unchanged. Changes nothing.</summary>
-    public LoadedCertificates Load(CertificateFiles[] files) =>
-        inForce is { } shown && shown.Files.SequenceEqual(files) && shown.Stamps.SequenceEqual(LoadedCertificates.StampsOf(files)) ? shown : LoadedCertificates.Read(files);
+    public LoadedCertificates Load(CertificateFiles[] files, ClientDemands? clients) =>
+        inForce is { } shown && shown.Files.SequenceEqual(files) && Equals(shown.Clients, clients) && shown.Stamps.SequenceEqual(LoadedCertificates.StampsOf(files, clients)) ? shown : LoadedCertificates.Read(files, clients);
 
     /// <summary>Makes what was loaded what is shown, if it is good; else looks for better in the same files.</summary>
     public void Take(LoadedCertificates loaded, IReadOnlyList<string> names, DateTimeOffset now)
@@ -44,6 +50,9 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         lock (turn)
         {
             hosts = [.. names];
+            // Asked for even where the certificates are the old ones, whose context knows none of these authorities: nobody comes in then.
+            if (!Equals(Site.Clients, loaded.Clients)) Site.Clients = loaded.Clients;
+            Site.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{hosts.FirstOrDefault()} {loaded.Clients}"));
             Try(loaded, now);
         }
     }
@@ -54,10 +63,10 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         lock (turn)
         {
             if (tried is null) return;
-            var stamps = LoadedCertificates.StampsOf(tried.Files);
+            var stamps = LoadedCertificates.StampsOf(tried.Files, tried.Clients);
             var (isNew, isStill) = (!stamps.SequenceEqual(tried.Stamps), stamps.SequenceEqual(seen));
             seen = stamps;
-            if (isNew ? isStill : BecameValid(now)) Renew(LoadedCertificates.Read(tried.Files), now);
+            if (isNew ? isStill : BecameValid(now)) Renew(LoadedCertificates.Read(tried.Files, tried.Clients), now);
             judgedAt = now;
             WarnOfEnd(now);
         }
@@ -82,7 +91,8 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         tried = loaded;
         seen = loaded.Stamps;
         judgedAt = now;
-        if (loaded == inForce || Array.Exists(loaded.Findings(hosts, now), static f => f.IsError)) return;
+        trouble = Array.Find(loaded.Findings(hosts, now), static f => f.IsError)?.Text;
+        if (loaded == inForce || trouble is not null) return;
         inForce = loaded;
         Site.Shown = loaded.Shown;
         warned = int.MaxValue;

@@ -6,6 +6,7 @@ using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
+using Weir.Engine.Tls;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Compilation;
@@ -21,6 +22,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, AccessLog> logs = [];
     private readonly Dictionary<string, SiteCertificates> certificates = [];
 
+    private TicketRotation? rotation;
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
     private volatile SiteCertificates[] shown = [];
@@ -32,6 +34,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
 
     /// <summary>The members of upstreams in force. Any thread.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => inForce;
+
+    /// <summary>What seals the session tickets of all listeners.</summary>
+    public TicketKeys Tickets { get; } = new();
+
+    /// <summary>Changes them.</summary>
+    public TicketRotation TicketRotation => rotation ??= new TicketRotation(Tickets, errors);
 
     public Membership Membership(string identity, string name, Balancer balancer)
     {
@@ -80,6 +88,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Begin()
     {
         Names.Start();
+        TicketRotation.Start();
         foreach (var membership in memberships.Values) membership.Begin();
     }
 
@@ -87,6 +96,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Close()
     {
         foreach (var membership in memberships.Values) membership.Close();
+        rotation?.Dispose();
         Names.Dispose();
     }
 

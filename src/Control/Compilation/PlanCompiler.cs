@@ -1,7 +1,9 @@
 // From what the operator wrote to what the engine executes: names resolved, scopes folded into each other, files read.
 // Whatever fails here is a diagnostic; the plan in force stays.
 
+using System.Globalization;
 using System.Text;
+using Weir.Control.Certificates;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
 using Weir.Engine;
@@ -12,6 +14,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Routing;
 using Weir.Engine.Tls;
 using Weir.Engine.Transports;
@@ -33,6 +36,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, List<string>> inlineLists = [];
+    private readonly Dictionary<string, OpenSslServer> tlsServers = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -56,7 +60,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
-        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
+        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog) { StrictTransport = Strict(config.Hsts) };
         var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
         {
@@ -66,40 +70,57 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Backlog = (int)l.Backlog,
             Access = Access(l),
             Settings = Settings(),
-            Tls = l.Tls is { Off: false } tls ? Tls(tls) : null,
+            Tls = Tls(l),
             Hosts = new HostTable<SitePlan>(),
             ErrorPages = pages,
             AccessLog = Log(config.AccessLog),
         }).ToArray();
         foreach (var (listener, written) in listeners.Zip(config.Listen)) made?.Invoke(listener, written);
         var sites = config.Sites.Select(site => (Config: site, Plan: Site(site, global))).ToArray();
-        foreach (var (site, plan) in sites)
+        foreach (var (site, (plan, inTheClear)) in sites)
         {
             foreach (var listener in listeners.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)))
             {
                 if (listener.Tls is not null && plan.Tls is null) continue;
-                if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
-                foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, plan);
+                var served = listener.Tls is null ? inTheClear : plan;
+                if (site.Hosts.Count == 0) listener.Hosts.Default = served;
+                foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, served);
                 if (listener.Tls is OpenSslServer tls) Show(site, plan.Tls!, tls);
             }
         }
 
+        Tickets(config.SessionTickets);
         if (diagnostics.HasErrors) return null;
         return new Plan
         {
             Listeners = listeners,
-            Sites = [.. sites.Select(s => s.Plan)],
+            Sites = [.. sites.Select(s => s.Plan.Plan)],
             Upstreams = [.. upstreams],
             Hops = hops,
             TrustedProxies = new TrustedProxies([.. config.TrustedProxies.OfType<System.Net.IPNetwork>()], config.TrustedProxies.Contains(null)),
             MostConnections = (int)(config.Limits.Connections ?? DefaultConnections(descriptors)),
+            MostHandshakes = (int)(config.Limits.Handshakes ?? 2_000),
+            MostHandshakesPerClient = (int)(config.Limits.HandshakesPerClient ?? 200),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
         };
     }
 
-    private static OpenSslServer Tls(ListenTlsConfig from) =>
-        new(new TlsSettings { Profile = from.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate }) { StrictServerName = from.StrictSni };
+    private void Tickets(SessionTicketsConfig tickets)
+    {
+        if (tickets.Keys is { } file && TicketRotation.Trouble(file) is { } trouble) diagnostics.Error(diagnostics.Where(tickets, "keys"), trouble);
+        changes.Add(() => live.TicketRotation.Set(tickets.Keys, TimeSpan.FromMilliseconds(tickets.Rotate ?? 4 * 3_600_000), TimeSpan.FromMilliseconds(new TlsSettings().SessionLifetime)));
+    }
+
+    private OpenSslServer? Tls(ListenConfig listener)
+    {
+        if (listener.Tls is not { Off: false } tls) return null;
+        var name = listener.Address.ToString();
+        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate };
+        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, StrictServerName = tls.StrictSni };
+        changes.Add(() => tlsServers[name] = server);
+        return server;
+    }
 
     // Who asks for no name that is known sees the default site's, else the first's.
     private static void Show(SiteConfig site, TlsSite shown, OpenSslServer on)
@@ -115,10 +136,17 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var certificates = live.CertificatesOf(string.Join('\n', site.Listen.Select(static l => l.ToString()).Prepend(name)), name);
         named.Add(certificates);
         CertificateConfig[] written = [.. site.Tls.All];
-        var loaded = certificates.Load([.. written.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!))]);
+        var clients = site.Tls.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
+        var loaded = certificates.Load([.. written.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!))], clients);
         var now = DateTimeOffset.UtcNow;
         foreach (var finding in loaded.Findings(site.Hosts, now))
         {
+            if (finding.Place == CertificateFinding.OfClients)
+            {
+                diagnostics.Error(site.Tls.Clients!.At, finding.Text);
+                continue;
+            }
+
             var of = written[finding.Place];
             var at = diagnostics.Where(of.Within ?? of, finding.IsOfKey && of.Key is not null ? "key" : "certificate");
             if (!finding.IsError) diagnostics.Warn(at, finding.Text);
@@ -176,24 +204,51 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         return new SocketAccess(listener.Mode, owner, group);
     }
 
-    private SitePlan Site(SiteConfig site, Scope outer)
+    // As it is served, and on listeners that speak no TLS.
+    private (SitePlan Plan, SitePlan InTheClear) Site(SiteConfig site, Scope outer)
     {
         var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
         var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
-        var routes = new RouteTable<RoutePlan>();
-        foreach (var route in site.Routes) Add(routes, Route(route, scope), route.Match);
+        if (site.Hsts is not null) scope = scope with { StrictTransport = Strict(site.Hsts) };
+        var routes = new List<(RoutePlan Plan, MatchConfig Match)>();
+        foreach (var route in site.Routes) routes.Add((Route(route, scope), route.Match));
         if (site.Proxy is not null || site.Redirect is not null || site.Respond is not null || site.Files is not null)
         {
             var last = new RouteConfig { At = site.At, Proxy = site.Proxy, Redirect = site.Redirect, Respond = site.Respond, Files = site.Files };
-            routes.Add(Route(last, scope), []);
+            routes.Add((Route(last, scope), new MatchConfig()));
         }
 
         var record = live.Site(name);
         named.Add(record);
-        var plan = new SitePlan { Name = name, Routes = routes, Record = record, Tls = Certificates(site, name), ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
         made?.Invoke(plan, site);
-        return plan;
+        if (plan.Tls is null || ToHttps(site) is not { } redirect) return (plan, plan);
+        var inTheClear = plan with { Routes = Table(routes, Route(redirect, scope)) };
+        made?.Invoke(inTheClear, site);
+        return (plan, inTheClear);
     }
+
+    // Who comes in the clear goes by the first, if there is one.
+    private static RouteTable<RoutePlan> Table(List<(RoutePlan Plan, MatchConfig Match)> routes, RoutePlan? inTheClear)
+    {
+        var table = new RouteTable<RoutePlan>();
+        if (inTheClear is not null) table.Add(inTheClear, [new InTheClear()]);
+        foreach (var (plan, match) in routes) Add(table, plan, match);
+        return table;
+    }
+
+    private RouteConfig? ToHttps(SiteConfig site)
+    {
+        if ((site.HttpsRedirect ?? config.HttpsRedirect) is not { Off: false } redirect) return null;
+        var port = redirect.Port ?? config.Listen.Find(l => l.Tls is { Off: false } && (site.Listen.Count == 0 || site.Listen.Contains(l.Address)))?.Address.Port ?? 443;
+        List<Template.Part> parts = [new(Placeholder.Literal, "https://"u8.ToArray()), new(Placeholder.Host, [])];
+        if (port is not (0 or 443)) parts.Add(new(Placeholder.Literal, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $":{port}"))));
+        parts.Add(new(Placeholder.Uri, []));
+        return new RouteConfig { At = redirect.At, ComesFirst = true, Redirect = new RedirectConfig { At = redirect.At, Status = 308, To = new TemplateText("", [.. parts], []) } };
+    }
+
+    private static StrictTransport? Strict(HstsConfig? hsts) =>
+        hsts is null or { Off: true } ? null : new StrictTransport((hsts.MaxAge ?? 365L * 24 * 3_600_000) / 1000, hsts.IncludeSubdomains, hsts.Preload);
 
     /// <summary>Adds a route for what it matches.</summary>
     internal static void Add(RouteTable<RoutePlan> routes, RoutePlan route, MatchConfig match)
@@ -250,7 +305,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
             Rewrite = stages.Request(sticky),
-            RewriteResponse = stages.Response(sticky),
+            RewriteResponse = stages.Response(sticky, scope.StrictTransport),
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,

@@ -29,6 +29,9 @@ public sealed class ProxyConfig : IWritten
     public long DrainDelay { get; set; }
     public string? Via { get; set; }
     public ResolveConfig Resolve { get; set; } = new();
+    public SessionTicketsConfig SessionTickets { get; set; } = new();
+    public HttpsRedirectConfig? HttpsRedirect { get; set; }
+    public HstsConfig? Hsts { get; set; }
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
 
@@ -66,9 +69,26 @@ public sealed class SiteTlsConfig : IWritten
     public string? Certificate { get; set; }
     public string? Key { get; set; }
     public List<CertificateConfig> Certificates { get; set; } = [];
+    public ClientAuthConfig? Clients { get; set; }
 
     /// <summary>All of them.</summary>
     public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key, Within = this });
+}
+
+public sealed class ClientAuthConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Ca { get; set; }
+    public string? Crl { get; set; }
+    public bool IsOptional { get; set; }
+}
+
+public sealed class SessionTicketsConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public string? Keys { get; set; }
+    public long? Rotate { get; set; }
 }
 
 public sealed class CertificateConfig : IWritten
@@ -79,6 +99,24 @@ public sealed class CertificateConfig : IWritten
 
     /// <summary>The section that its keys stand in, where it is not one of its own.</summary>
     public IWritten? Within { get; init; }
+}
+
+public sealed class HttpsRedirectConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public long? Port { get; set; }
+}
+
+public sealed class HstsConfig : IWritten
+{
+    public Position At { get; set; }
+
+    /// <summary>Milliseconds.</summary>
+    public long? MaxAge { get; set; }
+    public bool IncludeSubdomains { get; set; }
+    public bool Preload { get; set; }
+    public bool Off => MaxAge == Shapes.NoLimit;
 }
 
 public sealed class AdminConfig : IWritten
@@ -108,6 +146,8 @@ public sealed class LimitsConfig : IWritten
     public Position At { get; set; }
     public long? Connections { get; set; }
     public long? ConnectionsPerClient { get; set; }
+    public long? Handshakes { get; set; }
+    public long? HandshakesPerClient { get; set; }
     public long? Memory { get; set; }
     public long? Head { get; set; }
     public long? Target { get; set; }
@@ -122,6 +162,7 @@ public sealed class LimitsConfig : IWritten
 public sealed class TimeoutsConfig : IWritten
 {
     public Position At { get; set; }
+    public long? Handshake { get; set; }
     public long? Header { get; set; }
     public long? Body { get; set; }
     public long? Write { get; set; }
@@ -372,6 +413,8 @@ public sealed class SiteConfig : IWritten, IAction
     public List<string> Hosts { get; set; } = [];
     public List<NetworkAddress> Listen { get; set; } = [];
     public SiteTlsConfig? Tls { get; set; }
+    public HttpsRedirectConfig? HttpsRedirect { get; set; }
+    public HstsConfig? Hsts { get; set; }
     public AccessLogConfig? AccessLog { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
@@ -386,6 +429,9 @@ public sealed class SiteConfig : IWritten, IAction
 public sealed class RouteConfig : IWritten, IAction
 {
     public Position At { get; set; }
+
+    /// <summary>It was not written as a route, and stands before all that were.</summary>
+    public bool ComesFirst { get; init; }
     public MatchConfig Match { get; set; } = new();
     public RewriteConfig? Rewrite { get; set; }
     public HeaderEditsConfig? RequestHeaders { get; set; }

@@ -9,6 +9,13 @@ internal static class TlsChecks
     public static void Check(ProxyConfig config, Diagnostics diagnostics)
     {
         foreach (var site in config.Sites.Where(static s => s.Tls is not null)) CheckCertificates(site.Tls!, diagnostics);
+        foreach (var hsts in config.Sites.Select(static s => s.Hsts).Append(config.Hsts).OfType<HstsConfig>()) CheckHsts(hsts, diagnostics);
+        foreach (var site in config.Sites.Where(s => s.Tls is null && !diagnostics.IsTold(s, "tls")))
+        {
+            if (site.HttpsRedirect is { Off: false } redirect && !diagnostics.IsFlawed(redirect)) diagnostics.Error(redirect.At, "there is no https to be sent to: this site has no tls");
+            if (site.Hsts is { Off: false } hsts && !diagnostics.IsFlawed(hsts) && config.TrustedProxies.Count == 0) diagnostics.Warn(hsts.At, "this is never said: it is said over TLS only, and this site has no tls, nor is there a trusted proxy that could have it");
+        }
+
         if (diagnostics.IsTold(config, "listen") || diagnostics.IsTold(config, "sites") || config.Sites.Exists(s => diagnostics.IsTold(s, "tls") || diagnostics.IsTold(s, "listen"))) return;
         foreach (var listen in config.Listen.Where(static l => SpeaksTls(l))) CheckListener(config, listen, diagnostics);
         foreach (var site in config.Sites)
@@ -27,6 +34,12 @@ internal static class TlsChecks
         {
             if (certificate.Certificate is null && !diagnostics.IsTold(certificate, "certificate")) diagnostics.Error(certificate.At, "here a certificate is missing");
         }
+    }
+
+    private static void CheckHsts(HstsConfig hsts, Diagnostics diagnostics)
+    {
+        const long Year = 365L * 24 * 3_600_000;
+        if (hsts.Preload && (!hsts.IncludeSubdomains || hsts.MaxAge < Year)) diagnostics.Warn(diagnostics.Where(hsts, "preload"), "the lists of browsers take names with include_subdomains: true and a max_age of 1y at least only");
     }
 
     private static void CheckListener(ProxyConfig config, ListenConfig listen, Diagnostics diagnostics)

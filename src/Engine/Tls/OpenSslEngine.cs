@@ -51,7 +51,11 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     internal bool HasEnded { get; set; }
 
     /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
-    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, serverName) = (by, certificates, name.ToArray());
+    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
+
+    /// <summary>What the site asked of the client; null: nothing.</summary>
+    internal ClientDemands? Demands { get; private set; }
+
 
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
@@ -189,6 +193,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             ServerName = serverName,
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
             Site = site,
+            Demands = Demands,
             Names = shown?.Names ?? [],
         };
     }

@@ -15,15 +15,23 @@ public sealed unsafe class ShownCertificates
     internal SslContext Context { get; }
 
     /// <summary>What each covers.</summary>
-    internal CertificateNames[] Names { get; }
+    public CertificateNames[] Names { get; }
 
     /// <summary>Makes it.</summary>
     /// <param name="certificates">The certificates, and what each covers.</param>
-    /// <param name="trouble">What libssl has against one of them, and which; empty: nothing.</param>
-    public static ShownCertificates? TryMake(IReadOnlyList<(KeyedCertificate Certificate, CertificateNames Names)> certificates, out (int Place, string Text) trouble)
+    /// <param name="clients">What clients are asked for; null: nothing.</param>
+    /// <param name="trouble">What libssl has against one of them, and which; -1: against what clients are asked for.</param>
+    public static ShownCertificates? TryMake(IReadOnlyList<(KeyedCertificate Certificate, CertificateNames Names)> certificates, ClientDemands? clients, out (int Place, string Text) trouble)
     {
-        trouble = (0, "");
+        trouble = (-1, "");
         var context = ServerContext.Make(new TlsSettings());
+        if (clients?.ApplyTo(context.Pointer) is { } unusable)
+        {
+            trouble = (-1, unusable);
+            context.Dispose();
+            return null;
+        }
+
         foreach (var (place, (certificate, _)) in certificates.Index())
         {
             var text = certificate.Use(context);
