@@ -39,6 +39,7 @@ public sealed class RunningProxy : IDisposable
     private AdminListener? admin;
     private Watchdog? watchdog;
     private CertificateWatch? certificates;
+    private Stapling? stapling;
     private volatile ProxyConfig config;
     private volatile string? adminToken;
     private long reloadsDone;
@@ -152,6 +153,7 @@ public sealed class RunningProxy : IDisposable
         admin?.Start();
         watchdog = new Watchdog(Engine, Errors);
         certificates = new CertificateWatch(live, Errors);
+        stapling = new Stapling(live, Errors, stateFolder);
     }
 
     /// <summary>Takes the configuration anew.</summary>
@@ -214,6 +216,7 @@ public sealed class RunningProxy : IDisposable
         watchdog?.Dispose();
         watchdog = null;
         certificates?.Dispose();
+        stapling?.Dispose();
         lock (turn) live.Close();
         Health.Stop();
         Engine.Stop();
@@ -254,6 +257,7 @@ public sealed class RunningProxy : IDisposable
     {
         watchdog?.Dispose();
         certificates?.Dispose();
+        stapling?.Dispose();
         admin?.Dispose();
         live.Names.Dispose();
         writer.Dispose();

@@ -72,6 +72,7 @@ public static class StatusPage
                 json.WriteString("from", certificate.From);
                 json.WriteString("until", certificate.Until);
                 json.WriteString("file", certificate.File);
+                if (certificate.StapledUntil is { } stapled) json.WriteString("stapled_until", stapled);
                 if (site.Trouble is { } trouble) json.WriteString("trouble", trouble);
                 json.WriteEndObject();
             }

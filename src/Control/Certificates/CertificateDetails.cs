@@ -7,10 +7,16 @@ using Weir.Engine.Transports;
 
 namespace Weir.Control.Certificates;
 
-/// <summary>A certificate. Immutable.</summary>
+/// <summary>A certificate. Immutable, but for what is stapled to it.</summary>
 public sealed class CertificateDetails
 {
     private const string CommonName = "2.5.4.3";
+    private const string TlsFeature = "1.3.6.1.5.5.7.1.24";
+
+    // The feature's number, 5, as an INTEGER.
+    private static readonly byte[] StatusRequest = [0x02, 0x01, 0x05];
+
+    private long stapledUntil;
 
     private CertificateDetails(byte[][] chain, X509Certificate2[] parsed, string file)
     {
@@ -27,6 +33,9 @@ public sealed class CertificateDetails
         Serial = own.SerialNumber.ToLowerInvariant();
         (From, Until) = (own.NotBefore.ToUniversalTime(), own.NotAfter.ToUniversalTime());
         (Kind, Bits) = KeyOf(own);
+        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(chain[0]));
+        Responder = own.Extensions.OfType<X509AuthorityInformationAccessExtension>().SelectMany(static a => a.EnumerateOcspUris()).Select(static u => Uri.TryCreate(u, UriKind.Absolute, out var uri) ? uri : null).FirstOrDefault(static u => u is { Scheme: "http" or "https" });
+        MustStaple = own.Extensions.Any(static e => e.Oid?.Value == TlsFeature && e.RawData.AsSpan().IndexOf(StatusRequest) >= 0);
     }
 
     /// <summary>The file it is from.</summary>
@@ -61,6 +70,22 @@ public sealed class CertificateDetails
 
     /// <summary>"ECDSA 256" and the like.</summary>
     public string KeyWords => Bits == 0 ? Kind : string.Create(CultureInfo.InvariantCulture, $"{Kind.ToUpperInvariant()} {Bits}");
+
+    /// <summary>SHA-256 of it, hexadecimal.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>Who is asked whether it is still good (OCSP); null: nobody.</summary>
+    public Uri? Responder { get; }
+
+    /// <summary>Whether clients refuse it unless the answer is stapled to it (RFC 7633).</summary>
+    public bool MustStaple { get; }
+
+    /// <summary>Until when what is stapled to it holds; null: nothing is.</summary>
+    public DateTimeOffset? StapledUntil
+    {
+        get => Volatile.Read(ref stapledUntil) is > 0 and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
+        internal set => Volatile.Write(ref stapledUntil, value?.UtcTicks ?? 0);
+    }
 
     internal X509Certificate2[] Parsed { get; }
 

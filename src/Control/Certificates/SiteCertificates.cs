@@ -9,6 +9,9 @@ using Weir.Engine.Tls;
 
 namespace Weir.Control.Certificates;
 
+/// <summary>A certificate that is shown, and how something is stapled to it.</summary>
+internal sealed record CertificatePlace(string Site, CertificateDetails Certificate, bool IsStapled, Action<OcspAnswer?> Staple);
+
 /// <summary>The certificates of a site. Any thread.</summary>
 /// <param name="name">The site's.</param>
 /// <param name="errors">Where it says what becomes of them.</param>
@@ -22,6 +25,7 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
     private volatile LoadedCertificates? inForce;
     private LoadedCertificates? tried;
     private volatile string? trouble;
+    private volatile bool isStapled;
     private FileStamp?[] seen = [];
     private DateTimeOffset judgedAt;
     private int warned = int.MaxValue;
@@ -37,6 +41,13 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
     /// <summary>Why what is shown is not what the files hold; null: it is.</summary>
     public string? Trouble => trouble;
 
+    /// <summary>The same, for whoever has something to staple.</summary>
+    internal IEnumerable<CertificatePlace> Places => inForce is { Shown: { } shown } now ? now.Details.Select((certificate, place) => new CertificatePlace(Name, certificate, isStapled, answer =>
+    {
+        shown.Staple(place, answer);
+        certificate.StapledUntil = answer?.Until;
+    })) : [];
+
     /// <summary>Whether there is something good to stay with.</summary>
     public bool IsShowing => inForce is not null;
 
@@ -45,11 +56,12 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         inForce is { } shown && shown.Files.SequenceEqual(files) && Equals(shown.Clients, clients) && shown.Stamps.SequenceEqual(LoadedCertificates.StampsOf(files, clients)) ? shown : LoadedCertificates.Read(files, clients);
 
     /// <summary>Makes what was loaded what is shown, if it is good; else looks for better in the same files.</summary>
-    public void Take(LoadedCertificates loaded, IReadOnlyList<string> names, DateTimeOffset now)
+    public void Take(LoadedCertificates loaded, IReadOnlyList<string> names, bool staples, DateTimeOffset now)
     {
         lock (turn)
         {
             hosts = [.. names];
+            isStapled = staples;
             // Asked for even where the certificates are the old ones, whose context knows none of these authorities: nobody comes in then.
             if (!Equals(Site.Clients, loaded.Clients)) Site.Clients = loaded.Clients;
             Site.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{hosts.FirstOrDefault()} {loaded.Clients}"));

@@ -154,7 +154,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             else diagnostics.Error(at, finding.Text);
         }
 
-        changes.Add(() => certificates.Take(loaded, site.Hosts, now));
+        changes.Add(() => certificates.Take(loaded, site.Hosts, site.Tls.Staples, now));
         return certificates.Site;
     }
 

@@ -69,6 +69,7 @@ public sealed class SiteTlsConfig : IWritten
     public string? Certificate { get; set; }
     public string? Key { get; set; }
     public List<CertificateConfig> Certificates { get; set; } = [];
+    public bool Staples { get; set; } = true;
     public ClientAuthConfig? Clients { get; set; }
 
     /// <summary>All of them.</summary>

@@ -66,6 +66,7 @@ public static class ProxySchema
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
         .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
         .Add("certificates", Shapes.ListOf(Certificate), (t, v) => t.Certificates = v, "Several, one for each kind of key: ECDSA and RSA.")
+        .Add("ocsp", Shapes.OneOf("on", "off"), (t, v) => t.Staples = v == "on", "Staples what the issuer says of a certificate to handshakes, where the certificate names a responder: asked in the background, and kept in the state folder.", "on")
         .Add("clients", ClientAuth, (t, v) => t.Clients = v, "Asks clients for a certificate.");
 
     public static Section<HttpsRedirectConfig> HttpsRedirect { get; } = new Section<HttpsRedirectConfig>("https_redirect", "Sends whoever asks in the clear to https (308), as sites with tls do where it is on. Who comes through a trusted proxy that says https is served.")

@@ -70,6 +70,75 @@ internal static unsafe partial class OpenSslCertificates
     [LibraryImport(Crypto)]
     public static partial int X509_STORE_CTX_get1_issuer(nint* issuer, nint context, nint certificate);
 
+    [LibraryImport(Crypto)]
+    public static partial int X509_STORE_add_cert(nint store, nint certificate);
+
+    [LibraryImport(Crypto)]
+    public static partial nint EVP_sha1();
+
+    [LibraryImport(Crypto)]
+    public static partial nint OCSP_cert_to_id(nint digest, nint certificate, nint issuer);
+
+    [LibraryImport(Crypto)]
+    public static partial void OCSP_CERTID_free(nint id);
+
+    [LibraryImport(Crypto)]
+    public static partial nint OCSP_REQUEST_new();
+
+    [LibraryImport(Crypto)]
+    public static partial void OCSP_REQUEST_free(nint request);
+
+    [LibraryImport(Crypto)]
+    public static partial nint OCSP_request_add0_id(nint request, nint id);
+
+    [LibraryImport(Crypto)]
+    public static partial int i2d_OCSP_REQUEST(nint request, byte** into);
+
+    [LibraryImport(Crypto)]
+    public static partial nint d2i_OCSP_RESPONSE(nint into, byte** bytes, nint length);
+
+    [LibraryImport(Crypto)]
+    public static partial void OCSP_RESPONSE_free(nint response);
+
+    [LibraryImport(Crypto)]
+    public static partial int OCSP_response_status(nint response);
+
+    [LibraryImport(Crypto)]
+    public static partial nint OCSP_response_status_str(nint status);
+
+    [LibraryImport(Crypto)]
+    public static partial nint OCSP_response_get1_basic(nint response);
+
+    [LibraryImport(Crypto)]
+    public static partial void OCSP_BASICRESP_free(nint basic);
+
+    [LibraryImport(Crypto)]
+    public static partial int OCSP_basic_verify(nint basic, nint certificates, nint store, nuint flags);
+
+    [LibraryImport(Crypto)]
+    public static partial int OCSP_resp_find_status(nint basic, nint id, int* status, int* reason, nint* revokedAt, nint* thisUpdate, nint* nextUpdate);
+
+    [LibraryImport(Crypto)]
+    public static partial int OCSP_check_validity(nint thisUpdate, nint nextUpdate, nint slack, nint mostAge);
+
+    [LibraryImport(Crypto)]
+    public static partial int ASN1_TIME_diff(int* days, int* seconds, nint from, nint to);
+
+    public const int CtrlStatusCallback = 63;
+    public const int CtrlStatusResponse = 71;
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_CTX_callback_ctrl(nint context, int command, delegate* unmanaged<nint, nint, int> callback);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_ctrl(nint ssl, int command, nint number, void* pointer);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_get_certificate(nint ssl);
+
+    [LibraryImport(Crypto)]
+    public static partial void* CRYPTO_malloc(nuint length, byte* file, int line);
+
     /// <summary>The longest bytes of a certificate that are looked at.</summary>
     private const int MostBytes = 1 << 20;
 

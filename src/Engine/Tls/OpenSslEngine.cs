@@ -53,6 +53,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
     internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
 
+    /// <summary>What is shown; null: nothing yet.</summary>
+    internal ShownCertificates? Shown => shown;
+
     /// <summary>What the site asked of the client; null: nothing.</summary>
     internal ClientDemands? Demands { get; private set; }
 

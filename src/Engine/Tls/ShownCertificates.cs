@@ -3,6 +3,7 @@
 // its place nothing but certificates and what to staple, and its ciphers, which are the same everywhere. So one is enough for
 // all listeners of a site, whatever their profiles.
 
+using System.Runtime.InteropServices;
 using Weir.Engine.Transports;
 
 namespace Weir.Engine.Tls;
@@ -10,7 +11,17 @@ namespace Weir.Engine.Tls;
 /// <summary>Certificates to be shown, one of each kind of key. Immutable but for what is stapled; any thread.</summary>
 public sealed unsafe class ShownCertificates
 {
-    private ShownCertificates(SslContext context, CertificateNames[] names) => (Context, Names) = (context, names);
+    private const int StatusGiven = 0;
+    private const int NoStatus = 3;
+
+    private readonly nint[] certificates; // The context's own, to tell them by.
+    private readonly byte[]?[] staples;
+
+    private ShownCertificates(SslContext context, nint[] certificates, CertificateNames[] names)
+    {
+        (Context, this.certificates, Names) = (context, certificates, names);
+        staples = new byte[certificates.Length][];
+    }
 
     internal SslContext Context { get; }
 
@@ -42,6 +53,24 @@ public sealed unsafe class ShownCertificates
         }
 
         OpenSsl.ERR_clear_error();
-        return new ShownCertificates(context, [.. certificates.Select(static c => c.Names)]);
+        _ = OpenSslCertificates.SSL_CTX_callback_ctrl(context.Pointer, OpenSslCertificates.CtrlStatusCallback, &OnStatus);
+        return new ShownCertificates(context, [.. certificates.Select(static c => c.Certificate.Certificate)], [.. certificates.Select(static c => c.Names)]);
+    }
+
+    /// <summary>Staples this to one of them from now on (RFC 6066 §8); null: nothing. Any thread.</summary>
+    public void Staple(int place, OcspAnswer? answer) => Volatile.Write(ref staples[place], answer?.Bytes);
+
+    // Asked where the client wants to know, once it is clear which certificate it is shown.
+    [UnmanagedCallersOnly]
+    private static int OnStatus(nint ssl, nint argument)
+    {
+        if (OpenSslEngine.Of(ssl).Shown is not { } shown) return NoStatus;
+        var place = Array.IndexOf(shown.certificates, OpenSslCertificates.SSL_get_certificate(ssl));
+        if (place < 0 || Volatile.Read(ref shown.staples[place]) is not { } staple) return NoStatus;
+        var copy = OpenSslCertificates.CRYPTO_malloc((nuint)staple.Length, null, 0); // libssl frees it.
+        if (copy is null) return NoStatus;
+        staple.CopyTo(new Span<byte>(copy, staple.Length));
+        _ = OpenSslCertificates.SSL_ctrl(ssl, OpenSslCertificates.CtrlStatusResponse, staple.Length, copy);
+        return StatusGiven;
     }
 }
