@@ -6,6 +6,7 @@ using System.Text.Json;
 using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
+using Weir.Engine.Disk;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Admin;
@@ -24,6 +25,7 @@ public static class StatusPage
         json.WriteNumber("requests", proxy.Engine.Workers.Sum(w => w.Records.Ended));
         json.WriteNumber("reloads", proxy.Reloads.Done);
         json.WriteNumber("reloads_refused", proxy.Reloads.Refused);
+        if (proxy.BuffersOnDisk is { } disk) WriteDisk(disk, json);
         json.WriteStartArray("listeners");
         foreach (var (_, address) in proxy.Engine.Addresses) json.WriteStringValue(address.ToString());
         json.WriteEndArray();
@@ -81,6 +83,16 @@ public static class StatusPage
         json.WriteEndArray();
     }
 
+    private static void WriteDisk(SpillFolder disk, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("buffer_disk");
+        json.WriteNumber("bytes", disk.Used);
+        json.WriteNumber("written", disk.Written);
+        json.WriteNumber("failures", disk.Failures);
+        if (disk.LastFailure is { } trouble) json.WriteString("last_failure", trouble);
+        json.WriteEndObject();
+    }
+
     // Names that are followed: what they mean, since when, and what is wrong with them.
     private static void WriteNames(Names names, Utf8JsonWriter json)
     {
@@ -120,6 +132,7 @@ public static class StatusPage
         json.WriteBoolean("breaker_open", upstream.Breaker.IsOpen);
         json.WriteBoolean("panicking", upstream.IsPanicking);
         json.WriteNumber("retries_refused", upstream.Retries.Refused);
+        if (upstream.Settings.IsSticky) json.WriteNumber("sticky_moves", upstream.Moved);
         WriteQueue(upstream, json);
         json.WriteStartArray("endpoints");
         foreach (var seat in membership.Seats)

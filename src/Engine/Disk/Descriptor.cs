@@ -40,7 +40,8 @@ internal static unsafe partial class Descriptor
     private const int ChangedAt = 96;
     private const int ModifiedAt = 112;
     private const int DeviceAt = 136;
-    private const int CurrentFolder = -100;
+
+    private const int FromHere = -100; // AT_FDCWD.
 
     /// <summary>Opens for reading, never waiting for whoever writes a pipe; null: it is not there or may not be read.</summary>
     public static SafeFileHandle? Open(string path)
@@ -78,6 +79,14 @@ internal static unsafe partial class Descriptor
         return true;
     }
 
+    /// <summary>What tells one file or state of it from another, whoever may read it, all links followed; null: it cannot be looked at.</summary>
+    public static (ulong Device, ulong Inode, long Length, long Seconds, uint Nanoseconds, ulong Owners, int Mode)? StateOf(string path)
+    {
+        var stat = stackalloc byte[StatBytes];
+        if (Statx(FromHere, path, 0, BasicStats, stat) != 0) return null;
+        return (*(ulong*)(stat + DeviceAt), *(ulong*)(stat + InodeAt), *(long*)(stat + SizeAt), *(long*)(stat + ModifiedAt), *(uint*)(stat + ModifiedAt + 8), *(uint*)(stat + OwnerAt) | ((ulong)*(uint*)(stat + GroupAt) << 32), *(ushort*)(stat + ModeAt));
+    }
+
     /// <summary>The name by which the kernel knows what was opened, all links followed; null: it does not tell.</summary>
     public static string? NameOf(SafeFileHandle file)
     {
@@ -111,7 +120,7 @@ internal static unsafe partial class Descriptor
     public static FileStamp? StampOf(string path)
     {
         var stat = stackalloc byte[StatBytes];
-        if (Statx(CurrentFolder, path, 0, BasicStats, stat) != 0) return null;
+        if (Statx(FromHere, path, 0, BasicStats, stat) != 0) return null;
         var mode = *(ushort*)(stat + ModeAt);
         return new FileStamp(*(ulong*)(stat + DeviceAt), *(ulong*)(stat + InodeAt), *(long*)(stat + SizeAt), Nanoseconds(stat + ModifiedAt), Nanoseconds(stat + ChangedAt), mode & 0xfff, *(uint*)(stat + OwnerAt), *(uint*)(stat + GroupAt), (mode & TypeMask) == RegularFile);
     }

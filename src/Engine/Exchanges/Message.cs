@@ -172,7 +172,7 @@ public sealed class Response
     private static readonly FieldIndex Empty = new();
 }
 
-/// <summary>The two ends of the client's connection, and how it is encrypted; null: it is not.</summary>
+/// <summary>The two ends of the client's connection, and what its encryption was agreed to be; null: it has none.</summary>
 public readonly record struct ConnectionEnds(IPAddress? ClientAddress, int ClientPort, int LocalPort, TlsFacts? Tls = null)
 {
     public bool IsSecure => Tls is not null;

@@ -10,7 +10,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 {
     private const int BothShutdown = 3;
 
-    private static readonly Dictionary<nint, string> Names = [];
+    private static readonly Dictionary<nint, byte[]> Names = [];
 
     private readonly nint ssl;
     private GCHandle self;
@@ -50,18 +50,17 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
 
-    /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
-    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
-
     /// <summary>What is shown; null: nothing yet.</summary>
     internal ShownCertificates? Shown => shown;
 
     /// <summary>What the site asked of the client; null: nothing.</summary>
     internal ClientDemands? Demands { get; private set; }
 
-
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
+
+    /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
+    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
 
     public override TlsStatus Handshake()
     {
@@ -192,21 +191,37 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         {
             Version = NameOf(OpenSsl.SSL_get_version(ssl)),
             Cipher = NameOf(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
-            Protocol = length == 0 ? "" : System.Text.Encoding.ASCII.GetString(protocol, (int)length),
+            Protocol = new ReadOnlySpan<byte>(protocol, (int)length).ToArray(),
             ServerName = serverName,
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
             Site = site,
             Demands = Demands,
             Names = shown?.Names ?? [],
+            Peer = Demands is null ? null : ReadPeer(),
         };
     }
 
+    private PeerCertificate? ReadPeer()
+    {
+        var certificate = OpenSsl.SSL_get1_peer_certificate(ssl);
+        if (certificate == 0) return null;
+        var der = new byte[Math.Max(0, OpenSsl.i2d_X509(certificate, null))];
+        fixed (byte* start = der)
+        {
+            var at = start;
+            _ = OpenSsl.i2d_X509(certificate, &at);
+        }
+
+        OpenSsl.X509_free(certificate);
+        return new PeerCertificate(der);
+    }
+
     // OpenSSL's own constants: few, and always the same text.
-    private static string NameOf(nint text)
+    private static byte[] NameOf(nint text)
     {
         lock (Names)
         {
-            if (!Names.TryGetValue(text, out var name)) Names[text] = name = OpenSsl.Text(text);
+            if (!Names.TryGetValue(text, out var name)) Names[text] = name = System.Text.Encoding.ASCII.GetBytes(OpenSsl.Text(text));
             return name;
         }
     }
