@@ -21,6 +21,7 @@ public sealed class TestCertificates
         issuer = Make("CN=Test Issuer", [], ECDsa.Create(ECCurve.NamedCurves.nistP256), root, from, until, isAuthority: true);
         File.WriteAllText(At("root.pem"), root.Certificate.ExportCertificatePem() + "\n");
         File.WriteAllText(At("issuer.pem"), issuer.Certificate.ExportCertificatePem() + "\n");
+        WritePrivate(At("issuer.key"), issuer.Key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 
     public string Folder { get; }

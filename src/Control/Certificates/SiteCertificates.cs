@@ -108,7 +108,7 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         inForce = loaded;
         Site.Shown = loaded.Shown;
         warned = int.MaxValue;
-        foreach (var certificate in loaded.Details) errors?.Info("tls", $"site {Name} shows the {certificate}");
+        foreach (var certificate in loaded.Details) errors?.Deed(LogLevel.Info, "tls", $"site {Name} shows the {certificate}");
         WarnOfEnd(now);
     }
 
