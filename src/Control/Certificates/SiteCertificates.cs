@@ -69,6 +69,23 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         }
     }
 
+    /// <summary>Lets go of what was loaded and is not shown: its plan was refused.</summary>
+    public void Discard(LoadedCertificates loaded)
+    {
+        if (loaded != inForce) loaded.Shown?.Dispose();
+    }
+
+    /// <summary>Shows nothing any more, and lets go of the keys.</summary>
+    public void End()
+    {
+        lock (turn)
+        {
+            var last = inForce;
+            (inForce, tried, Site.Shown) = (null, null, null);
+            last?.Shown?.Dispose();
+        }
+    }
+
     /// <summary>Looks whether the files have changed: what has been still since the last look is taken.</summary>
     public void Look(DateTimeOffset now)
     {
@@ -100,13 +117,17 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
 
     private void Try(LoadedCertificates loaded, DateTimeOffset now)
     {
+        if (loaded.Shown is { IsDisposed: true }) loaded = LoadedCertificates.Read(loaded.Files, loaded.Clients); // Replaced since it was loaded.
         tried = loaded;
         seen = loaded.Stamps;
         judgedAt = now;
         trouble = Array.Find(loaded.Findings(hosts, now), static f => f.IsError)?.Text;
+        if (trouble is not null) Discard(loaded);
         if (loaded == inForce || trouble is not null) return;
+        var before = inForce;
         inForce = loaded;
         Site.Shown = loaded.Shown;
+        before?.Shown?.Dispose();
         warned = int.MaxValue;
         foreach (var certificate in loaded.Details) errors?.Deed(LogLevel.Info, "tls", $"site {Name} shows the {certificate}");
         WarnOfEnd(now);

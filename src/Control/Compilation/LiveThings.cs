@@ -17,6 +17,8 @@ namespace Weir.Control.Compilation;
 /// <param name="forget">Makes the loops close what they keep for endpoints that have left.</param>
 public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null)
 {
+    private static readonly TimeSpan LetGoAfter = TimeSpan.FromSeconds(5);
+
     private readonly Dictionary<string, Membership> memberships = [];
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
@@ -80,8 +82,10 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
+        var left = certificates.Values.Where(c => !named.Contains(c)).ToArray();
         Drop(certificates, named);
         shown = [.. certificates.Values];
+        if (left.Length > 0) _ = EndAsync(left);
     }
 
     /// <summary>Begins what feeds the members, where that has not begun.</summary>
@@ -98,6 +102,13 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         foreach (var membership in memberships.Values) membership.Close();
         rotation?.Dispose();
         Names.Dispose();
+    }
+
+    // The plan before may still be executed for a moment.
+    private static async Task EndAsync(SiteCertificates[] left)
+    {
+        await Task.Delay(LetGoAfter).ConfigureAwait(false);
+        foreach (var site in left) site.End();
     }
 
     private static void Drop<T>(Dictionary<string, T> things, HashSet<object> named)

@@ -33,6 +33,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly Stickies stickies = new(ownKey, live.Loops);
     private readonly HashSet<object> named = [];
     private readonly List<Action> changes = [];
+    private readonly List<Action> withdrawals = [];
     private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, List<string>> inlineLists = [];
@@ -54,6 +55,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         (config, diagnostics) = (from, into);
         named.Clear();
         changes.Clear();
+        withdrawals.Clear();
         logs.Clear();
         upstreams.Clear();
         inlineLists.Clear();
@@ -154,6 +156,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             else diagnostics.Error(at, finding.Text);
         }
 
+        withdrawals.Add(() => certificates.Discard(loaded));
         changes.Add(() => certificates.Take(loaded, site.Hosts, site.Tls.Staples, now));
         return certificates.Site;
     }
@@ -174,7 +177,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     }
 
     /// <summary>Forgets what a plan that was refused has named.</summary>
-    public void Withdraw() => live.Keep(inForce);
+    public void Withdraw()
+    {
+        foreach (var withdrawal in withdrawals) withdrawal();
+        live.Keep(inForce);
+    }
 
     private ServerSettings Settings() => new()
     {

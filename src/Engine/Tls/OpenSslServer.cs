@@ -55,14 +55,15 @@ public sealed unsafe class OpenSslServer : TlsServer
         Span<byte> room = stackalloc byte[MostName];
         var name = Lower(NameIn(ssl), room);
         var site = server.Choose(name);
-        if (site?.Shown is not { } shown)
+        var shown = site?.Shown;
+        while (shown is not null && !shown.Context.TryShowOn(ssl)) shown = site!.Shown; // It was replaced at this moment.
+        if (site is null || shown is null)
         {
             *alert = AlertUnrecognizedName;
             return CallbackError;
         }
 
         engine.Meet(site, shown, name);
-        shown.Context.ShowOn(ssl);
         // A session of one site is no ticket for another, which may ask more of its clients.
         fixed (byte* id = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)site.SessionContext.Length);
         if (engine.Demands is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);

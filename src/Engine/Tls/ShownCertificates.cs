@@ -9,7 +9,7 @@ using Weir.Engine.Transports;
 namespace Weir.Engine.Tls;
 
 /// <summary>Certificates to be shown, one of each kind of key. Immutable but for what is stapled; any thread.</summary>
-public sealed unsafe class ShownCertificates
+public sealed unsafe class ShownCertificates : IDisposable
 {
     private const int StatusGiven = 0;
     private const int NoStatus = 3;
@@ -24,6 +24,9 @@ public sealed unsafe class ShownCertificates
     }
 
     internal SslContext Context { get; }
+
+    /// <summary>Whether it cannot be shown any more.</summary>
+    public bool IsDisposed => Context.IsClosed;
 
     /// <summary>What each covers.</summary>
     public CertificateNames[] Names { get; }
@@ -56,6 +59,9 @@ public sealed unsafe class ShownCertificates
         _ = OpenSslCertificates.SSL_CTX_callback_ctrl(context.Pointer, OpenSslCertificates.CtrlStatusCallback, &OnStatus);
         return new ShownCertificates(context, [.. certificates.Select(static c => c.Certificate.Certificate)], [.. certificates.Select(static c => c.Names)]);
     }
+
+    /// <summary>Lets go of it: the keys are wiped with the last connection that they were used for, not when a collector comes.</summary>
+    public void Dispose() => Context.Dispose();
 
     /// <summary>Staples this to one of them from now on (RFC 6066 §8); null: nothing. Any thread.</summary>
     public void Staple(int place, OcspAnswer? answer) => Volatile.Write(ref staples[place], answer?.Bytes);

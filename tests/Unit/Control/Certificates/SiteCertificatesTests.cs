@@ -67,6 +67,29 @@ public sealed class SiteCertificatesTests : IDisposable
     }
 
     [Fact]
+    public void Keys_that_are_shown_no_more_are_let_go_of_at_once()
+    {
+        made.Issue("a", ["a.test"]);
+        Take();
+        var first = site.Site.Shown!;
+        var loaded = site.Load([Files("a")], null); // A reload begins...
+        made.Issue("a", ["a.test"], serial: [2]);
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.True(first.IsDisposed);
+        site.Take(loaded, ["a.test"], staples: true, Now); // ...and ends after what it found was replaced.
+        Assert.False(site.Site.Shown!.IsDisposed);
+        Assert.Equal("02", site.Shown.Single().Serial);
+        made.Issue("b", ["a.test"]);
+        var refused = site.Load([Files("b")], null);
+        site.Discard(refused);
+        Assert.True(refused.Shown!.IsDisposed);
+        var last = site.Site.Shown;
+        site.End();
+        Assert.True(last.IsDisposed);
+        Assert.Null(site.Site.Shown);
+    }
+
+    [Fact]
     public void One_from_tomorrow_on_is_shown_tomorrow()
     {
         made.Issue("a", ["a.test"]);
