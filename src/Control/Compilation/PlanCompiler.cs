@@ -1,7 +1,6 @@
 // From what the operator wrote to what the engine executes: names resolved, scopes folded into each other, files read.
 // Whatever fails here is a diagnostic; the plan in force stays.
 
-using System.Globalization;
 using System.Text;
 using Weir.Control.Certificates;
 using Weir.Control.Configuration;
@@ -14,7 +13,6 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
-using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Routing;
 using Weir.Engine.Tls;
 using Weir.Engine.Transports;
@@ -62,7 +60,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
-        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog) { StrictTransport = Strict(config.Hsts) };
+        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog) { StrictTransport = HttpsPlans.Strict(config.Hsts) };
         var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
         {
@@ -131,31 +129,14 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         foreach (var host in site.Hosts) on.Sites.TryAdd(host, shown);
     }
 
-    // Read now, shown when the plan is in force. A site that showed good ones before keeps them where the new ones are not.
+    // Read now, shown when the plan is in force.
     private TlsSite? Certificates(SiteConfig site, string name)
     {
         if (site.Tls is null) return null;
         var certificates = live.CertificatesOf(string.Join('\n', site.Listen.Select(static l => l.ToString()).Prepend(name)), name);
         named.Add(certificates);
-        CertificateConfig[] written = [.. site.Tls.All];
-        var clients = site.Tls.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
-        var loaded = certificates.Load([.. written.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!))], clients);
         var now = DateTimeOffset.UtcNow;
-        foreach (var finding in loaded.Findings(site.Hosts, now))
-        {
-            if (finding.Place == CertificateFinding.OfClients)
-            {
-                diagnostics.Error(site.Tls.Clients!.At, finding.Text);
-                continue;
-            }
-
-            var of = written[finding.Place];
-            var at = diagnostics.Where(of.Within ?? of, finding.IsOfKey && of.Key is not null ? "key" : "certificate");
-            if (!finding.IsError) diagnostics.Warn(at, finding.Text);
-            else if (certificates.IsShowing) diagnostics.Warn(at, $"{finding.Text}; the certificate that was shown before stays");
-            else diagnostics.Error(at, finding.Text);
-        }
-
+        var loaded = HttpsPlans.Load(site, certificates, now, diagnostics);
         withdrawals.Add(() => certificates.Discard(loaded));
         changes.Add(() => certificates.Take(loaded, site.Hosts, site.Tls.Staples, now));
         return certificates.Site;
@@ -216,7 +197,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
         var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
-        if (site.Hsts is not null) scope = scope with { StrictTransport = Strict(site.Hsts) };
+        if (site.Hsts is not null) scope = scope with { StrictTransport = HttpsPlans.Strict(site.Hsts) };
         var routes = new List<(RoutePlan Plan, MatchConfig Match)>();
         foreach (var route in site.Routes) routes.Add((Route(route, scope), route.Match));
         if (site.Proxy is not null || site.Redirect is not null || site.Respond is not null || site.Files is not null)
@@ -229,7 +210,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         named.Add(record);
         var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
         made?.Invoke(plan, site);
-        if (plan.Tls is null || ToHttps(site) is not { } redirect) return (plan, plan);
+        if (HttpsPlans.Redirect(site, config) is not { } redirect) return (plan, plan);
         var inTheClear = plan with { Routes = Table(routes, Route(redirect, scope)) };
         made?.Invoke(inTheClear, site);
         return (plan, inTheClear);
@@ -243,19 +224,6 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         foreach (var (plan, match) in routes) Add(table, plan, match);
         return table;
     }
-
-    private RouteConfig? ToHttps(SiteConfig site)
-    {
-        if ((site.HttpsRedirect ?? config.HttpsRedirect) is not { Off: false } redirect) return null;
-        var port = redirect.Port ?? config.Listen.Find(l => l.Tls is { Off: false } && (site.Listen.Count == 0 || site.Listen.Contains(l.Address)))?.Address.Port ?? 443;
-        List<Template.Part> parts = [new(Placeholder.Literal, "https://"u8.ToArray()), new(Placeholder.Host, [])];
-        if (port is not (0 or 443)) parts.Add(new(Placeholder.Literal, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $":{port}"))));
-        parts.Add(new(Placeholder.Uri, []));
-        return new RouteConfig { At = redirect.At, ComesFirst = true, Redirect = new RedirectConfig { At = redirect.At, Status = 308, To = new TemplateText("", [.. parts], []) } };
-    }
-
-    private static StrictTransport? Strict(HstsConfig? hsts) =>
-        hsts is null or { Off: true } ? null : new StrictTransport((hsts.MaxAge ?? 365L * 24 * 3_600_000) / 1000, hsts.IncludeSubdomains, hsts.Preload);
 
     /// <summary>Adds a route for what it matches.</summary>
     internal static void Add(RouteTable<RoutePlan> routes, RoutePlan route, MatchConfig match)
