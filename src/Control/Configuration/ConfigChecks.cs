@@ -22,6 +22,7 @@ public static class ConfigChecks
         CheckEarlyData(config, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
+        TlsChecks.Check(config, diagnostics);
         CheckLogs(config, diagnostics);
         CheckResolve(config.Resolve, config, diagnostics);
         foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);

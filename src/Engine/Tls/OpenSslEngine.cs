@@ -14,6 +14,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     private readonly nint ssl;
     private GCHandle self;
+    private TlsSite? site;
+    private ShownCertificates? shown;
+    private byte[] serverName = [];
     private TlsFacts? facts;
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
@@ -51,11 +54,17 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
 
-    /// <summary>The site whose certificate is shown.</summary>
-    internal TlsSite? Site { get; set; }
+    /// <summary>What is shown; null: nothing yet.</summary>
+    internal ShownCertificates? Shown => shown;
+
+    /// <summary>What the site asked of the client; null: nothing.</summary>
+    internal ClientDemands? Demands { get; private set; }
 
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
+
+    /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
+    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
 
     public override TlsStatus Handshake()
     {
@@ -231,9 +240,12 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             Version = NameOf(OpenSsl.SSL_get_version(ssl)),
             Cipher = NameOf(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
             Protocol = new ReadOnlySpan<byte>(protocol, (int)length).ToArray(),
-            ServerName = ServerNameOf(),
+            ServerName = serverName,
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
-            Peer = Site?.Clients is null ? null : ReadPeer(),
+            Site = site,
+            Demands = Demands,
+            Names = shown?.Names ?? [],
+            Peer = Demands is null ? null : ReadPeer(),
         };
     }
 
@@ -250,15 +262,6 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
         OpenSsl.X509_free(certificate);
         return new PeerCertificate(der);
-    }
-
-    private byte[] ServerNameOf()
-    {
-        var name = OpenSsl.SSL_get_servername(ssl, 0);
-        if (name == 0) return [];
-        var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)name).ToArray();
-        for (var i = 0; i < bytes.Length; i++) bytes[i] |= (byte)(bytes[i] is >= (byte)'A' and <= (byte)'Z' ? 0x20 : 0);
-        return bytes;
     }
 
     // OpenSSL's own constants: few, and always the same text.
