@@ -90,7 +90,8 @@ public sealed class FrontDoor(ServerHost host, ErrorLog errors, string listener)
                     wake = await waiter.FirstOf(transport.Writable, deadline);
                     break;
                 case TlsStatus.Suspended:
-                    wake = await waiter.FirstOf(engine.Resumed, deadline);
+                    wake = await waiter.FirstOf(engine.Resumed, transport.Gone, deadline);
+                    if (wake == Wake.Second) return TlsTrouble.Broken; // For nobody a certificate is waited for.
                     engine.Resumed.Clear();
                     break;
                 default:
