@@ -68,7 +68,7 @@ public sealed class SimulatedTlsEngine : TlsEngine
         End,
     }
 
-    public override TlsFacts Facts => new() { Version = "SIMv1", Cipher = "SIM_NULL", Protocol = "http/1.1", ServerName = name };
+    public override TlsFacts Facts => new() { Version = "SIMv1"u8.ToArray(), Cipher = "SIM_NULL"u8.ToArray(), Protocol = "http/1.1"u8.ToArray(), ServerName = name };
 
     public override bool HasPending
     {
