@@ -141,7 +141,7 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
                     engine.Resumed.Clear();
                     break;
                 default:
-                    return engine.Trouble;
+                    return engine.Trouble == TlsTrouble.None ? TlsTrouble.Broken : engine.Trouble;
             }
 
             if (wake != Wake.First) return TlsTrouble.Timeout;

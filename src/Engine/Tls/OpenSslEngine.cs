@@ -61,7 +61,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     {
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_do_handshake(ssl);
-        return result == 1 ? TlsStatus.Done : Why(result);
+        if (result == 1) return TlsStatus.Done;
+        var status = Why(result);
+        return status == TlsStatus.End ? Broken() : status;
     }
 
     public override TlsStatus Read(Span<byte> into, out int count)

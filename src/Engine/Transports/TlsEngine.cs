@@ -75,7 +75,7 @@ public abstract class TlsEngine
     /// <summary>Whether it holds bytes of the peer that were not read yet, whole records or not.</summary>
     public abstract bool HasPending { get; }
 
-    /// <summary>Goes on with the handshake.</summary>
+    /// <summary>Goes on with the handshake; an end within it is a failure.</summary>
     public abstract TlsStatus Handshake();
 
     /// <summary>Reads at most one record's bytes.</summary>

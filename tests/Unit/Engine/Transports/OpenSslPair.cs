@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Weir.Engine.Tls;
+using Weir.Engine.Transports;
 
 namespace Weir.Tests.Unit.Engine.Transports;
 
@@ -17,8 +18,12 @@ internal static partial class OpenSslPair
 
     public static void Agree(TlsWorld world, int seed)
     {
-        world.Agree(new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), null), Shared.Value.Accept(world.Beneath(1)));
+        var (client, server) = Begin(world, seed);
+        world.Agree(client, server);
     }
+
+    public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
+        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), null), Shared.Value.Accept(world.Beneath(1)));
 
     private static unsafe SslContext MakeClient(int mostPiece)
     {

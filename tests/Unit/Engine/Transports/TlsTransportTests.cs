@@ -230,6 +230,23 @@ public class TlsTransportTests
         Assert.Equal(0, ledger.Live);
     }
 
+    // close_notify in the midst of a handshake is neither its end nor a good one.
+    [Fact]
+    public void Who_says_the_end_before_a_handshake_is_done_has_broken_it_off()
+    {
+        var world = new TlsWorld(1, Wide);
+        var (client, server) = OpenSslPair.Begin(world);
+        Assert.Equal(TlsStatus.WantRead, client.Handshake());
+        world.World.Run(10);
+        Assert.Equal(TlsStatus.WantRead, server.Handshake());
+        world.Beneath(0).TryWrite([21, 3, 3, 0, 2, 1, 0]);
+        world.World.Run(10);
+        Assert.Equal(TlsStatus.Failed, server.Handshake());
+        Assert.Equal(TlsTrouble.Broken, server.Trouble);
+        client.Free();
+        server.Free();
+    }
+
     private static TlsWorld Make(Weather weather, bool openSsl, TlsWhims? whims = null)
     {
         var world = new TlsWorld(1, weather);
