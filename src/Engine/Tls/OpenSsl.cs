@@ -167,6 +167,12 @@ internal static unsafe partial class OpenSsl
     public static partial void SSL_get0_alpn_selected(nint ssl, byte** name, uint* length);
 
     [LibraryImport(Ssl)]
+    public static partial nint SSL_get_session(nint ssl);
+
+    [LibraryImport(Ssl)]
+    public static partial byte SSL_SESSION_get_max_fragment_length(nint session);
+
+    [LibraryImport(Ssl)]
     public static partial int SSL_session_reused(nint ssl);
 
     [LibraryImport(Crypto)]
