@@ -91,7 +91,7 @@ public sealed class Worker
     /// <summary>Closes connections to endpoints that have left the plan. On the loop.</summary>
     public void Forget(IEnumerable<Endpoint> endpoints)
     {
-        foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
+        foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Leave(Loop);
     }
 
     /// <summary>Idle connections close, the others after their response. On the loop.</summary>
@@ -127,7 +127,7 @@ public sealed class Worker
         mirrors.Stop();
         foreach (var upstream in upstreams)
         {
-            foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
+            foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop);
         }
 
         stopped = true;

@@ -123,7 +123,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             if (exchange.HasUpload) await StopUploadAsync(exchange);
             var isTold = exchange.Origin is null; // Of an attempt that lost its race.
             GiveBack(exchange, origin, isWhole: outcome.IsNone);
-            if (!isTold && (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection))) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : outcome.Told);
+            if (!isTold && (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection))) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : Told(exchange, origin, outcome));
             if (MayGoAgain(exchange, outcome))
             {
                 attempt.WasStale(exchange, plan, outcome);
@@ -160,6 +160,14 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     }
 
     private static void TellFailure(Exchange exchange, string failure) => ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, failure, exchange.Loop.Now);
+
+    // Where the origin says why, as one does that misses a certificate of ours, it is told.
+    private static string Told(Exchange exchange, OriginStream origin, Fault fault)
+    {
+        if (origin.Trouble is not { Length: > 0 } why) return fault.Told;
+        ((Upstream)exchange.Place.UpstreamState!).Errors?.Warn("upstream", $"{exchange.Place.Endpoint}: {fault.Told}: {why}");
+        return $"{fault.Told}: {why}";
+    }
 
     private static string Words(int status) => $"it answered {status}";
 
@@ -232,6 +240,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         request.ForwardedHost = plan.Host switch
         {
             HostMode.Endpoint => ByteRange.Of(endpoint.Authority),
+            HostMode.Usual when endpoint.WantsOwnHost => ByteRange.Of(endpoint.Authority),
             HostMode.Fixed => ByteRange.Of(plan.FixedHost),
             // A client of HTTP/1.0 need not name a host; an origin refuses a request without one.
             _ => request.Authority.IsEmpty ? ByteRange.Of(endpoint.Authority) : request.Authority,
@@ -431,7 +440,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
 
         private static RetryOn CauseOf(Fault fault) => fault switch
         {
-            { Stage: Stage.Connect, Cause: FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.Exhausted } => RetryOn.Connect,
+            { Stage: Stage.Connect, Cause: FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.Untrusted or FaultCause.TlsFailed or FaultCause.Exhausted } => RetryOn.Connect,
             { Side: Side.Origin, Cause: FaultCause.Closed } => RetryOn.Reset,
             { Side: Side.Origin, Cause: FaultCause.Timeout } => RetryOn.Timeout,
             { Side: Side.Origin, Cause: FaultCause.Malformed } => RetryOn.Malformed,

@@ -20,18 +20,30 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
-    public OpenSslEngine(SslContext context, Transport over, OpenSslServer? server)
+    public OpenSslEngine(SslContext context, Transport over, OpenSslServer server)
+        : this(context, over)
+    {
+        Server = server;
+        OpenSsl.SSL_set_accept_state(ssl);
+    }
+
+    public OpenSslEngine(SslContext context, Transport over, OpenSslClient client)
+        : this(context, over)
+    {
+        Client = client;
+        OpenSsl.SSL_set_connect_state(ssl);
+    }
+
+    private OpenSslEngine(SslContext context, Transport over)
     {
         Over = over;
-        Server = server;
+        Context = context;
         self = GCHandle.Alloc(this);
         var handle = GCHandle.ToIntPtr(self);
         ssl = context.NewSsl();
         _ = OpenSsl.SSL_set_ex_data(ssl, 0, handle);
         var bio = TransportBio.Make(handle);
         OpenSsl.SSL_set_bio(ssl, bio, bio);
-        if (server is not null) OpenSsl.SSL_set_accept_state(ssl);
-        else OpenSsl.SSL_set_connect_state(ssl);
     }
 
     public override TlsFacts Facts => facts ??= ReadFacts();
@@ -43,6 +55,18 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     /// <summary>Whose side it is; null: the client's.</summary>
     internal OpenSslServer? Server { get; }
+
+    /// <summary>Whose side it is; null: the server's.</summary>
+    internal OpenSslClient? Client { get; }
+
+    /// <summary>What it was made from.</summary>
+    internal SslContext Context { get; }
+
+    /// <summary>Only while it is being made.</summary>
+    internal nint Ssl => ssl;
+
+    /// <summary>When the certificate was verified whose session is offered, in the loop's ms.</summary>
+    internal long VerifiedAt { get; set; }
 
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
@@ -160,7 +184,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
                 return Broken();
             default:
                 isOver = true;
-                var (trouble, text) = TlsErrors.Take(HasEnded);
+                var (trouble, text) = Client is null ? TlsErrors.Take(HasEnded) : TlsErrors.TakeOfOrigin(ssl, HasEnded);
                 if (Trouble == TlsTrouble.None) (Trouble, TroubleText) = (trouble, text);
                 return TlsStatus.Failed;
         }
