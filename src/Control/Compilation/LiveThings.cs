@@ -20,6 +20,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
     private readonly Dictionary<string, TlsSite> tlsSites = [];
+    private readonly Dictionary<string, OriginTls> origins = [];
 
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
@@ -49,6 +50,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return site;
     }
 
+    public OriginTls OriginTls(OriginTlsSettings settings)
+    {
+        if (!origins.TryGetValue(settings.ToString(), out var tls)) origins[settings.ToString()] = tls = new OriginTls(settings);
+        return tls;
+    }
+
     public AccessLog Log(string identity, Func<AccessLog> make)
     {
         if (!logs.TryGetValue(identity, out var log)) logs[identity] = log = make();
@@ -68,6 +75,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         Drop(sites, named);
         Drop(logs, named);
         Drop(tlsSites, named);
+        Drop(origins, named);
     }
 
     /// <summary>Begins what feeds the members, where that has not begun.</summary>

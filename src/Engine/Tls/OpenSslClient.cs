@@ -34,7 +34,7 @@ public sealed unsafe class OpenSslClient : TlsClient
         this.name = Encoding.ASCII.GetBytes(Name + '\0');
         ip = IPAddress.TryParse(Name, out var address) ? address.GetAddressBytes() : null;
         kept = new Sessions?[loops];
-        Identity = $"{origin.Settings} {Name}";
+        Identity = IdentityOf(origin.Settings, name);
     }
 
     /// <summary>What is asked for and verified.</summary>
@@ -51,6 +51,9 @@ public sealed unsafe class OpenSslClient : TlsClient
             return $"{(settings.Verifies ? $"verified as {Name} against {by}" : $"not verified, {Name} is asked for")}{(settings.OnlyTls13 ? ", TLS 1.3 only" : "")}{(settings.Certificate is { } shown ? $", with the certificate {shown.Chain}" : "")}";
         }
     }
+
+    /// <summary>What one is the same by.</summary>
+    public static string IdentityOf(OriginTlsSettings settings, string name) => $"{settings} {settings.ServerName ?? name}";
 
     /// <summary>Sessions kept on a loop now.</summary>
     internal int Kept(int loop) => kept[loop]?.Count ?? 0;
@@ -76,18 +79,24 @@ public sealed unsafe class OpenSslClient : TlsClient
         {
             var parameters = OpenSsl.SSL_get0_param(engine.Ssl);
             OpenSsl.X509_VERIFY_PARAM_set_hostflags(parameters, OpenSsl.WholeWildcards);
+            int done;
             if (ip is null)
             {
-                _ = OpenSsl.X509_VERIFY_PARAM_set1_host(parameters, at, (nuint)(name.Length - 1));
+                done = name.Length > 1 ? OpenSsl.X509_VERIFY_PARAM_set1_host(parameters, at, (nuint)(name.Length - 1)) : 0;
                 _ = OpenSsl.SSL_ctrl(engine.Ssl, OpenSsl.ControlHostName, 0, at); // RFC 6066 §3: of names only.
             }
             else
             {
-                fixed (byte* address = ip) _ = OpenSsl.X509_VERIFY_PARAM_set1_ip(parameters, address, (nuint)ip.Length);
+                fixed (byte* address = ip) done = OpenSsl.X509_VERIFY_PARAM_set1_ip(parameters, address, (nuint)ip.Length);
             }
+
+            // A name that cannot be verified is that of nobody.
+            if (done == 1) return engine;
         }
 
-        return engine;
+        OpenSsl.ERR_clear_error();
+        engine.Free();
+        return null;
     }
 
     public override void Forget(Loop loop) => kept[loop.Index]?.Clear();

@@ -23,7 +23,7 @@ public static class ClientHandshake
     /// <param name="deadline">When it must have ended.</param>
     public static async LoopTask<Agreed> RunAsync(TlsEngine? engine, Transport transport, Waiter flow, Signal? gone, long deadline)
     {
-        if (engine is null) return Failed(null, transport, TlsTrouble.Protocol, "its CAs or our certificate cannot be read");
+        if (engine is null) return Failed(null, transport, TlsTrouble.Protocol, "its name cannot be verified, or files of its upstream cannot be read");
         while (true)
         {
             Signal signal;
