@@ -22,6 +22,7 @@ public sealed class Worker
 
     private readonly MemoryBudget budget;
     private readonly Occupancy occupancy;
+    private readonly HandshakeCounts handshakes;
     private readonly ErrorLog errors;
     private readonly Forwarder forwarder;
     private readonly Mirrors mirrors;
@@ -31,12 +32,13 @@ public sealed class Worker
     private long refusalsSeen;
     private bool stopped;
 
-    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors, Traffic unsited)
+    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, HandshakeCounts handshakes, ErrorLog errors, Traffic unsited)
     {
         Loop = loop;
         Network = network;
         this.budget = budget;
         this.occupancy = occupancy;
+        this.handshakes = handshakes;
         this.errors = errors;
         Buffers = new BufferPool(budget);
         Records = new LoopRecords(loop.Index, unsited);
@@ -143,10 +145,11 @@ public sealed class Worker
             occupancy.Leave(counted);
         };
         host.OnOpened = () => Connections++;
-        var door = new FrontDoor(host, errors, listener.Name)
+        var door = new FrontDoor(host, handshakes, errors, listener.Name)
         {
             Tls = listener.Tls,
             OnBegun = () => Connections++,
+            OnRefused = occupancy.Leave,
             OnEnded = (isServed, counted) =>
             {
                 Connections--;

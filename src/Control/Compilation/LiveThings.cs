@@ -2,6 +2,7 @@
 // names again, so that a reload touches no health, load or connection of what stays.
 
 using System.Collections.Frozen;
+using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
@@ -22,6 +23,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, TlsSite> tlsSites = [];
     private readonly Dictionary<string, OriginTls> origins = [];
 
+    private TicketRotation? rotation;
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
     public int Loops { get; } = loops;
@@ -31,6 +33,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
 
     /// <summary>The members of upstreams in force. Any thread.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => inForce;
+
+    /// <summary>What seals the session tickets of all listeners.</summary>
+    public TicketKeys Tickets { get; } = new();
+
+    /// <summary>Changes them.</summary>
+    public TicketRotation TicketRotation => rotation ??= new TicketRotation(Tickets, errors);
 
     public Membership Membership(string identity, string name, Balancer balancer)
     {
@@ -82,6 +90,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Begin()
     {
         Names.Start();
+        TicketRotation.Start();
         foreach (var membership in memberships.Values) membership.Begin();
     }
 
@@ -89,6 +98,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Close()
     {
         foreach (var membership in memberships.Values) membership.Close();
+        rotation?.Dispose();
         Names.Dispose();
     }
 

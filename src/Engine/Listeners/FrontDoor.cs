@@ -12,7 +12,7 @@ using Weir.Engine.Transports;
 namespace Weir.Engine.Listeners;
 
 /// <summary>Lets connections of one listener in, on one loop.</summary>
-public sealed class FrontDoor(ServerHost host, ErrorLog errors, string listener)
+public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog errors, string listener)
 {
     private Handshake? oldest;
     private Handshake? newest;
@@ -29,13 +29,28 @@ public sealed class FrontDoor(ServerHost host, ErrorLog errors, string listener)
     /// <summary>Called when a handshake has ended: with whether its connection is served, and what it was counted under.</summary>
     public Action<bool, IPAddress?>? OnEnded { get; set; }
 
+    /// <summary>Called when a connection was closed whose client had too many handshakes under way.</summary>
+    public Action<IPAddress?>? OnRefused { get; set; }
+
     /// <summary>Takes a connection.</summary>
     /// <param name="transport">As it was accepted.</param>
     /// <param name="counted">The client's address if it was counted under it.</param>
     public void Take(Transport transport, IPAddress? counted)
     {
-        if (Tls is { } tls) ShakeAsync(new Handshake(transport, counted), tls).Detach();
-        else host.Serve(transport, counted);
+        if (Tls is not { } tls)
+        {
+            host.Serve(transport, counted);
+        }
+        else if (counts.TryEnter(transport.Remote.Ip, out var client))
+        {
+            if (counts.AreTooMany) Displace();
+            ShakeAsync(new Handshake(transport, counted, client), tls).Detach();
+        }
+        else
+        {
+            transport.Close(reset: true);
+            OnRefused?.Invoke(counted);
+        }
     }
 
     /// <summary>Ends the handshakes under way.</summary>
@@ -48,11 +63,12 @@ public sealed class FrontDoor(ServerHost host, ErrorLog errors, string listener)
     {
         Enter(handshake);
         var transport = handshake.Transport;
-        var served = false;
+        var outcome = HandshakeOutcome.Protocol;
         try
         {
             var trouble = await AgreeAsync(handshake, tls, Timeouts.After(transport.Loop.Now, tls.HandshakeTimeout));
-            served = trouble == TlsTrouble.None;
+            outcome = OutcomeOf(handshake, trouble);
+            Tell(handshake, trouble);
             if (trouble == TlsTrouble.PlainHttp) await AnswerPlainAsync(handshake);
         }
 #pragma warning disable CA1031 // The outermost loop of a handshake: a bug ends this connection, is told, and harms no other.
@@ -64,6 +80,8 @@ public sealed class FrontDoor(ServerHost host, ErrorLog errors, string listener)
 
         handshake.Waiter.Release();
         Leave(handshake);
+        counts.Leave(handshake.Client, outcome);
+        var served = outcome is HandshakeOutcome.Full or HandshakeOutcome.Resumed;
         if (served) host.Serve(new TlsTransport(transport, handshake.Engine!), handshake.Counted);
         OnEnded?.Invoke(served, handshake.Counted);
         if (served) return;
@@ -71,11 +89,37 @@ public sealed class FrontDoor(ServerHost host, ErrorLog errors, string listener)
         transport.Close();
     }
 
+    private static HandshakeOutcome OutcomeOf(Handshake handshake, TlsTrouble trouble) => trouble switch
+    {
+        TlsTrouble.None => handshake.Engine!.Facts.IsResumed ? HandshakeOutcome.Resumed : HandshakeOutcome.Full,
+        TlsTrouble.Broken => HandshakeOutcome.Left,
+        TlsTrouble.Timeout => handshake.IsDisplaced ? HandshakeOutcome.Displaced : HandshakeOutcome.Timeout,
+        TlsTrouble.PlainHttp => HandshakeOutcome.PlainHttp,
+        TlsTrouble.UnknownName => HandshakeOutcome.UnknownName,
+        TlsTrouble.Certificate => HandshakeOutcome.Certificate,
+        _ => HandshakeOutcome.Protocol,
+    };
+
+    // Clients fail for reasons of their own all day: what is worth knowing of one is known at level debug.
+    private void Tell(Handshake handshake, TlsTrouble trouble)
+    {
+        if (trouble is TlsTrouble.None or TlsTrouble.Broken or TlsTrouble.Timeout || errors.Level > LogLevel.Debug) return;
+        errors.Write(LogLevel.Debug, "tls", $"{listener}: {handshake.Transport.Remote}: no handshake: {handshake.Engine!.TroubleText}");
+    }
+
+    // Only one of this loop's: the next makes room at the same time.
+    private void Displace()
+    {
+        if (oldest is not { } longest) return;
+        longest.IsDisplaced = true;
+        longest.Waiter.Cancel();
+    }
+
     private static async LoopTask<TlsTrouble> AgreeAsync(Handshake handshake, TlsServer tls, long deadline)
     {
         var (transport, waiter) = (handshake.Transport, handshake.Waiter);
-        var wake = await waiter.FirstOf(transport.Readable, deadline);
-        if (wake != Wake.First) return TlsTrouble.Timeout;
+        var wake = await waiter.FirstOf(transport.Readable, transport.Gone, deadline);
+        if (wake != Wake.First) return wake == Wake.Second ? TlsTrouble.Broken : TlsTrouble.Timeout;
         var engine = handshake.Engine = tls.Accept(transport);
         while (true)
         {
@@ -147,9 +191,14 @@ public sealed class FrontDoor(ServerHost host, ErrorLog errors, string listener)
         Count--;
     }
 
-    private sealed class Handshake(Transport transport, IPAddress? counted)
+    private sealed class Handshake(Transport transport, IPAddress? counted, IPAddress? client)
     {
         public Transport Transport { get; } = transport;
+
+        /// <summary>What its handshake is counted under.</summary>
+        public IPAddress? Client { get; } = client;
+
+        public bool IsDisplaced { get; set; }
 
         public IPAddress? Counted { get; } = counted;
 

@@ -48,6 +48,9 @@ internal static unsafe partial class OpenSsl
 
     public const int FilePem = 1;
 
+    public const uint OctetString = 5;
+    public const uint Utf8String = 4;
+
     private const string Ssl = "libssl.so.3";
     private const string Crypto = "libcrypto.so.3";
 
@@ -198,6 +201,60 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Crypto)]
     public static partial void BIO_clear_flags(nint bio, int flags);
 
+    [LibraryImport(Ssl)]
+    public static partial int SSL_CTX_set_tlsext_ticket_key_evp_cb(nint context, delegate* unmanaged<nint, byte*, byte*, nint, nint, int, int> callback);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_CTX_set_timeout(nint context, nint seconds);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_CTX_set_num_tickets(nint context, nuint count);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_set_session_id_context(nint ssl, byte* bytes, uint length);
+
+    [LibraryImport(Ssl)]
+    public static partial void SSL_set_verify(nint ssl, int mode, nint callback);
+
+    [LibraryImport(Ssl)]
+    public static partial void SSL_CTX_set_verify(nint context, int mode, nint callback);
+
+    [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int SSL_CTX_load_verify_locations(nint context, string? file, string? folder);
+
+    [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint SSL_load_client_CA_file(string file);
+
+    [LibraryImport(Ssl)]
+    public static partial void SSL_CTX_set_client_CA_list(nint context, nint names);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_CTX_get_cert_store(nint context);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_get1_peer_certificate(nint ssl);
+
+    [LibraryImport(Crypto, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int X509_STORE_load_file(nint store, string file);
+
+    [LibraryImport(Crypto)]
+    public static partial int X509_STORE_set_flags(nint store, nuint flags);
+
+    [LibraryImport(Crypto)]
+    public static partial void X509_free(nint certificate);
+
+    [LibraryImport(Crypto)]
+    public static partial int i2d_X509(nint certificate, byte** into);
+
+    [LibraryImport(Crypto, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint EVP_CIPHER_fetch(nint library, string name, string? properties);
+
+    [LibraryImport(Crypto)]
+    public static partial int EVP_CipherInit_ex(nint context, nint cipher, nint engine, byte* key, byte* iv, int encrypts);
+
+    [LibraryImport(Crypto)]
+    public static partial int EVP_MAC_CTX_set_params(nint context, Parameter* parameters);
+
     /// <summary>A text of OpenSSL's own; empty: none.</summary>
     public static string Text(nint text) => text == 0 ? "" : Marshal.PtrToStringUTF8(text)!;
 
@@ -207,5 +264,16 @@ internal static unsafe partial class OpenSsl
         var text = Text(ERR_reason_error_string(ERR_peek_error()));
         ERR_clear_error();
         return text;
+    }
+
+    /// <summary>OSSL_PARAM.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Parameter
+    {
+        public byte* Name;
+        public uint Type;
+        public void* Data;
+        public nuint Size;
+        public nuint Returned;
     }
 }

@@ -22,12 +22,17 @@ public sealed unsafe class OpenSslServer : TlsServer
     private readonly SslContext first;
 
     /// <param name="settings">What is spoken.</param>
-    public OpenSslServer(TlsSettings settings)
+    /// <param name="tickets">What seals session tickets; null: none are given.</param>
+    /// <param name="before">The listener's TLS so far: where the same is spoken, sessions go on.</param>
+    public OpenSslServer(TlsSettings settings, TicketKeys? tickets = null, OpenSslServer? before = null)
     {
         Settings = settings;
-        first = ServerContext.Make(settings);
-        OpenSsl.SSL_CTX_set_client_hello_cb(first.Pointer, &OnClientHello, 0);
+        Tickets = tickets;
+        first = before?.Settings == settings && before.Tickets == tickets ? before.first : MakeFirst(settings, tickets);
     }
+
+    /// <summary>What seals session tickets; null: none are given.</summary>
+    internal TicketKeys? Tickets { get; }
 
     public TlsSettings Settings { get; }
 
@@ -51,7 +56,28 @@ public sealed unsafe class OpenSslServer : TlsServer
 
         engine.Site = site;
         context.ShowOn(ssl);
+        // A session of one site is no ticket for another, which may ask more of its clients.
+        fixed (byte* name = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)site.SessionContext.Length);
+        if (site.Clients is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
         return CallbackSuccess;
+    }
+
+    private static SslContext MakeFirst(TlsSettings settings, TicketKeys? tickets)
+    {
+        var context = ServerContext.Make(settings);
+        OpenSsl.SSL_CTX_set_client_hello_cb(context.Pointer, &OnClientHello, 0);
+        _ = OpenSsl.SSL_CTX_set_timeout(context.Pointer, (nint)(settings.SessionLifetime / 1000));
+        if (tickets is not null)
+        {
+            _ = OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context.Pointer, &Tls.Tickets.OnTicket);
+        }
+        else
+        {
+            _ = OpenSsl.SSL_CTX_set_options(context.Pointer, OpenSsl.OptionNoTicket);
+            _ = OpenSsl.SSL_CTX_set_num_tickets(context.Pointer, 0);
+        }
+
+        return context;
     }
 
     /// <summary>Chooses the protocol (RFC 7301): ours that the client offers as well.</summary>

@@ -36,11 +36,18 @@ internal static unsafe class ServerContext
     /// <summary>One that shows certificates: one of each kind of key.</summary>
     /// <param name="settings">What is spoken.</param>
     /// <param name="files">The certificates.</param>
+    /// <param name="clients">What clients are asked for; null: nothing.</param>
     /// <param name="trouble">What is wrong, where there is none.</param>
-    public static SslContext? TryMake(TlsSettings settings, IEnumerable<CertificateFiles> files, out string trouble)
+    public static SslContext? TryMake(TlsSettings settings, IEnumerable<CertificateFiles> files, ClientDemands? clients, out string trouble)
     {
-        trouble = "";
         var context = Make(settings);
+        trouble = clients?.ApplyTo(context.Pointer) ?? "";
+        if (trouble.Length > 0)
+        {
+            context.Dispose();
+            return null;
+        }
+
         foreach (var file in files)
         {
             if (OpenSsl.SSL_CTX_use_certificate_chain_file(context.Pointer, file.Chain) != 1) trouble = $"{file.Chain}: {OpenSsl.TakeError()}";

@@ -16,4 +16,7 @@ public enum TlsProfile : byte
 public sealed record TlsSettings
 {
     public TlsProfile Profile { get; init; } = TlsProfile.Intermediate;
+
+    /// <summary>How long a session can be gone on with, in ms.</summary>
+    public long SessionLifetime { get; init; } = 8 * 3_600_000;
 }
