@@ -343,7 +343,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (from.Tls is null && !from.SpeaksTls) return tls;
         if (settings is { Verifies: true, Authorities: null } && SystemAuthorities.Paths.Length == 0) diagnostics.Warn(from.Tls?.At ?? from.At, "no CAs of the system were found: no certificate of these servers will be accepted before there are some, or tls.ca names others");
         if (tls.TryRead(out var trouble) is { } take) changes.Add(take);
-        else diagnostics.Error(from.Tls?.At ?? from.At, trouble);
+        else diagnostics.Error(from.Tls is { } said ? diagnostics.Where(said, said.Authorities is { } ca && trouble.Contains(ca, StringComparison.Ordinal) ? "ca" : "certificate") : from.At, trouble);
         return tls;
     }
 

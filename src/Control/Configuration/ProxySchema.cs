@@ -212,7 +212,7 @@ public static class ProxySchema
     public static Section<OriginTlsConfig> OriginTls { get; } = new Section<OriginTlsConfig>("upstream_tls", "How servers with https:// are spoken to: TLS 1.2 and 1.3. Their certificates are verified, and must be for the name they are called by.")
         .Add("ca", Shapes.Text, (t, v) => t.Authorities = v, "The CAs that are trusted, in PEM: a file, or a folder of files that end in .pem, .crt or .cer.", "the system's; SSL_CERT_FILE and SSL_CERT_DIR say where")
         .Add("server_name", Shapes.CertifiedName, (t, v) => t.ServerName = v, "The name, or address, that is asked for (SNI) and that certificates must be for.", "each server's own")
-        .Add("verify", Shapes.OneOf("on", "off"), (t, v) => t.Verifies = v == "on", "off: any certificate is accepted, of anybody.", "on")
+        .Add("verify", Shapes.Switch, (t, v) => t.Verifies = v, "off: any certificate is accepted, of anybody.", "on")
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate that is shown to servers that ask for one, and its chain, in PEM.", "none")
         .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with its private key, in PEM.", "the certificate's file")
         .Add("min_version", Shapes.OneOf("1.2", "1.3"), (t, v) => t.OnlyTls13 = v == "1.3", "The oldest version that is spoken.", "1.2");

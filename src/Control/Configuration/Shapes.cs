@@ -26,6 +26,13 @@ public static class Shapes
         _ => (false, $"expected true or false, found '{text}'"),
     });
 
+    public static Shape<bool> Switch { get; } = new ScalarShape<bool>("on or off", "scalar", text => text switch
+    {
+        "on" => (true, null),
+        "off" => (false, null),
+        _ => (true, $"expected on or off, found '{text}'{(text is "true" or "yes" ? "; did you mean 'on'?" : text is "false" or "no" ? "; did you mean 'off'?" : "")}"),
+    });
+
     public static Shape<string> Text { get; } = new ScalarShape<string>("text", "string", text => (text, null));
 
     /// <summary>Milliseconds; "off" for no limit.</summary>

@@ -19,9 +19,6 @@ internal static unsafe partial class OpenSsl
     public const uint WholeWildcards = 0x4;
 
     [LibraryImport(Ssl)]
-    public static partial void SSL_CTX_set_verify(nint context, int mode, nint callback);
-
-    [LibraryImport(Ssl)]
     public static partial int SSL_CTX_set_default_verify_paths(nint context);
 
     [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)]

@@ -68,10 +68,7 @@ internal static unsafe class OriginContext
             if (files.Length == 0) return Directory.Exists(authorities) ? $"the folder '{authorities}' holds no certificates ({string.Join(", ", Endings)})" : $"there is no file '{authorities}'";
             foreach (var file in files)
             {
-                using (File.OpenHandle(file))
-                {
-                }
-
+                if (Unreadable(file) is { } reason) return reason;
                 if (OpenSsl.SSL_CTX_load_verify_file(context, file) != 1) return $"'{file}' holds no certificate in PEM: {OpenSsl.TakeError()}";
             }
 
@@ -86,8 +83,27 @@ internal static unsafe class OriginContext
     private static string? Show(nint context, CertificateFiles? own)
     {
         if (own is null) return null;
+        if ((Unreadable(own.Chain) ?? Unreadable(own.Key)) is { } reason) return reason;
         if (OpenSsl.SSL_CTX_use_certificate_chain_file(context, own.Chain) != 1) return $"{own.Chain}: {OpenSsl.TakeError()}";
         return OpenSsl.SSL_CTX_use_PrivateKey_file(context, own.Key, OpenSsl.FilePem) != 1 ? $"{own.Key}: {OpenSsl.TakeError()}" : null;
+    }
+
+    // OpenSSL has no words for it.
+    private static string? Unreadable(string path)
+    {
+        try
+        {
+            using var file = File.OpenHandle(path);
+            return null;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return $"there is no file '{path}'";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return $"cannot read '{path}': {e.Message}";
+        }
     }
 
     // A file, or those of a folder that are called like certificates: nothing needs to be hashed.

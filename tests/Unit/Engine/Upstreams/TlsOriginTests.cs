@@ -11,6 +11,8 @@ namespace Weir.Tests.Unit.Engine.Upstreams;
 
 public sealed class TlsOriginTests : IDisposable
 {
+    private static readonly TicketKeys Tickets = new();
+
     private readonly TestAuthority authority = new();
 
     public void Dispose() => authority.Dispose();
@@ -278,7 +280,7 @@ public sealed class TlsOriginTests : IDisposable
 
     private static OpenSslServer Server(TestCertificate shown, TlsProfile profile = TlsProfile.Intermediate)
     {
-        var server = new OpenSslServer(new TlsSettings { Profile = profile });
+        var server = new OpenSslServer(new TlsSettings { Profile = profile }, Tickets);
         var site = new TlsSite();
         Assert.Null(site.TryShow(server.Settings, [new CertificateFiles(shown.Certificate, shown.Key)]));
         server.Sites.Default = site;
