@@ -460,7 +460,8 @@ public sealed class MatchConfig : IWritten
     public List<Named<ValueConfig>> Query { get; set; } = [];
     public List<Named<ValueConfig>> Cookies { get; set; } = [];
     public List<IPNetwork> ClientIp { get; set; } = [];
-    public bool HasConditions => Methods.Count + Headers.Count + Query.Count + Cookies.Count + ClientIp.Count > 0;
+    public List<Named<ValueConfig>> Tls { get; set; } = [];
+    public bool HasConditions => Methods.Count + Headers.Count + Query.Count + Cookies.Count + ClientIp.Count + Tls.Count > 0;
 }
 
 public sealed class PathConfig : IWritten

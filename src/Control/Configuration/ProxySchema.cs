@@ -291,7 +291,8 @@ public static class ProxySchema
         .Add("headers", Fields(Value, EditedFields.Any), (m, v) => m.Headers = v, "Fields of the request.")
         .Add("query", new MapShape<ValueConfig>("parameters", Value), (m, v) => m.Query = v, "Parameters of the query, as written.")
         .Add("cookies", new MapShape<ValueConfig>("cookies", Value), (m, v) => m.Cookies = v, "Cookies.")
-        .Add("client_ip", Shapes.ListOf(Shapes.Network), (m, v) => m.ClientIp = v, "The client's address, in one of these networks.");
+        .Add("client_ip", Shapes.ListOf(Shapes.Network), (m, v) => m.ClientIp = v, "The client's address, in one of these networks.")
+        .Add("tls", new MapShape<ValueConfig>("facts", Value, CheckTlsFact), (m, v) => m.Tls = v, "Of the client's TLS and certificate: the placeholders of the same names (tls_version, client_cert_subject and others); one of the client_cert_names is enough.");
 
     public static Section<RegexRewriteConfig> RegexRewrite { get; } = new Section<RegexRewriteConfig>("regex_rewrite", "Rewrites the path by an expression.")
         .Add("match", Shapes.LoosePattern, (r, v) => r.Match = v, "What is looked for in the path.")
@@ -395,6 +396,9 @@ public static class ProxySchema
     private static bool IsSplit(Node node) => node is MapNode map && map.Entries.Exists(static e => e.Key.Text is "split" or "by" or "fallback");
 
     private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
+
+    private static string? CheckTlsFact(string name) =>
+        Placeholders.Tls.Any(t => t.Name == name) ? null : $"'{name}' is none of {string.Join(", ", Placeholders.Tls.Select(static t => t.Name))}";
 
     private static string? CheckUpstreamName(string name) =>
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? null : $"'{name}' is not a name: letters, digits, '_', '-' and '.', at most 64";
