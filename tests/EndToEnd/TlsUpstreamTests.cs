@@ -76,7 +76,7 @@ public sealed class TlsUpstreamTests : IDisposable
         using var stranger = new TestAuthority("another CA");
         var (good, selfSigned) = (authority.Issue("127.0.0.1"), authority.SelfSigned("127.0.0.1"));
         TestCertificate[] shown = [authority.IssueExpired("127.0.0.1"), authority.Issue("other.test", "127.0.0.2"), selfSigned, stranger.Issue("127.0.0.1"), good];
-        string[] why = ["certificate has expired", "IP address mismatch", "self-signed certificate", "self-signed certificate in certificate chain"];
+        string[] why = ["certificate has expired", "IP address mismatch", "self-signed certificate", "unable to get local issuer certificate"];
         using var nginx = new Nginx(ports => string.Concat(ports.Zip(shown).Select(static p => $"server {{ listen 127.0.0.1:{p.First} ssl; {Shown(p.Second)} location / {{ return 200 hello; }} }}\n")), shown.Length);
         foreach (var (port, reason) in nginx.Ports.Zip(why))
         {

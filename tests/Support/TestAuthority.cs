@@ -1,6 +1,5 @@
-// A CA made for a test, and the certificates that it issues, as files in a folder of their own.
+// An authority in a folder of its own, and certificates that are not as they should be.
 
-using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -12,83 +11,37 @@ public sealed record TestCertificate(string Certificate, string Key);
 /// <summary>Issues certificates; their files are gone when it is disposed.</summary>
 public sealed class TestAuthority : IDisposable
 {
-    private static readonly DateTimeOffset Now = DateTimeOffset.UtcNow;
+    private readonly Pki pki;
 
-    private readonly ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly X509Certificate2 own;
-    private int issued;
-
-    public TestAuthority(string name = "Weir test CA")
+    public TestAuthority(string name = "Test authority")
     {
         Folder = Directory.CreateTempSubdirectory("weir-ca-").FullName;
-        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
-        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        own = request.CreateSelfSigned(Now.AddDays(-30), Now.AddDays(30));
-        File = Path.Combine(Folder, "ca.pem");
-        System.IO.File.WriteAllText(File, own.ExportCertificatePem());
+        pki = new Pki(Folder, name);
     }
 
     public string Folder { get; }
 
-    /// <summary>Its own certificate.</summary>
-    public string File { get; }
+    /// <summary>The file with its own certificate.</summary>
+    public string File => pki.Authority;
 
-    /// <summary>Issues a certificate, of a server and a client, for names and addresses.</summary>
-    public TestCertificate Issue(params string[] names) => Issue(Now.AddDays(-1), Now.AddDays(7), names);
+    /// <summary>Issues a certificate for names and addresses.</summary>
+    public TestCertificate Issue(params string[] names) => Of(pki.Issue(names[0], others: names[1..]));
 
     /// <summary>Issues one that has expired.</summary>
-    public TestCertificate IssueExpired(params string[] names) => Issue(Now.AddDays(-9), Now.AddDays(-2), names);
+    public TestCertificate IssueExpired(string name) => Of(pki.Issue(name, from: -9, to: -2));
 
     /// <summary>One that nobody has issued.</summary>
-    public TestCertificate SelfSigned(params string[] names)
+    public TestCertificate SelfSigned(string name)
     {
-        using var pair = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var made = Request(pair, names).CreateSelfSigned(Now.AddDays(-1), Now.AddDays(7));
-        return Write(made, pair, "");
-    }
-
-    public void Dispose()
-    {
-        own.Dispose();
-        key.Dispose();
-        Directory.Delete(Folder, recursive: true);
-    }
-
-    private TestCertificate Issue(DateTimeOffset from, DateTimeOffset until, string[] names)
-    {
-        using var pair = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var serial = new byte[8];
-        RandomNumberGenerator.Fill(serial);
-        serial[0] &= 0x7f;
-        using var made = Request(pair, names).Create(own, from, until, serial);
-        return Write(made, pair, own.ExportCertificatePem());
-    }
-
-    private static CertificateRequest Request(ECDsa pair, string[] names)
-    {
-        var request = new CertificateRequest($"CN={names[0].Replace("*", "any", StringComparison.Ordinal)}", pair, HashAlgorithmName.SHA256);
-        var alternatives = new SubjectAlternativeNameBuilder();
-        foreach (var name in names)
-        {
-            if (IPAddress.TryParse(name, out var ip)) alternatives.AddIpAddress(ip);
-            else alternatives.AddDnsName(name);
-        }
-
-        request.CertificateExtensions.Add(alternatives.Build());
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
-        return request;
-    }
-
-    private TestCertificate Write(X509Certificate2 made, ECDsa pair, string chain)
-    {
-        var number = ++issued;
-        var files = new TestCertificate(Path.Combine(Folder, $"{number}.crt.pem"), Path.Combine(Folder, $"{number}.key.pem"));
-        System.IO.File.WriteAllText(files.Certificate, made.ExportCertificatePem() + "\n" + chain);
-        System.IO.File.WriteAllText(files.Key, pair.ExportPkcs8PrivateKeyPem());
-        if (!OperatingSystem.IsWindows()) System.IO.File.SetUnixFileMode(files.Key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var made = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(7));
+        var files = new TestCertificate(Path.Combine(Folder, $"{name}-self.pem"), Path.Combine(Folder, $"{name}-self.key"));
+        System.IO.File.WriteAllText(files.Certificate, made.ExportCertificatePem());
+        System.IO.File.WriteAllText(files.Key, key.ExportPkcs8PrivateKeyPem());
         return files;
     }
+
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    private static TestCertificate Of((string Certificate, string Key) files) => new(files.Certificate, files.Key);
 }
