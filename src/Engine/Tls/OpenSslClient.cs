@@ -108,6 +108,7 @@ public sealed unsafe class OpenSslClient : TlsClient
     internal static int OnSession(nint ssl, nint session)
     {
         var engine = OpenSslEngine.Of(ssl);
+        engine.HoldsBuffers = true;
         if (engine.Client is not { } client || engine.Context != client.origin.Context) return 0;
         var loop = engine.Over.Loop;
         client.Of(loop).Keep(OpenSsl.SSL_SESSION_dup(session), engine.Context, OpenSsl.SSL_session_reused(ssl) != 0 ? engine.VerifiedAt : loop.Now);

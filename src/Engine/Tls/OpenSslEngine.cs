@@ -91,7 +91,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
-        return result == 1 ? TlsStatus.Done : Why(result);
+        var status = result == 1 ? TlsStatus.Done : Why(result);
+        if (HoldsBuffers) GiveBack();
+        return status;
     }
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
@@ -124,7 +126,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_peek_ex(ssl, &one, 1, &got);
-        return result == 1 || Why(result) != TlsStatus.WantRead;
+        var hasSome = result == 1 || Why(result) != TlsStatus.WantRead;
+        if (HoldsBuffers) GiveBack();
+        return hasSome;
     }
 
     public override void SendEnd()
@@ -144,6 +148,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         rest = null;
     }
 
+    /// <summary>A ticket came: libssl took a buffer to write an answer to it, of which there is none.</summary>
+    internal bool HoldsBuffers { get; set; }
+
     /// <summary>Takes a record into the open batch.</summary>
     internal bool TryGather(ReadOnlySpan<byte> record)
     {
@@ -151,6 +158,14 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         record.CopyTo(TransportBio.Batch.AsSpan(gathered));
         gathered += record.Length;
         return true;
+    }
+
+    // Not within a record, of which libssl would lose what it has read (CVE-2024-4741).
+    private void GiveBack()
+    {
+        const int BetweenRecords = 'H'; // "RH": a header is awaited.
+        if (isOver || HasPending || OpenSsl.SSL_rstate_string(ssl)[1] != BetweenRecords) return;
+        HoldsBuffers = OpenSsl.SSL_free_buffers(ssl) == 0;
     }
 
     private TlsStatus SendRest()

@@ -40,6 +40,12 @@ internal static unsafe partial class OpenSsl
     public static partial nint SSL_get0_param(nint ssl);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_free_buffers(nint ssl);
+
+    [LibraryImport(Ssl)]
+    public static partial byte* SSL_rstate_string(nint ssl);
+
+    [LibraryImport(Ssl)]
     public static partial nint SSL_get_verify_result(nint ssl);
 
     [LibraryImport(Ssl)]
