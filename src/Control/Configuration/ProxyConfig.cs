@@ -224,6 +224,9 @@ public sealed class UpstreamLimitsConfig : IWritten
     public long? Queue { get; set; }
     public long? QueueTimeout { get; set; }
     public bool HasLimit => Connections is not null || Requests is not null || EndpointConnections is not null || EndpointRequests is not null;
+
+    /// <summary>Whether a request may have to wait.</summary>
+    public bool HasQueue => HasLimit && Queue != 0 && QueueTimeout != 0;
 }
 
 public sealed class StickyConfig : IWritten

@@ -112,8 +112,8 @@ public static class ProxySchema
     public static Section<HashConfig> Maglev { get; } = ConsistentHash.Within("maglev", "A key of the request finds its server through a table: the evenest shares; where a server comes or goes a few keys of others move too.", static key => $"'{key}' is of consistent_hash only", "key")
         .Short(Shapes.HashedPart, (h, v) => h.Key = v);
 
-    public static Section<BalanceConfig> Balance { get; } = new Section<BalanceConfig>("balance", "How an endpoint is chosen.")
-        .Short(Shapes.OneOf("round_robin", "random", "power_of_two", "least_requests", "peak_ewma", "ip_hash", "consistent_hash", "maglev"), (b, v) => b.Algorithm = v)
+    public static Section<BalanceConfig> Balance { get; } = new Section<BalanceConfig>("balance", "How an endpoint is chosen.") { OtherWords = BalancersElsewhere.Words }
+        .Short(Shapes.OneOf(["round_robin", "random", "power_of_two", "least_requests", "peak_ewma", "ip_hash", "consistent_hash", "maglev"], BalancersElsewhere.Words), (b, v) => b.Algorithm = v)
         .Add("consistent_hash", ConsistentHash, (b, v) => b.Write("consistent_hash", v), "Hashing with bounded load.")
         .Add("maglev", Maglev, (b, v) => b.Write("maglev", v), "Hashing by a table.");
 
