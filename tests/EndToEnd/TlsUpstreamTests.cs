@@ -204,9 +204,7 @@ public sealed class TlsUpstreamTests : IDisposable
         using var weir = WeirProcess.Start(One($"https://127.0.0.1:{origin.Port}"));
         using var client = weir.Connect();
         client.Write(Encoding.ASCII.GetBytes(Get));
-        var answer = "";
-        var buffer = new byte[4096];
-        while (!answer.Contains("half of it", StringComparison.Ordinal)) answer += Encoding.ASCII.GetString(buffer, 0, client.Read(buffer));
+        var answer = ReadUntil(client, "half of it");
         arrived.Set();
         answer += WeirProcess.ReadToEnd(client);
         Assert.Equal(saysSo, answer.EndsWith("0\r\n\r\n", StringComparison.Ordinal)); // Chunked towards the client.
@@ -233,6 +231,56 @@ public sealed class TlsUpstreamTests : IDisposable
         weir.Configure(Configuration("tcp: true"));
         Assert.Equal(0, weir.Ask("reload").Code);
         Eventually.Holds(() => weir.Said.Contains($"api: 127.0.0.1:{nginx.Ports[1]} is back", StringComparison.Ordinal), () => weir.Said);
+    }
+
+    [Fact]
+    public void Tunnels_mirrors_and_second_attempts_go_over_tls()
+    {
+        var shown = authority.Issue("127.0.0.1");
+        using var echo = new TlsOrigin(shown, static stream =>
+        {
+            Head(stream);
+            stream.Write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"u8);
+            var buffer = new byte[4096];
+            for (int got; (got = stream.Read(buffer)) > 0;) stream.Write(buffer.AsSpan(0, got));
+            stream.Write("bye"u8);
+            stream.ShutdownAsync().Wait();
+        });
+        var copies = 0;
+        using var mirrored = new TlsOrigin(shown, stream =>
+        {
+            Hello(stream);
+            Interlocked.Increment(ref copies);
+        });
+        using var never = new ManualResetEventSlim();
+        using var slow = new TlsOrigin(shown, stream =>
+        {
+            Head(stream);
+            never.Wait();
+        });
+        using var good = new TlsOrigin(shown, Hello);
+        var tls = $"tls: {{ ca: {authority.File} }}";
+        using var weir = WeirProcess.Start($$"""
+            listen: "127.0.0.1:0"
+            upstreams:
+              echo: { endpoints: ["https://127.0.0.1:{{echo.Port}}"], {{tls}} }
+              copies: { endpoints: ["https://127.0.0.1:{{mirrored.Port}}"], {{tls}} }
+              hedged: { endpoints: ["https://127.0.0.1:{{slow.Port}}", { url: "https://127.0.0.1:{{good.Port}}", backup: true }], hedge: 20ms, {{tls}} }
+              good: { endpoints: ["https://127.0.0.1:{{good.Port}}"], {{tls}} }
+            sites: [{ routes: [{ match: /echo, proxy: echo }, { match: /hedged, proxy: hedged }, { proxy: good, mirror: copies }] }]
+            """);
+        using (var client = weir.Connect())
+        {
+            client.Write("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\none two"u8);
+            var said = ReadUntil(client, "one two");
+            client.Socket.Shutdown(SocketShutdown.Send);
+            Assert.EndsWith("\r\n\r\none twobye", said + WeirProcess.ReadToEnd(client), StringComparison.Ordinal);
+        }
+
+        Assert.EndsWith("hello", weir.Exchange(Get), StringComparison.Ordinal);
+        Eventually.Holds(() => Volatile.Read(ref copies) == 1, () => Metrics(weir));
+        Assert.EndsWith("hello", weir.Exchange(Get.Replace("/ ", "/hedged ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        never.Set();
     }
 
     [Fact]
@@ -269,6 +317,14 @@ public sealed class TlsUpstreamTests : IDisposable
         var got = new StringBuilder();
         var buffer = new byte[4096];
         while (!got.ToString().Contains("\r\n\r\n", StringComparison.Ordinal) && stream.Read(buffer) is > 0 and var count) got.Append(Encoding.Latin1.GetString(buffer, 0, count));
+    }
+
+    private static string ReadUntil(NetworkStream stream, string text)
+    {
+        var all = "";
+        var buffer = new byte[4096];
+        while (!all.Contains(text, StringComparison.Ordinal) && stream.Read(buffer) is > 0 and var got) all += Encoding.ASCII.GetString(buffer, 0, got);
+        return all;
     }
 
     private static bool Listens(int port)

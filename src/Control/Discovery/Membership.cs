@@ -354,13 +354,17 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
 
     private (string, string) Identity(Member member) => (member.Identity, member.CertifiedName is { } name ? OpenSslClient.IdentityOf(tls.Settings, name) : "");
 
-    private Endpoint Make(Member member) => new(member.Identity, member.Name, loops, member.Authority)
+    private Endpoint Make(Member member)
     {
-        Tls = member.CertifiedName is { } name ? new OpenSslClient(tls, name, loops) : null,
-        WantsOwnHost = member is { CertifiedName: not null, IsNamed: true },
-        // Of one that is spoken to in another way only, those known stay.
-        Addresses = Array.Find(seats, s => s.Member.Identity == member.Identity)?.Endpoint.Addresses ?? [],
-    };
+        if (member.CertifiedName is not null) tls.MakeReady(); // Not on a loop.
+        return new(member.Identity, member.Name, loops, member.Authority)
+        {
+            Tls = member.CertifiedName is { } name ? new OpenSslClient(tls, name, loops) : null,
+            WantsOwnHost = member is { CertifiedName: not null, IsNamed: true },
+            // Of one that is spoken to in another way only, those known stay.
+            Addresses = Array.Find(seats, s => s.Member.Identity == member.Identity)?.Endpoint.Addresses ?? [],
+        };
+    }
 
     // Makes an endpoint what its seat says; whether a balancer must hear of it.
     private static bool Settle(Seat now, Seat? before)

@@ -73,7 +73,7 @@ public sealed unsafe class OpenSslClient : TlsClient
 
     public override TlsEngine? ConnectAnew(Transport over)
     {
-        if (!origin.IsReady) return null;
+        if (!origin.MakeReady()) return null;
         var engine = new OpenSslEngine(origin.Context!, over, this);
         fixed (byte* at = name)
         {

@@ -31,13 +31,11 @@ public sealed class OriginTls(OriginTlsSettings settings)
         }
     }
 
-    /// <summary>What to make connections from, made now where no plan has read it; null: it cannot be made.</summary>
-    public bool IsReady => context is not null || TryRead(out _) is { } take && Ready(take);
-
-    private static bool Ready(Action take)
+    /// <summary>Reads the files now where no plan has, as for an endpoint that was added while it runs.</summary>
+    public bool MakeReady()
     {
-        take();
-        return true;
+        if (context is null) TryRead(out _)?.Invoke();
+        return context is not null;
     }
 
     private void Take(SslContext next, string of)
