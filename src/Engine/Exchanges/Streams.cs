@@ -82,6 +82,9 @@ public abstract class OriginStream
     /// <summary>Whether it is known dead already: replaced before a byte is written.</summary>
     public abstract bool IsDead { get; }
 
+    /// <summary>What the origin said when it broke the connection, where its protocol lets it say so; empty: nothing.</summary>
+    public virtual string Trouble => "";
+
     /// <summary>Whether the origin said, or shows, that it takes nothing more after this response.</summary>
     public abstract bool EndsAfterThis { get; }
 

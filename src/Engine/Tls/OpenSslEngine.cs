@@ -24,19 +24,31 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
-    public OpenSslEngine(SslContext context, Transport over, OpenSslServer? server)
+    public OpenSslEngine(SslContext context, Transport over, OpenSslServer server)
+        : this(context, over)
+    {
+        Server = server;
+        if (server.Settings.Early != EarlyDataUse.Off) early = new EarlyData();
+        OpenSsl.SSL_set_accept_state(ssl);
+    }
+
+    public OpenSslEngine(SslContext context, Transport over, OpenSslClient client)
+        : this(context, over)
+    {
+        Client = client;
+        OpenSsl.SSL_set_connect_state(ssl);
+    }
+
+    private OpenSslEngine(SslContext context, Transport over)
     {
         Over = over;
-        Server = server;
+        Context = context;
         self = GCHandle.Alloc(this);
         var handle = GCHandle.ToIntPtr(self);
         ssl = context.NewSsl();
         _ = OpenSsl.SSL_set_ex_data(ssl, 0, handle);
         var bio = TransportBio.Make(handle);
         OpenSsl.SSL_set_bio(ssl, bio, bio);
-        if (server is { Settings.Early: not EarlyDataUse.Off }) early = new EarlyData();
-        if (server is not null) OpenSsl.SSL_set_accept_state(ssl);
-        else OpenSsl.SSL_set_connect_state(ssl);
     }
 
     public override TlsFacts Facts => facts ??= ReadFacts();
@@ -54,6 +66,18 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     /// <summary>Whose side it is; null: the client's.</summary>
     internal OpenSslServer? Server { get; }
+
+    /// <summary>Whose side it is; null: the server's.</summary>
+    internal OpenSslClient? Client { get; }
+
+    /// <summary>What it was made from.</summary>
+    internal SslContext Context { get; }
+
+    /// <summary>Only while it is being made.</summary>
+    internal nint Ssl => ssl;
+
+    /// <summary>When the certificate was verified whose session is offered, in the loop's ms.</summary>
+    internal long VerifiedAt { get; set; }
 
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
@@ -130,7 +154,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
-        return result == 1 ? TlsStatus.Done : Why(result);
+        var status = result == 1 ? TlsStatus.Done : Why(result);
+        if (HoldsBuffers) GiveBack();
+        return status;
     }
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
@@ -164,7 +190,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_peek_ex(ssl, &one, 1, &got);
-        return result == 1 || Why(result) != TlsStatus.WantRead;
+        var hasSome = result == 1 || Why(result) != TlsStatus.WantRead;
+        if (HoldsBuffers) GiveBack();
+        return hasSome;
     }
 
     public override TlsStatus SendEnd()
@@ -185,6 +213,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         rest = null;
     }
 
+    /// <summary>A ticket came: libssl took a buffer to write an answer to it, of which there is none.</summary>
+    internal bool HoldsBuffers { get; set; }
+
     /// <summary>Whether a batch is open.</summary>
     internal bool IsGathering => gathered >= 0;
 
@@ -195,6 +226,14 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         record.CopyTo(TransportBio.Batch.AsSpan(gathered));
         gathered += record.Length;
         return true;
+    }
+
+    // Not within a record, of which libssl would lose what it has read (CVE-2024-4741).
+    private void GiveBack()
+    {
+        const int BetweenRecords = 'H'; // "RH": a header is awaited.
+        if (isOver || HasPending || OpenSsl.SSL_rstate_string(ssl)[1] != BetweenRecords) return;
+        HoldsBuffers = OpenSsl.SSL_free_buffers(ssl) == 0;
     }
 
     /// <summary>What found no room of a batch; nothing else leaves before it.</summary>
@@ -229,7 +268,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
                 return Broken();
             default:
                 isOver = true;
-                var (trouble, text) = TlsErrors.Take(HasEnded);
+                var (trouble, text) = Client is null ? TlsErrors.Take(HasEnded) : TlsErrors.TakeOfOrigin(ssl, HasEnded);
                 if (Trouble == TlsTrouble.None) (Trouble, TroubleText) = (trouble, text);
                 return TlsStatus.Failed;
         }

@@ -127,5 +127,25 @@ public abstract class TlsServer
 /// <summary>Makes the client's side of TLS for connections to one endpoint. Any loop.</summary>
 public abstract class TlsClient
 {
-    public abstract TlsEngine Connect(Transport over);
+    /// <summary>What it is the same one by: another one makes another endpoint.</summary>
+    public virtual string Identity => "";
+
+    /// <summary>For people: whom it takes the origin for, and why.</summary>
+    public virtual string Words => "";
+
+    /// <summary>A connection that goes on with an earlier session where there is one; null: it cannot be made.</summary>
+    public abstract TlsEngine? Connect(Transport over);
+
+    /// <summary>A connection whose certificate is verified, whatever is known of the origin.</summary>
+    public virtual TlsEngine? ConnectAnew(Transport over) => Connect(over);
+
+    /// <summary>Forgets the sessions of a loop: the origin may not be what it was.</summary>
+    public virtual void Forget(Loop loop)
+    {
+    }
+
+    /// <summary>The endpoint has left: no session is kept on the loop any more.</summary>
+    public virtual void Leave(Loop loop)
+    {
+    }
 }

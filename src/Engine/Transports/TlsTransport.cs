@@ -47,6 +47,8 @@ public sealed class TlsTransport : Transport
 
     public override bool IsBroken => broken || inner.IsBroken;
 
+    public override string Trouble => broken && engine.Trouble is not (TlsTrouble.None or TlsTrouble.Broken) ? engine.TroubleText : "";
+
     public override TlsFacts? Tls => engine.Facts;
 
     public override bool IsConfirmed => engine.IsConfirmed;

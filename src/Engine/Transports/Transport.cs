@@ -75,6 +75,9 @@ public abstract class Transport
     /// <summary>Whether the connection broke, rather than that the peer only ended its direction.</summary>
     public virtual bool IsBroken { get; protected set; }
 
+    /// <summary>What the peer, or its encryption, said when it broke; empty: nothing.</summary>
+    public virtual string Trouble => "";
+
     /// <summary>What its encryption was agreed to be; null: it has none.</summary>
     public virtual TlsFacts? Tls => null;
 
