@@ -127,6 +127,9 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_write_ex(nint ssl, byte* bytes, nuint length, nuint* count);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_in_init(nint ssl);
+
+    [LibraryImport(Ssl)]
     public static partial int SSL_has_pending(nint ssl);
 
     [LibraryImport(Ssl)]

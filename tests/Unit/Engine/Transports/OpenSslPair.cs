@@ -1,5 +1,6 @@
 // OpenSSL on both sides of a simulated connection.
 
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -24,6 +25,18 @@ internal static partial class OpenSslPair
 
     public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
         (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), null), Shared.Value.Accept(world.Beneath(1)));
+
+    public static void RenewKeys(OpenSslEngine engine)
+    {
+        const int Requested = 1;
+        if (SSL_key_update(SslOf(engine), Requested) == 0) OpenSsl.ERR_clear_error(); // Not within a record.
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "ssl")]
+    private static extern ref readonly nint SslOf(OpenSslEngine engine);
+
+    [LibraryImport("libssl.so.3")]
+    private static partial int SSL_key_update(nint ssl, int type);
 
     private static unsafe SslContext MakeClient(int mostPiece)
     {
