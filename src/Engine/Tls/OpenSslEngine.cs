@@ -14,24 +14,41 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     private readonly nint ssl;
     private GCHandle self;
+    private TlsSite? site;
+    private ShownCertificates? shown;
+    private byte[] serverName = [];
     private TlsFacts? facts;
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
+    private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
-    public OpenSslEngine(SslContext context, Transport over, OpenSslServer? server)
+    public OpenSslEngine(SslContext context, Transport over, OpenSslServer server)
+        : this(context, over)
+    {
+        Server = server;
+        if (server.Settings.Early != EarlyDataUse.Off) early = new EarlyData();
+        OpenSsl.SSL_set_accept_state(ssl);
+    }
+
+    public OpenSslEngine(SslContext context, Transport over, OpenSslClient client)
+        : this(context, over)
+    {
+        Client = client;
+        OpenSsl.SSL_set_connect_state(ssl);
+    }
+
+    private OpenSslEngine(SslContext context, Transport over)
     {
         Over = over;
-        Server = server;
+        Context = context;
         self = GCHandle.Alloc(this);
         var handle = GCHandle.ToIntPtr(self);
         ssl = context.NewSsl();
         _ = OpenSsl.SSL_set_ex_data(ssl, 0, handle);
         var bio = TransportBio.Make(handle);
         OpenSsl.SSL_set_bio(ssl, bio, bio);
-        if (server is not null) OpenSsl.SSL_set_accept_state(ssl);
-        else OpenSsl.SSL_set_connect_state(ssl);
     }
 
     public override TlsFacts Facts => facts ??= ReadFacts();
@@ -40,7 +57,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     public override int MostPiece =>
         OpenSsl.SSL_get_session(ssl) is not 0 and var session && OpenSsl.SSL_SESSION_get_max_fragment_length(session) is > 0 and < 5 and var step ? 256 << step : MostWritten;
 
-    public override bool HasPending => OpenSsl.SSL_has_pending(ssl) != 0;
+    public override bool HasPending => early is { HasBytes: true } || OpenSsl.SSL_has_pending(ssl) != 0;
+
+    public override bool IsConfirmed => early is null or { IsOver: true };
 
     /// <summary>What it reads from and writes to.</summary>
     internal Transport Over { get; }
@@ -48,16 +67,67 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>Whose side it is; null: the client's.</summary>
     internal OpenSslServer? Server { get; }
 
+    /// <summary>Whose side it is; null: the server's.</summary>
+    internal OpenSslClient? Client { get; }
+
+    /// <summary>What it was made from.</summary>
+    internal SslContext Context { get; }
+
+    /// <summary>Only while it is being made.</summary>
+    internal nint Ssl => ssl;
+
+    /// <summary>When the certificate was verified whose session is offered, in the loop's ms.</summary>
+    internal long VerifiedAt { get; set; }
+
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
 
-    /// <summary>The site whose certificate is shown.</summary>
-    internal TlsSite? Site { get; set; }
+    /// <summary>What is shown; null: nothing yet.</summary>
+    internal ShownCertificates? Shown => shown;
+
+    /// <summary>What the site asked of the client; null: nothing.</summary>
+    internal ClientDemands? Demands { get; private set; }
 
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
 
+    /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
+    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
+
     public override TlsStatus Handshake()
+    {
+        if (early is not null)
+        {
+            var confirmed = Confirm();
+            return early is { HasBytes: true } && confirmed is TlsStatus.WantRead or TlsStatus.WantWrite ? TlsStatus.Done : confirmed;
+        }
+
+        return Shake();
+    }
+
+    public override TlsStatus Confirm()
+    {
+        if (IsConfirmed) return TlsStatus.Done;
+        while (!early!.HasAll)
+        {
+            nuint got = 0;
+            int step;
+            OpenSsl.ERR_clear_error();
+            var room = early.Room;
+            fixed (byte* at = room) step = OpenSsl.SSL_read_early_data(ssl, at, (nuint)room.Length, &got);
+            early.Add((int)got);
+            if (step == EarlyData.Finished) early.HasAll = true;
+            else if (step != EarlyData.Success) return Why(0);
+        }
+
+        var status = Shake();
+        if (status != TlsStatus.Done) return status;
+        early.IsOver = true;
+        if (!early.HasBytes) early = null;
+        return status;
+    }
+
+    private TlsStatus Shake()
     {
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_do_handshake(ssl);
@@ -68,12 +138,25 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     public override TlsStatus Read(Span<byte> into, out int count)
     {
+        if (early is not null)
+        {
+            count = early.Take(into);
+            if (count > 0) return TlsStatus.Done;
+            var confirmed = Confirm();
+            count = early?.Take(into) ?? 0;
+            if (count > 0) return TlsStatus.Done;
+            if (confirmed != TlsStatus.Done) return confirmed;
+            early = null;
+        }
+
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
-        return result == 1 ? TlsStatus.Done : Why(result);
+        var status = result == 1 ? TlsStatus.Done : Why(result);
+        if (HoldsBuffers) GiveBack();
+        return status;
     }
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
@@ -82,12 +165,12 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint sent = 0;
         OpenSsl.ERR_clear_error();
         int result;
-        fixed (byte* at = piece) result = OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent);
+        fixed (byte* at = piece) result = IsConfirmed ? OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent) : OpenSsl.SSL_write_early_data(ssl, at, (nuint)piece.Length, &sent);
         if (result != 1)
         {
             // New keys, that the peer asked for, go before the record.
             var status = Why(result);
-            return status == TlsStatus.WantWrite && OpenSsl.SSL_in_init(ssl) != 0 ? TlsStatus.WantWriteFirst : status;
+            return status == TlsStatus.WantWrite && IsConfirmed && OpenSsl.SSL_in_init(ssl) != 0 ? TlsStatus.WantWriteFirst : status;
         }
 
         return (int)sent == piece.Length ? TlsStatus.Done : Broken();
@@ -113,7 +196,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_peek_ex(ssl, &one, 1, &got);
-        return result == 1 || Why(result) != TlsStatus.WantRead;
+        var hasSome = result == 1 || Why(result) != TlsStatus.WantRead;
+        if (HoldsBuffers) GiveBack();
+        return hasSome;
     }
 
     public override TlsStatus SendEnd()
@@ -134,6 +219,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         rest = null;
     }
 
+    /// <summary>A ticket came: libssl took a buffer to write an answer to it, of which there is none.</summary>
+    internal bool HoldsBuffers { get; set; }
+
     /// <summary>Whether a batch is open.</summary>
     internal bool IsGathering => gathered >= 0;
 
@@ -144,6 +232,14 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         record.CopyTo(TransportBio.Batch.AsSpan(gathered));
         gathered += record.Length;
         return true;
+    }
+
+    // Not within a record, of which libssl would lose what it has read (CVE-2024-4741).
+    private void GiveBack()
+    {
+        const int BetweenRecords = 'H'; // "RH": a header is awaited.
+        if (isOver || HasPending || OpenSsl.SSL_rstate_string(ssl)[1] != BetweenRecords) return;
+        HoldsBuffers = OpenSsl.SSL_free_buffers(ssl) == 0;
     }
 
     /// <summary>What found no room of a batch; nothing else leaves before it.</summary>
@@ -178,7 +274,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
                 return Broken();
             default:
                 isOver = true;
-                var (trouble, text) = TlsErrors.Take(HasEnded);
+                var (trouble, text) = Client is null ? TlsErrors.Take(HasEnded) : TlsErrors.TakeOfOrigin(ssl, HasEnded);
                 if (Trouble == TlsTrouble.None) (Trouble, TroubleText) = (trouble, text);
                 return TlsStatus.Failed;
         }
@@ -201,9 +297,12 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             Version = NameOf(OpenSsl.SSL_get_version(ssl)),
             Cipher = NameOf(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
             Protocol = new ReadOnlySpan<byte>(protocol, (int)length).ToArray(),
-            ServerName = ServerNameOf(),
+            ServerName = serverName,
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
-            Peer = Site?.Clients is null ? null : ReadPeer(),
+            Site = site,
+            Demands = Demands,
+            Names = shown?.Names ?? [],
+            Peer = Demands is null ? null : ReadPeer(),
         };
     }
 
@@ -220,15 +319,6 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
         OpenSsl.X509_free(certificate);
         return new PeerCertificate(der);
-    }
-
-    private byte[] ServerNameOf()
-    {
-        var name = OpenSsl.SSL_get_servername(ssl, 0);
-        if (name == 0) return [];
-        var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)name).ToArray();
-        for (var i = 0; i < bytes.Length; i++) bytes[i] |= (byte)(bytes[i] is >= (byte)'A' and <= (byte)'Z' ? 0x20 : 0);
-        return bytes;
     }
 
     // OpenSSL's own constants: few, and always the same text.

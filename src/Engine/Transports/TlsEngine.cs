@@ -78,8 +78,17 @@ public abstract class TlsEngine
     /// <summary>Whether it holds bytes of the peer that were not read yet, whole records or not.</summary>
     public abstract bool HasPending { get; }
 
-    /// <summary>Goes on with the handshake; an end within it is a failure.</summary>
+    /// <summary>
+    /// Whether the handshake is done. A server's may have let early data in before (RFC 8446 §2.3): until this is true what it
+    /// reads may be a replay.
+    /// </summary>
+    public virtual bool IsConfirmed => true;
+
+    /// <summary>Goes on with the handshake; done as well where early data came, which reads go on with. An end within it is a failure.</summary>
     public abstract TlsStatus Handshake();
+
+    /// <summary>Goes on with a handshake that early data came in; that data is kept for reads.</summary>
+    public virtual TlsStatus Confirm() => TlsStatus.Done;
 
     /// <summary>Reads at most one record's bytes.</summary>
     public abstract TlsStatus Read(Span<byte> into, out int count);
@@ -121,5 +130,25 @@ public abstract class TlsServer
 /// <summary>Makes the client's side of TLS for connections to one endpoint. Any loop.</summary>
 public abstract class TlsClient
 {
-    public abstract TlsEngine Connect(Transport over);
+    /// <summary>What it is the same one by: another one makes another endpoint.</summary>
+    public virtual string Identity => "";
+
+    /// <summary>For people: whom it takes the origin for, and why.</summary>
+    public virtual string Words => "";
+
+    /// <summary>A connection that goes on with an earlier session where there is one; null: it cannot be made.</summary>
+    public abstract TlsEngine? Connect(Transport over);
+
+    /// <summary>A connection whose certificate is verified, whatever is known of the origin.</summary>
+    public virtual TlsEngine? ConnectAnew(Transport over) => Connect(over);
+
+    /// <summary>Forgets the sessions of a loop: the origin may not be what it was.</summary>
+    public virtual void Forget(Loop loop)
+    {
+    }
+
+    /// <summary>The endpoint has left: no session is kept on the loop any more.</summary>
+    public virtual void Leave(Loop loop)
+    {
+    }
 }

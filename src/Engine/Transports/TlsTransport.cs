@@ -50,7 +50,11 @@ public sealed class TlsTransport : Transport
 
     public override bool IsBroken => broken || inner.IsBroken;
 
+    public override string Trouble => broken && engine.Trouble is not (TlsTrouble.None or TlsTrouble.Broken) ? engine.TroubleText : "";
+
     public override TlsFacts? Tls => engine.Facts;
+
+    public override bool IsConfirmed => engine.IsConfirmed;
 
     // Tickets and the like are not the peer's words.
     public override bool HasUnasked
@@ -96,6 +100,25 @@ public sealed class TlsTransport : Transport
 
         Gone.Latch();
         return IoResult.End;
+    }
+
+    public override IoStatus TryConfirm()
+    {
+        if (IsClosed || broken) return IoStatus.Reset;
+        switch (engine.Confirm())
+        {
+            case TlsStatus.Done:
+                if (engine.HasPending) Readable.Latch(); // It came with the handshake's end.
+                return IoStatus.Some;
+            case TlsStatus.WantRead:
+                return IoStatus.WouldBlock;
+            case TlsStatus.WantWrite:
+                Cross(ref readWaits, Readable);
+                return IoStatus.WouldBlock;
+            default:
+                broken = true;
+                return IoStatus.Reset;
+        }
     }
 
     public override IoResult TryWrite(ReadOnlySpan<byte> bytes) => TryWrite(bytes, default);

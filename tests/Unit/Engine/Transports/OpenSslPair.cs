@@ -24,7 +24,7 @@ internal static partial class OpenSslPair
     }
 
     public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
-        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), null), Shared.Value.Accept(world.Beneath(1)));
+        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), (OpenSslClient)null!), Shared.Value.Accept(world.Beneath(1)));
 
     public static void RenewKeys(OpenSslEngine engine)
     {
@@ -56,11 +56,12 @@ internal static partial class OpenSslPair
         var (chain, secret) = (Path.Combine(folder.FullName, "c.pem"), Path.Combine(folder.FullName, "k.pem"));
         File.WriteAllText(chain, certificate.ExportCertificatePem());
         File.WriteAllText(secret, key.ExportPkcs8PrivateKeyPem());
-        var site = new TlsSite();
-        Assert.Null(site.TryShow(settings, [new CertificateFiles(chain, secret)]));
+        File.SetUnixFileMode(secret, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using var read = KeyedCertificate.TryRead(new CertificateFiles(chain, secret), out var trouble, out _);
+        Assert.True(read is not null, trouble);
         folder.Delete(recursive: true);
         var server = new OpenSslServer(settings);
-        server.Sites.Default = site;
+        server.Sites.Default = new TlsSite { Shown = ShownCertificates.TryMake([(read, new CertificateNames(["h"], []))], null, out _) };
         return server;
     }
 }
