@@ -166,7 +166,13 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         OpenSsl.ERR_clear_error();
         int result;
         fixed (byte* at = piece) result = IsConfirmed ? OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent) : OpenSsl.SSL_write_early_data(ssl, at, (nuint)piece.Length, &sent);
-        if (result != 1) return Why(result);
+        if (result != 1)
+        {
+            // New keys, that the peer asked for, go before the record.
+            var status = Why(result);
+            return status == TlsStatus.WantWrite && IsConfirmed && OpenSsl.SSL_in_init(ssl) != 0 ? TlsStatus.WantWriteFirst : status;
+        }
+
         return (int)sent == piece.Length ? TlsStatus.Done : Broken();
     }
 

@@ -17,6 +17,9 @@ public enum TlsStatus : byte
     /// <summary>What is to be sent has no room now.</summary>
     WantWrite,
 
+    /// <summary>Of a write: messages of the protocol itself have no room now, and nothing of the piece was taken.</summary>
+    WantWriteFirst,
+
     /// <summary>A handshake waits for something of ours, such as a certificate; <see cref="TlsEngine.Resumed"/> tells when it is there.</summary>
     Suspended,
 
