@@ -5,6 +5,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Weir.Control.Admin;
+using Weir.Control.Certificates;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
@@ -37,6 +38,8 @@ public sealed class RunningProxy : IDisposable
     private byte[]? stickyKey;
     private AdminListener? admin;
     private Watchdog? watchdog;
+    private CertificateWatch? certificates;
+    private Stapling? stapling;
     private volatile ProxyConfig config;
     private volatile string? adminToken;
     private long reloadsDone;
@@ -82,6 +85,9 @@ public sealed class RunningProxy : IDisposable
 
     /// <summary>Who belongs to each upstream of the plan in force.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => live.Memberships;
+
+    /// <summary>The certificates of the sites in force. Any thread.</summary>
+    public IReadOnlyList<SiteCertificates> Certificates => live.Certificates;
 
     /// <summary>The names of servers that are followed. Any thread.</summary>
     public Names Names => live.Names;
@@ -149,6 +155,8 @@ public sealed class RunningProxy : IDisposable
         Health.Start();
         admin?.Start();
         watchdog = new Watchdog(Engine, Errors);
+        certificates = new CertificateWatch(live, Errors);
+        stapling = new Stapling(live, Errors, stateFolder);
     }
 
     /// <summary>Takes the configuration anew.</summary>
@@ -210,6 +218,8 @@ public sealed class RunningProxy : IDisposable
         while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
+        certificates?.Dispose();
+        stapling?.Dispose();
         lock (turn) live.Close();
         Health.Stop();
         Engine.Stop();
@@ -249,6 +259,8 @@ public sealed class RunningProxy : IDisposable
     public void Dispose()
     {
         watchdog?.Dispose();
+        certificates?.Dispose();
+        stapling?.Dispose();
         admin?.Dispose();
         live.Names.Dispose();
         writer.Dispose();

@@ -1,7 +1,6 @@
 // From what the operator wrote to what the engine executes: names resolved, scopes folded into each other, files read.
 // Whatever fails here is a diagnostic; the plan in force stays.
 
-using System.Security.Cryptography;
 using System.Text;
 using Weir.Control.Certificates;
 using Weir.Control.Configuration;
@@ -32,6 +31,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly Stickies stickies = new(ownKey, live.Loops);
     private readonly HashSet<object> named = [];
     private readonly List<Action> changes = [];
+    private readonly List<Action> withdrawals = [];
     private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, List<string>> inlineLists = [];
@@ -53,13 +53,14 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         (config, diagnostics) = (from, into);
         named.Clear();
         changes.Clear();
+        withdrawals.Clear();
         logs.Clear();
         upstreams.Clear();
         inlineLists.Clear();
         stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
-        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
+        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog) { StrictTransport = HttpsPlans.Strict(config.Hsts) };
         var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
         {
@@ -76,13 +77,15 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         }).ToArray();
         foreach (var (listener, written) in listeners.Zip(config.Listen)) made?.Invoke(listener, written);
         var sites = config.Sites.Select(site => (Config: site, Plan: Site(site, global))).ToArray();
-        foreach (var (site, plan) in sites)
+        foreach (var (site, (plan, inTheClear)) in sites)
         {
             foreach (var listener in listeners.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)))
             {
-                if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
-                foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, plan);
-                if (listener.Tls is OpenSslServer tls && site.Tls is not null) Show(site, tls);
+                if (listener.Tls is not null && plan.Tls is null) continue;
+                var served = listener.Tls is null ? inTheClear : plan;
+                if (site.Hosts.Count == 0) listener.Hosts.Default = served;
+                foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, served);
+                if (listener.Tls is OpenSslServer tls) Show(site, plan.Tls!, tls);
             }
         }
 
@@ -91,7 +94,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         return new Plan
         {
             Listeners = listeners,
-            Sites = [.. sites.Select(s => s.Plan)],
+            Sites = [.. sites.Select(s => s.Plan.Plan)],
             Upstreams = [.. upstreams],
             Hops = hops,
             TrustedProxies = new TrustedProxies([.. config.TrustedProxies.OfType<System.Net.IPNetwork>()], config.TrustedProxies.Contains(null)),
@@ -113,22 +116,36 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         if (listener.Tls is not { Off: false } tls) return null;
         var name = listener.Address.ToString();
-        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate };
-        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000 };
+        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate, Early = EarlyDataOn(listener) };
+        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, StrictServerName = tls.StrictSni };
         changes.Add(() => tlsServers[name] = server);
         return server;
     }
 
-    private void Show(SiteConfig site, OpenSslServer on)
+    private EarlyDataUse EarlyDataOn(ListenConfig listener)
     {
-        var shown = live.TlsSite(site.Hosts.Count > 0 ? site.Hosts[0] : "default");
-        named.Add(shown);
-        shown.Clients = site.Tls!.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
-        shown.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{site.Hosts.FirstOrDefault()} {shown.Clients}"));
-        var trouble = shown.TryShow(on.Settings, site.Tls!.All.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!)));
-        if (trouble is not null) diagnostics.Error(site.Tls.At, trouble);
+        if (!config.Sites.Exists(s => s.Tls is not null && (s.Listen.Count == 0 || s.Listen.Contains(listener.Address)) && s.Routes.Exists(static r => r.EarlyData == true))) return EarlyDataUse.Off;
+        return config.SessionTickets.Keys is null ? EarlyDataUse.Once : config.SessionTickets.EarlyData ? EarlyDataUse.Replayable : EarlyDataUse.Off;
+    }
+
+    // Who asks for no name that is known sees the default site's, else the first's.
+    private static void Show(SiteConfig site, TlsSite shown, OpenSslServer on)
+    {
         if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = shown;
         foreach (var host in site.Hosts) on.Sites.TryAdd(host, shown);
+    }
+
+    // Read now, shown when the plan is in force.
+    private TlsSite? Certificates(SiteConfig site, string name)
+    {
+        if (site.Tls is null) return null;
+        var certificates = live.CertificatesOf(string.Join('\n', site.Listen.Select(static l => l.ToString()).Prepend(name)), name);
+        named.Add(certificates);
+        var now = DateTimeOffset.UtcNow;
+        var loaded = HttpsPlans.Load(site, certificates, now, diagnostics);
+        withdrawals.Add(() => certificates.Discard(loaded));
+        changes.Add(() => certificates.Take(loaded, site.Hosts, site.Tls.Staples, now));
+        return certificates.Site;
     }
 
     // Most connections are idle most of the time: a quarter of the descriptors is kept for origins, files and ourselves. Where
@@ -147,7 +164,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     }
 
     /// <summary>Forgets what a plan that was refused has named.</summary>
-    public void Withdraw() => live.Keep(inForce);
+    public void Withdraw()
+    {
+        foreach (var withdrawal in withdrawals) withdrawal();
+        live.Keep(inForce);
+    }
 
     private ServerSettings Settings() => new()
     {
@@ -177,23 +198,37 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         return new SocketAccess(listener.Mode, owner, group);
     }
 
-    private SitePlan Site(SiteConfig site, Scope outer)
+    // As it is served, and on listeners that speak no TLS.
+    private (SitePlan Plan, SitePlan InTheClear) Site(SiteConfig site, Scope outer)
     {
         var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
         var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
-        var routes = new RouteTable<RoutePlan>();
-        foreach (var route in site.Routes) Add(routes, Route(route, scope), route.Match);
+        if (site.Hsts is not null) scope = scope with { StrictTransport = HttpsPlans.Strict(site.Hsts) };
+        var routes = new List<(RoutePlan Plan, MatchConfig Match)>();
+        foreach (var route in site.Routes) routes.Add((Route(route, scope), route.Match));
         if (site.Proxy is not null || site.Redirect is not null || site.Respond is not null || site.Files is not null)
         {
             var last = new RouteConfig { At = site.At, Proxy = site.Proxy, Redirect = site.Redirect, Respond = site.Respond, Files = site.Files };
-            routes.Add(Route(last, scope), []);
+            routes.Add((Route(last, scope), new MatchConfig()));
         }
 
         var record = live.Site(name);
         named.Add(record);
-        var plan = new SitePlan { Name = name, Routes = routes, Record = record, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
         made?.Invoke(plan, site);
-        return plan;
+        if (HttpsPlans.Redirect(site, config) is not { } redirect) return (plan, plan);
+        var inTheClear = plan with { Routes = Table(routes, Route(redirect, scope)) };
+        made?.Invoke(inTheClear, site);
+        return (plan, inTheClear);
+    }
+
+    // Who comes in the clear goes by the first, if there is one.
+    private static RouteTable<RoutePlan> Table(List<(RoutePlan Plan, MatchConfig Match)> routes, RoutePlan? inTheClear)
+    {
+        var table = new RouteTable<RoutePlan>();
+        if (inTheClear is not null) table.Add(inTheClear, [new InTheClear()]);
+        foreach (var (plan, match) in routes) Add(table, plan, match);
+        return table;
     }
 
     /// <summary>Adds a route for what it matches.</summary>
@@ -252,7 +287,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
             Rewrite = stages.Request(sticky),
-            RewriteResponse = stages.Response(sticky),
+            RewriteResponse = stages.Response(sticky, scope.StrictTransport),
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,
@@ -261,6 +296,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
             MinRate = scope.Limits.MinRate ?? 240,
             MinRateGrace = scope.Limits.MinRateGrace ?? 10_000,
+            AllowsEarlyData = route.EarlyData == true,
             AnswersHalfClosed = route.ClientHalfClose == "answer",
             ErrorPages = scope.Pages(diagnostics),
         };
@@ -343,6 +379,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         named.Add(tls);
         if (from.Tls is null && !from.SpeaksTls) return tls;
         if (settings is { Verifies: true, Authorities: null } && SystemAuthorities.Paths.Length == 0) diagnostics.Warn(from.Tls?.At ?? from.At, "no CAs of the system were found: no certificate of these servers will be accepted before there are some, or tls.ca names others");
+        if (settings.Certificate is { } own && FileStamp.Of(own.Key) is { } stamp && CertificateJudge.Readers(own.Key, stamp) is { } readers) diagnostics.Warn(diagnostics.Where(from.Tls!, from.Tls!.Key is null ? "certificate" : "key"), readers);
         if (tls.TryRead(out var trouble) is { } take) changes.Add(take);
         else diagnostics.Error(from.Tls is { } said ? diagnostics.Where(said, said.Authorities is { } ca && trouble.Contains(ca, StringComparison.Ordinal) ? "ca" : "certificate") : from.At, trouble);
         return tls;

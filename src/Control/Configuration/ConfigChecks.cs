@@ -19,8 +19,10 @@ public static class ConfigChecks
         if (config.User is { } user && SystemUser.Find(user) is null) diagnostics.Error(diagnostics.Where(config, "user"), $"there is no user '{user}'");
         CheckListeners(config, diagnostics);
         CheckTickets(config.SessionTickets, diagnostics);
+        CheckEarlyData(config, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
+        TlsChecks.Check(config, diagnostics);
         CheckLogs(config, diagnostics);
         CheckResolve(config.Resolve, config, diagnostics);
         foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);
@@ -48,7 +50,19 @@ public static class ConfigChecks
     private static void CheckTickets(SessionTicketsConfig tickets, Diagnostics diagnostics)
     {
         if (tickets.Keys is not null && tickets.Rotate is not null) diagnostics.Error(diagnostics.Where(tickets, "rotate"), "'rotate' is for keys of the program's own: who writes the file of 'keys' rotates them");
+        if (tickets is { EarlyData: true, Keys: null }) diagnostics.Error(diagnostics.Where(tickets, "early_data"), "'early_data' here is for keys that nodes share; without them a route's 'early_data' is enough");
         if (tickets.Rotate is < 60_000) diagnostics.Error(diagnostics.Where(tickets, "rotate"), "'rotate' must be a minute at least");
+    }
+
+    private static void CheckEarlyData(ProxyConfig config, Diagnostics diagnostics)
+    {
+        foreach (var (site, route) in config.Sites.SelectMany(static s => s.Routes.Select(r => (s, r))).Where(static p => p.r.EarlyData == true))
+        {
+            var at = diagnostics.Where(route, "early_data");
+            if (site.Tls is null) diagnostics.Error(at, "'early_data' is for sites with tls");
+            else if (config.SessionTickets.Off) diagnostics.Error(at, "'early_data' needs session tickets, and session_tickets is off");
+            else if (config.SessionTickets is { Keys: not null, EarlyData: false }) diagnostics.Warn(at, "nothing is taken early: nodes that share session_tickets.keys cannot tell a replay; session_tickets.early_data: true says that it may be one");
+        }
     }
 
     // As bind sees it: every address holds each address, and IPv6's every address holds IPv4's too.

@@ -30,6 +30,8 @@ public sealed class ProxyConfig : IWritten
     public string? Via { get; set; }
     public ResolveConfig Resolve { get; set; } = new();
     public SessionTicketsConfig SessionTickets { get; set; } = new();
+    public HttpsRedirectConfig? HttpsRedirect { get; set; }
+    public HstsConfig? Hsts { get; set; }
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
 
@@ -58,6 +60,7 @@ public sealed class ListenTlsConfig : IWritten
     public Position At { get; set; }
     public bool Off { get; set; }
     public string Profile { get; set; } = "intermediate";
+    public bool StrictSni { get; set; }
 }
 
 public sealed class SiteTlsConfig : IWritten
@@ -66,10 +69,11 @@ public sealed class SiteTlsConfig : IWritten
     public string? Certificate { get; set; }
     public string? Key { get; set; }
     public List<CertificateConfig> Certificates { get; set; } = [];
+    public bool Staples { get; set; } = true;
     public ClientAuthConfig? Clients { get; set; }
 
     /// <summary>All of them.</summary>
-    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key });
+    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key, Within = this });
 }
 
 public sealed class ClientAuthConfig : IWritten
@@ -85,6 +89,7 @@ public sealed class SessionTicketsConfig : IWritten
     public Position At { get; set; }
     public bool Off { get; set; }
     public string? Keys { get; set; }
+    public bool EarlyData { get; set; }
     public long? Rotate { get; set; }
 }
 
@@ -93,6 +98,27 @@ public sealed class CertificateConfig : IWritten
     public Position At { get; set; }
     public string? Certificate { get; set; }
     public string? Key { get; set; }
+
+    /// <summary>The section that its keys stand in, where it is not one of its own.</summary>
+    public IWritten? Within { get; init; }
+}
+
+public sealed class HttpsRedirectConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public long? Port { get; set; }
+}
+
+public sealed class HstsConfig : IWritten
+{
+    public Position At { get; set; }
+
+    /// <summary>Milliseconds.</summary>
+    public long? MaxAge { get; set; }
+    public bool IncludeSubdomains { get; set; }
+    public bool Preload { get; set; }
+    public bool Off => MaxAge == Shapes.NoLimit;
 }
 
 public sealed class AdminConfig : IWritten
@@ -417,6 +443,8 @@ public sealed class SiteConfig : IWritten, IAction
     public List<string> Hosts { get; set; } = [];
     public List<NetworkAddress> Listen { get; set; } = [];
     public SiteTlsConfig? Tls { get; set; }
+    public HttpsRedirectConfig? HttpsRedirect { get; set; }
+    public HstsConfig? Hsts { get; set; }
     public AccessLogConfig? AccessLog { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
@@ -431,6 +459,9 @@ public sealed class SiteConfig : IWritten, IAction
 public sealed class RouteConfig : IWritten, IAction
 {
     public Position At { get; set; }
+
+    /// <summary>It was not written as a route, and stands before all that were.</summary>
+    public bool ComesFirst { get; init; }
     public MatchConfig Match { get; set; } = new();
     public RewriteConfig? Rewrite { get; set; }
     public HeaderEditsConfig? RequestHeaders { get; set; }
@@ -443,6 +474,7 @@ public sealed class RouteConfig : IWritten, IAction
     public string? ClientHalfClose { get; set; }
     public string? Reuse { get; set; }
     public string? Priority { get; set; }
+    public bool? EarlyData { get; set; }
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public LimitsConfig Limits { get; set; } = new();

@@ -44,7 +44,8 @@ public static class ProxySchema
 
     public static Section<ListenTlsConfig> ListenTls { get; } = new Section<ListenTlsConfig>("listener_tls", "How a listener speaks TLS.")
         .Short(Shapes.Bool, (t, v) => t.Off = !v)
-        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate");
+        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate")
+        .Add("strict_sni", Shapes.Bool, (t, v) => t.StrictSni = v, "Refuses clients that ask for no name, or for one that no site has. Else they are shown the certificate of the default site, or of the first.", "false");
 
     public static Section<CertificateConfig> Certificate { get; } = new Section<CertificateConfig>("certificate", "A certificate and its key.")
         .Add("certificate", Shapes.Text, (c, v) => c.Certificate = v, "The file with the certificate and its chain, in PEM.")
@@ -59,13 +60,25 @@ public static class ProxySchema
     public static Section<SessionTicketsConfig> SessionTickets { get; } = new Section<SessionTicketsConfig>("session_tickets", "Lets clients go on with an earlier TLS session for eight hours, without a full handshake.")
         .Short(Shapes.OneOf("off"), (t, v) => t.Off = true)
         .Add("rotate", Shapes.Delay, (t, v) => t.Rotate = v, "How often a new key seals them; those that it sealed are opened until they expire.", "4h")
-        .Add("keys", Shapes.Text, (t, v) => t.Keys = v, "A file with keys that several nodes share, 80 random bytes each, at most eight: the first seals, all open. Read anew when it changes; who writes it rotates them.", "made by the program, for itself");
+        .Add("keys", Shapes.Text, (t, v) => t.Keys = v, "A file with keys that several nodes share, 80 random bytes each, at most eight: the first seals, all open. Read anew when it changes; who writes it rotates them.", "made by the program, for itself")
+        .Add("early_data", Shapes.Bool, (t, v) => t.EarlyData = v, "With keys that nodes share, a request that came early can be replayed at each of them: nothing is taken early unless this says that it may.", "false");
 
     public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
         .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
         .Add("certificates", Shapes.ListOf(Certificate), (t, v) => t.Certificates = v, "Several, one for each kind of key: ECDSA and RSA.")
+        .Add("ocsp", Shapes.OneOf("on", "off"), (t, v) => t.Staples = v == "on", "Staples what the issuer says of a certificate to handshakes, where the certificate names a responder: asked in the background, and kept in the state folder.", "on")
         .Add("clients", ClientAuth, (t, v) => t.Clients = v, "Asks clients for a certificate.");
+
+    public static Section<HttpsRedirectConfig> HttpsRedirect { get; } = new Section<HttpsRedirectConfig>("https_redirect", "Sends whoever asks in the clear to https (308), as sites with tls do where it is on. Who comes through a trusted proxy that says https is served.")
+        .Short(Shapes.Bool, (r, v) => r.Off = !v)
+        .Add("port", Shapes.Int(1, 65535), (r, v) => r.Port = v, "The port that clients are sent to, where it is not the one listened on.", "that of the site's first listener that speaks TLS");
+
+    public static Section<HstsConfig> Hsts { get; } = new Section<HstsConfig>("hsts", "Tells browsers to come over https only (Strict-Transport-Security, RFC 6797). Said over TLS only; an origin's own word on it is dropped.")
+        .Short(Shapes.Age, (h, v) => h.MaxAge = v)
+        .Add("max_age", Shapes.Age, (h, v) => h.MaxAge = v, "For how long; 0s: no longer.", "1y")
+        .Add("include_subdomains", Shapes.Bool, (h, v) => h.IncludeSubdomains = v, "For every name below the site's as well.", "false")
+        .Add("preload", Shapes.Bool, (h, v) => h.Preload = v, "Browsers may bring it along, after the name was sent to hstspreload.org.", "false");
 
     public static Section<ListenConfig> Listen { get; } = new Section<ListenConfig>("listener", "An address to listen on.")
         .Short(Shapes.Address, (l, v) => l.Address = v)
@@ -322,6 +335,7 @@ public static class ProxySchema
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
         .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
+        .Add("early_data", Shapes.Bool, (r, v) => r.EarlyData = v, "Takes GET, HEAD and OPTIONS that come before the client's TLS handshake is done (0-RTT); they may be replays, and the origin is told by Early-Data: 1 (RFC 8470). All other requests wait for the handshake.", "false")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
@@ -332,6 +346,8 @@ public static class ProxySchema
         .Add("hosts", Shapes.ListOf(Shapes.Host), (s, v) => s.Hosts = v, "Names it answers to; \"*.example.com\" covers every name below; without hosts it is the default.")
         .Add("listen", Shapes.ListOf(Shapes.Address), (s, v) => s.Listen = v, "Only on these of the listeners.", "all")
         .Add("tls", SiteTls, (s, v) => s.Tls = v, "Answers on listeners that speak TLS, with these certificates.")
+        .Add("https_redirect", HttpsRedirect, (s, v) => s.HttpsRedirect = v, "Sends whoever asks in the clear to https.", "the top level's")
+        .Add("hsts", Hsts, (s, v) => s.Hsts = v, "Tells browsers to come over https only.", "the top level's")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
         .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
         .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
@@ -354,6 +370,8 @@ public static class ProxySchema
         .Add("limits", Limits, (c, v) => c.Limits = v, "The most there may be of things.")
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
+        .Add("https_redirect", HttpsRedirect, (c, v) => c.HttpsRedirect = v, "Sends whoever asks a site with tls in the clear to https.", "false")
+        .Add("hsts", Hsts, (c, v) => c.Hsts = v, "Tells browsers to come over https only.", "off")
         .Add("resolve", Resolve, (c, v) => c.Resolve = v, "How names of servers are looked up.")
         .Add("session_tickets", SessionTickets, (c, v) => c.SessionTickets = v, "Resuming TLS sessions of clients.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")

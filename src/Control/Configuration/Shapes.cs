@@ -42,6 +42,11 @@ public static class Shapes
     public static Shape<long> Delay { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h", "string", text =>
         text == "off" ? (0, "expected a duration such as 250ms, 5s, 2h, found 'off'") : ReadDuration(text), "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
 
+    /// <summary>Milliseconds; years count 365 days.</summary>
+    public static Shape<long> Age { get; } = new ScalarShape<long>("a duration such as 1y, 180d, or off", "string", text =>
+        text.EndsWith('y') && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var years) && years <= 100 ? (years * 365 * 24 * 3_600_000, null) :
+        ReadDuration(text) is (var duration, null) ? (duration, null) : (0, $"expected a duration such as 1y, 180d, or off, found '{text}'"), "^(off|[0-9]+y|[0-9]+(\\.[0-9]+)?(ms|s|m|h|d))$");
+
     /// <summary>Milliseconds between two durations, which are written as they are to be read.</summary>
     public static Shape<long> DurationFrom(string least, string most) => new ScalarShape<long>($"a duration from {least} to {most}", "string", text =>
     {

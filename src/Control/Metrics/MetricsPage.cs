@@ -63,6 +63,8 @@ public static class MetricsPage
         ("weir_health_checks_total", "counter", "Active health checks by endpoint and outcome: passed; refused, timeout, broken, status, body; none: out of descriptors, ports or buffers, which says nothing about the endpoint."),
         ("weir_dns_lookups_total", "counter", "Lookups of the names of servers, by outcome: done, not_found, timeout, failed."),
         ("weir_dns_names", "gauge", "Names of servers that are followed, by state: good, failing. What is known of one that fails is kept."),
+        ("weir_certificate_not_after_seconds", "gauge", "When a certificate that a site shows expires, in Unix time, by the kind of its key."),
+        ("weir_certificate_stapled_until_seconds", "gauge", "When what is stapled to a certificate (OCSP) expires, in Unix time; 0: nothing is stapled. Of certificates that name a responder."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -120,6 +122,7 @@ public static class MetricsPage
         WriteSources(page, proxy, upstreams);
         WriteChecks(page, upstreams, proxy.Health);
         WriteNames(page, proxy.Names);
+        WriteCertificates(page, proxy);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -234,6 +237,13 @@ public static class MetricsPage
         var failing = all.Count(static n => n.Trouble is not null);
         page.Sample("weir_dns_names", all.Length - failing, ("state", "good"));
         page.Sample("weir_dns_names", failing, ("state", "failing"));
+    }
+
+    private static void WriteCertificates(Page page, RunningProxy proxy)
+    {
+        var shown = proxy.Certificates.SelectMany(static s => s.Shown.Select(c => (s.Name, Certificate: c))).GroupBy(static c => (c.Name, c.Certificate.Kind), static c => c.Certificate).ToArray();
+        foreach (var same in shown) page.Sample("weir_certificate_not_after_seconds", same.Min(static c => c.Until).ToUnixTimeSeconds(), ("site", same.Key.Name), ("kind", same.Key.Kind));
+        foreach (var same in shown.Where(static s => s.Any(static c => c.Responder is not null))) page.Sample("weir_certificate_stapled_until_seconds", same.Min(static c => c.StapledUntil?.ToUnixTimeSeconds() ?? 0), ("site", same.Key.Name), ("kind", same.Key.Kind));
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

@@ -23,6 +23,14 @@ public abstract class ClientStream
     /// <summary>Whether a byte of a final response has left: from then on a fault breaks the stream instead of being answered.</summary>
     public abstract bool HasStarted { get; }
 
+    /// <summary>
+    /// Whether the client's handshake is done. Until then a request may be a replay of one that was answered before (RFC 8470).
+    /// </summary>
+    public virtual bool IsConfirmed => true;
+
+    /// <summary>Goes on with the handshake; false where it cannot be had any more.</summary>
+    public virtual bool TryConfirm() => true;
+
     /// <summary>Puts an interim response (1xx) on its way; does nothing where the client's protocol knows none.</summary>
     /// <returns>Why it cannot be sent: it does not fit, or there is no buffer.</returns>
     public abstract FaultCause SendInterim(Response response);

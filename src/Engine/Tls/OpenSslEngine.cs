@@ -14,16 +14,21 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     private readonly nint ssl;
     private GCHandle self;
+    private TlsSite? site;
+    private ShownCertificates? shown;
+    private byte[] serverName = [];
     private TlsFacts? facts;
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
+    private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
     public OpenSslEngine(SslContext context, Transport over, OpenSslServer server)
         : this(context, over)
     {
         Server = server;
+        if (server.Settings.Early != EarlyDataUse.Off) early = new EarlyData();
         OpenSsl.SSL_set_accept_state(ssl);
     }
 
@@ -48,7 +53,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     public override TlsFacts Facts => facts ??= ReadFacts();
 
-    public override bool HasPending => OpenSsl.SSL_has_pending(ssl) != 0;
+    public override bool HasPending => early is { HasBytes: true } || OpenSsl.SSL_has_pending(ssl) != 0;
+
+    public override bool IsConfirmed => early is null or { IsOver: true };
 
     /// <summary>What it reads from and writes to.</summary>
     internal Transport Over { get; }
@@ -71,13 +78,52 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
 
-    /// <summary>The site whose certificate is shown.</summary>
-    internal TlsSite? Site { get; set; }
+    /// <summary>What is shown; null: nothing yet.</summary>
+    internal ShownCertificates? Shown => shown;
+
+    /// <summary>What the site asked of the client; null: nothing.</summary>
+    internal ClientDemands? Demands { get; private set; }
 
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
 
+    /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
+    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
+
     public override TlsStatus Handshake()
+    {
+        if (early is not null)
+        {
+            var confirmed = Confirm();
+            return early is { HasBytes: true } && confirmed is TlsStatus.WantRead or TlsStatus.WantWrite ? TlsStatus.Done : confirmed;
+        }
+
+        return Shake();
+    }
+
+    public override TlsStatus Confirm()
+    {
+        if (IsConfirmed) return TlsStatus.Done;
+        while (!early!.HasAll)
+        {
+            nuint got = 0;
+            int step;
+            OpenSsl.ERR_clear_error();
+            var room = early.Room;
+            fixed (byte* at = room) step = OpenSsl.SSL_read_early_data(ssl, at, (nuint)room.Length, &got);
+            early.Add((int)got);
+            if (step == EarlyData.Finished) early.HasAll = true;
+            else if (step != EarlyData.Success) return Why(0);
+        }
+
+        var status = Shake();
+        if (status != TlsStatus.Done) return status;
+        early.IsOver = true;
+        if (!early.HasBytes) early = null;
+        return status;
+    }
+
+    private TlsStatus Shake()
     {
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_do_handshake(ssl);
@@ -86,14 +132,25 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     public override TlsStatus Read(Span<byte> into, out int count)
     {
+        if (early is not null)
+        {
+            count = early.Take(into);
+            if (count > 0) return TlsStatus.Done;
+            var status = Confirm();
+            count = early?.Take(into) ?? 0;
+            if (count > 0) return TlsStatus.Done;
+            if (status != TlsStatus.Done) return status;
+            early = null;
+        }
+
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
-        var status = result == 1 ? TlsStatus.Done : Why(result);
+        var outcome = result == 1 ? TlsStatus.Done : Why(result);
         if (HoldsBuffers) GiveBack();
-        return status;
+        return outcome;
     }
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
@@ -102,7 +159,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint sent = 0;
         OpenSsl.ERR_clear_error();
         int result;
-        fixed (byte* at = piece) result = OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent);
+        fixed (byte* at = piece) result = IsConfirmed ? OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent) : OpenSsl.SSL_write_early_data(ssl, at, (nuint)piece.Length, &sent);
         return result == 1 ? TlsStatus.Done : Why(result);
     }
 
@@ -222,9 +279,12 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             Version = NameOf(OpenSsl.SSL_get_version(ssl)),
             Cipher = NameOf(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
             Protocol = new ReadOnlySpan<byte>(protocol, (int)length).ToArray(),
-            ServerName = ServerNameOf(),
+            ServerName = serverName,
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
-            Peer = Site?.Clients is null ? null : ReadPeer(),
+            Site = site,
+            Demands = Demands,
+            Names = shown?.Names ?? [],
+            Peer = Demands is null ? null : ReadPeer(),
         };
     }
 
@@ -241,15 +301,6 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
         OpenSsl.X509_free(certificate);
         return new PeerCertificate(der);
-    }
-
-    private byte[] ServerNameOf()
-    {
-        var name = OpenSsl.SSL_get_servername(ssl, 0);
-        if (name == 0) return [];
-        var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)name).ToArray();
-        for (var i = 0; i < bytes.Length; i++) bytes[i] |= (byte)(bytes[i] is >= (byte)'A' and <= (byte)'Z' ? 0x20 : 0);
-        return bytes;
     }
 
     // OpenSSL's own constants: few, and always the same text.

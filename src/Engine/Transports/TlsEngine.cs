@@ -72,8 +72,17 @@ public abstract class TlsEngine
     /// <summary>Whether it holds bytes of the peer that were not read yet, whole records or not.</summary>
     public abstract bool HasPending { get; }
 
-    /// <summary>Goes on with the handshake.</summary>
+    /// <summary>
+    /// Whether the handshake is done. A server's may have let early data in before (RFC 8446 §2.3): until this is true what it
+    /// reads may be a replay.
+    /// </summary>
+    public virtual bool IsConfirmed => true;
+
+    /// <summary>Goes on with the handshake; done as well where early data came, which reads go on with.</summary>
     public abstract TlsStatus Handshake();
+
+    /// <summary>Goes on with a handshake that early data came in; that data is kept for reads.</summary>
+    public virtual TlsStatus Confirm() => TlsStatus.Done;
 
     /// <summary>Reads at most one record's bytes.</summary>
     public abstract TlsStatus Read(Span<byte> into, out int count);

@@ -45,6 +45,8 @@ public sealed class TlsTransport : Transport
 
     public override TlsFacts? Tls => engine.Facts;
 
+    public override bool IsConfirmed => engine.IsConfirmed;
+
     // Tickets and the like are not the peer's words.
     public override bool HasUnasked => Gone.IsSet || (Readable.IsSet && engine.Peek());
 
@@ -79,6 +81,25 @@ public sealed class TlsTransport : Transport
 
         Gone.Latch();
         return IoResult.End;
+    }
+
+    public override IoStatus TryConfirm()
+    {
+        if (IsClosed || broken) return IoStatus.Reset;
+        switch (engine.Confirm())
+        {
+            case TlsStatus.Done:
+                if (engine.HasPending) Readable.Latch(); // It came with the handshake's end.
+                return IoStatus.Some;
+            case TlsStatus.WantRead:
+                return IoStatus.WouldBlock;
+            case TlsStatus.WantWrite:
+                Cross(Readable);
+                return IoStatus.WouldBlock;
+            default:
+                broken = true;
+                return IoStatus.Reset;
+        }
     }
 
     public override IoResult TryWrite(ReadOnlySpan<byte> bytes) => TryWrite(bytes, default);

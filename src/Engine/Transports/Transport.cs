@@ -81,6 +81,9 @@ public abstract class Transport
     /// <summary>What its encryption was agreed to be; null: it has none.</summary>
     public virtual TlsFacts? Tls => null;
 
+    /// <summary>Whether what was read so far is no replay of what somebody has seen before (RFC 8470 §2).</summary>
+    public virtual bool IsConfirmed => true;
+
     /// <summary>Whether an idle peer has said something, or left.</summary>
     public virtual bool HasUnasked => Readable.IsSet || Gone.IsSet;
 
@@ -95,6 +98,9 @@ public abstract class Transport
 
     /// <summary>The port of <see cref="Local"/>; for an accepted connection its listener's, known without asking the kernel.</summary>
     public virtual int LocalPort => Local.Port;
+
+    /// <summary>Sees to it that it is confirmed, as far as that goes now: some, would block, or reset.</summary>
+    public virtual IoStatus TryConfirm() => IoStatus.Some;
 
     /// <summary>Reads what is there, up to the span's length, which must not be 0.</summary>
     public abstract IoResult TryRead(Span<byte> into);
