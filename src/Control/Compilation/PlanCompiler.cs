@@ -379,6 +379,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         named.Add(tls);
         if (from.Tls is null && !from.SpeaksTls) return tls;
         if (settings is { Verifies: true, Authorities: null } && SystemAuthorities.Paths.Length == 0) diagnostics.Warn(from.Tls?.At ?? from.At, "no CAs of the system were found: no certificate of these servers will be accepted before there are some, or tls.ca names others");
+        if (settings.Certificate is { } own && FileStamp.Of(own.Key) is { } stamp && CertificateJudge.Readers(own.Key, stamp) is { } readers) diagnostics.Warn(diagnostics.Where(from.Tls!, from.Tls!.Key is null ? "certificate" : "key"), readers);
         if (tls.TryRead(out var trouble) is { } take) changes.Add(take);
         else diagnostics.Error(from.Tls is { } said ? diagnostics.Where(said, said.Authorities is { } ca && trouble.Contains(ca, StringComparison.Ordinal) ? "ca" : "certificate") : from.At, trouble);
         return tls;

@@ -154,9 +154,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
-        var status = result == 1 ? TlsStatus.Done : Why(result);
+        var outcome = result == 1 ? TlsStatus.Done : Why(result);
         if (HoldsBuffers) GiveBack();
-        return status;
+        return outcome;
     }
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
