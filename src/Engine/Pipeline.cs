@@ -1,7 +1,7 @@
 // The way of a request, as one method of named steps. The order is the product's decision; an operator chooses what stands
 // in a stage, never the order.
 //
-//   identify → route → rewrite → answer or forward (and mirror) → rewrite the response → deliver → record
+//   identify → route → (wait for the handshake) → rewrite → answer or forward (and mirror) → rewrite the response → deliver → record
 //
 // A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
 // stream, so that a short answer never looks whole.
@@ -36,6 +36,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         var fault = exchange.Fault;
         if (fault.IsNone) (site, route, fault) = Find(exchange, Plan, Listener);
         else exchange.ClientAddress = exchange.Ends.ClientAddress;
+        if (fault.IsNone && EarlyRequests.MustWait(exchange, route!.AllowsEarlyData)) fault = await EarlyRequests.ConfirmAsync(exchange);
         var verdict = fault.IsNone ? Apply(route!.Rewrite, exchange) : fault;
         fault = verdict.Fault;
         if (fault.IsNone) fault = await AnswerAsync(exchange, route!, verdict);

@@ -122,6 +122,9 @@ public sealed record RoutePlan
     /// <summary>Sends copies to another upstream as well; null: none.</summary>
     public MirrorPlan? Mirror { get; init; }
 
+    /// <summary>Takes requests with safe methods before their client's handshake is done.</summary>
+    public bool AllowsEarlyData { get; init; }
+
     /// <summary>Shares it out: one of its sides is taken in its place.</summary>
     public Split? Split { get; init; }
 

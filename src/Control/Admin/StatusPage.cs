@@ -150,12 +150,23 @@ public static class StatusPage
             json.WriteNumber("connections", endpoint.Connections);
             json.WriteNumber("connect_failures", endpoint.ConnectFailures);
             json.WriteNumber("requests", endpoint.Traffic.Total().Requests);
+            if (endpoint.Tls is not null) WriteTls(endpoint, json);
             HealthStatus.Write(endpoint, health.Of(endpoint), json);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
         if (membership.Sources.Count > 0) WriteSources(membership, json);
+        json.WriteEndObject();
+    }
+
+    private static void WriteTls(Endpoint endpoint, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("tls");
+        json.WriteNumber("full", endpoint.Handshakes.Full);
+        json.WriteNumber("resumed", endpoint.Handshakes.Resumed);
+        json.WriteNumber("failed", endpoint.Handshakes.Failed);
+        if (endpoint.TlsTrouble is { } trouble) json.WriteString("trouble", trouble);
         json.WriteEndObject();
     }
 

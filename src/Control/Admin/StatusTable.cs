@@ -59,7 +59,8 @@ public static class StatusTable
         if (Is(endpoint, "full")) state += ", full";
         var check = endpoint.TryGetProperty("last_check", out var last) ? $"{Text(last, "outcome")}{(last.TryGetProperty("at", out _) ? $" {Age(last, "at", now)} ago" : "")}" : "";
         string[] cells = ["  " + Text(endpoint, "name"), state, Number(endpoint, "weight"), Number(endpoint, "requests"), Number(endpoint, "requests_under_way"), Number(endpoint, "connections"), Number(endpoint, "connect_failures"), check];
-        return (cells, [.. away.Select(a => $"{a.Name}: {a.Value.GetString()}")]);
+        var tls = endpoint.TryGetProperty("tls", out var spoken) && Has(spoken, "trouble") && !away.Any(a => a.Value.GetString() == Text(spoken, "trouble")) ? [$"tls: {Text(spoken, "trouble")}"] : (string[])[];
+        return (cells, [.. away.Select(a => $"{a.Name}: {a.Value.GetString()}"), .. tls]);
     }
 
     // Names and words to the left, numbers to the right.

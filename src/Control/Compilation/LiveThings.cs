@@ -23,6 +23,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
     private readonly Dictionary<string, SiteCertificates> certificates = [];
+    private readonly Dictionary<string, OriginTls> origins = [];
 
     private TicketRotation? rotation;
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
@@ -64,6 +65,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return found;
     }
 
+    public OriginTls OriginTls(OriginTlsSettings settings)
+    {
+        if (!origins.TryGetValue(settings.ToString(), out var tls)) origins[settings.ToString()] = tls = new OriginTls(settings);
+        return tls;
+    }
+
     public AccessLog Log(string identity, Func<AccessLog> make)
     {
         if (!logs.TryGetValue(identity, out var log)) logs[identity] = log = make();
@@ -84,6 +91,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         Drop(logs, named);
         var left = certificates.Values.Where(c => !named.Contains(c)).ToArray();
         Drop(certificates, named);
+        Drop(origins, named);
         shown = [.. certificates.Values];
         if (left.Length > 0) _ = EndAsync(left);
     }

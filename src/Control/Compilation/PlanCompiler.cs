@@ -116,10 +116,16 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         if (listener.Tls is not { Off: false } tls) return null;
         var name = listener.Address.ToString();
-        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate };
+        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate, Early = EarlyDataOn(listener) };
         var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, StrictServerName = tls.StrictSni };
         changes.Add(() => tlsServers[name] = server);
         return server;
+    }
+
+    private EarlyDataUse EarlyDataOn(ListenConfig listener)
+    {
+        if (!config.Sites.Exists(s => s.Tls is not null && (s.Listen.Count == 0 || s.Listen.Contains(listener.Address)) && s.Routes.Exists(static r => r.EarlyData == true))) return EarlyDataUse.Off;
+        return config.SessionTickets.Keys is null ? EarlyDataUse.Once : config.SessionTickets.EarlyData ? EarlyDataUse.Replayable : EarlyDataUse.Off;
     }
 
     // Who asks for no name that is known sees the default site's, else the first's.
@@ -290,6 +296,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
             MinRate = scope.Limits.MinRate ?? 240,
             MinRateGrace = scope.Limits.MinRateGrace ?? 10_000,
+            AllowsEarlyData = route.EarlyData == true,
             AnswersHalfClosed = route.ClientHalfClose == "answer",
             ErrorPages = scope.Pages(diagnostics),
         };
@@ -330,11 +337,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private ForwardPlan Forward(RouteConfig route, ProxyTargetConfig target, UpstreamConfig from)
     {
         var upstream = Upstream(target, from);
-        var host = route.Host ?? from.Host ?? "keep";
+        var host = route.Host ?? from.Host ?? "";
         var plan = new ForwardPlan
         {
             Upstream = upstream,
-            Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
+            Host = host switch { "" => HostMode.Usual, "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
             FixedHost = Encoding.ASCII.GetBytes(host),
             Retry = UpstreamPlans.Retry(from.Retry, Spill),
             Hedge = UpstreamPlans.Hedge(from.Hedge),
@@ -358,9 +365,23 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (!named.Add(membership)) return membership.Upstream; // Another route forwards there too.
         upstreams.Add(membership.Upstream);
         var resolve = config.ResolveSettings(from);
+        var tls = Tls(from);
         var (members, sources) = (membership.Declared(from.Endpoints, diagnostics, resolve), Sources(from, membership, resolve));
-        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance)), resolve));
+        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance)), resolve, tls));
         return membership.Upstream;
+    }
+
+    // Files are read where they are named, the system's CAs where they will be needed.
+    private OriginTls Tls(UpstreamConfig from)
+    {
+        var settings = UpstreamPlans.Tls(from.Tls);
+        var tls = live.OriginTls(settings);
+        named.Add(tls);
+        if (from.Tls is null && !from.SpeaksTls) return tls;
+        if (settings is { Verifies: true, Authorities: null } && SystemAuthorities.Paths.Length == 0) diagnostics.Warn(from.Tls?.At ?? from.At, "no CAs of the system were found: no certificate of these servers will be accepted before there are some, or tls.ca names others");
+        if (tls.TryRead(out var trouble) is { } take) changes.Add(take);
+        else diagnostics.Error(from.Tls is { } said ? diagnostics.Where(said, said.Authorities is { } ca && trouble.Contains(ca, StringComparison.Ordinal) ? "ca" : "certificate") : from.At, trouble);
+        return tls;
     }
 
     // Begun once the plan is in force; what is found at once is part of it.
@@ -371,13 +392,13 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (discover.File is { } file) sources.Add(WatchedFile.Plan(file, membership.Declared(discover.Found, diagnostics, resolve)));
         foreach (var dns in discover.Dns)
         {
-            sources.Add(DnsSource.Plan(live.Names, dns.Name, (int)dns.Port, resolve));
+            sources.Add(DnsSource.Plan(live.Names, dns.Name, (int)discover.PortOf(dns), resolve, discover.Scheme == "https"));
             if (sources[^1].Initial is null) diagnostics.Warn(dns.At, Unresolved(NameKind.Addresses, dns.Name, resolve));
         }
 
         foreach (var srv in discover.Srv)
         {
-            sources.Add(SrvSource.Plan(live.Names, srv, resolve));
+            sources.Add(SrvSource.Plan(live.Names, srv, resolve, discover.IsTls(srv)));
             if (sources[^1].Initial is null) diagnostics.Warn(diagnostics.Where(discover, "srv", srv), Unresolved(NameKind.Services, srv, resolve));
         }
 
@@ -392,7 +413,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
         var identity = $"inline {string.Join(' ', urls)}";
-        var rest = $"{from.Balance} {UpstreamPlans.Settings(from) with { Active = null }} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        var rest = $"{from.Balance} {UpstreamPlans.Settings(from) with { Active = null }} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {ActiveChecks.Identity(from.Health.Active)} {UpstreamPlans.Tls(from.Tls)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
         if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
         if (!alike.Contains(rest)) alike.Add(rest);
         return $"{identity} #{alike.IndexOf(rest)}";

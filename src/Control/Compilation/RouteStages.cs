@@ -35,6 +35,7 @@ internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diag
             }, hops));
         }
 
+        if (IsProxied && route.EarlyData == true) policies.Add(new EarlyDataField());
         if (route.RequestId == true) policies.Add(new RequestIdField());
         if (route.RequestHeaders is { } edits) policies.Add(new RequestHeaders(Edits(edits)));
         return [.. policies];

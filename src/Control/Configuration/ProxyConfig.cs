@@ -89,6 +89,7 @@ public sealed class SessionTicketsConfig : IWritten
     public Position At { get; set; }
     public bool Off { get; set; }
     public string? Keys { get; set; }
+    public bool EarlyData { get; set; }
     public long? Rotate { get; set; }
 }
 
@@ -222,6 +223,21 @@ public sealed class UpstreamConfig : IWritten
     public long? SlowStart { get; set; }
     public StickyConfig? Sticky { get; set; }
     public UpstreamLimitsConfig? Limits { get; set; }
+    public OriginTlsConfig? Tls { get; set; }
+
+    /// <summary>Whether some of its servers are spoken to over TLS, as far as that is written.</summary>
+    public bool SpeaksTls => Endpoints.Concat(Discover?.Found ?? []).Any(static e => e.Url is { } url && EndpointUrl.IsTls(url)) || Discover is { SpeaksTls: true };
+}
+
+public sealed class OriginTlsConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Authorities { get; set; }
+    public string? ServerName { get; set; }
+    public bool Verifies { get; set; } = true;
+    public string? Certificate { get; set; }
+    public string? Key { get; set; }
+    public bool OnlyTls13 { get; set; }
 }
 
 public sealed class UpstreamLimitsConfig : IWritten
@@ -351,19 +367,29 @@ public sealed class DiscoverConfig : IWritten
     public List<DiscoverDnsConfig> Dns { get; set; } = [];
     public List<string> Srv { get; set; } = [];
     public string? File { get; set; }
+    public string? Scheme { get; set; }
+
+    /// <summary>Whether names or services found here are spoken to over TLS.</summary>
+    public bool SpeaksTls => (Scheme == "https" && Dns.Count + Srv.Count > 0) || Srv.Exists(IsTls);
+
+    /// <summary>Whether a service is spoken to over TLS: where it is said, or its name says so.</summary>
+    public bool IsTls(string service) => Scheme == "https" || (Scheme is null && service.StartsWith("_https.", StringComparison.Ordinal));
+
+    /// <summary>The port of a name's servers.</summary>
+    public long PortOf(DiscoverDnsConfig dns) => dns.Port ?? (Scheme == "https" ? 443 : 80);
 
     /// <summary>What the file holds.</summary>
     public List<EndpointConfig> Found { get; set; } = [];
 
     /// <summary>What it looks at, for people.</summary>
-    public IEnumerable<string> Names => [.. File is null ? (string[])[] : [$"file {File}"], .. Dns.Select(static d => $"dns {d.Name}:{d.Port}"), .. Srv.Select(static s => $"srv {s}")];
+    public IEnumerable<string> Names => [.. File is null ? (string[])[] : [$"file {File}"], .. Dns.Select(d => $"dns {d.Name}:{PortOf(d)}{(Scheme == "https" ? " https" : "")}"), .. Srv.Select(s => $"srv {s}{(Scheme == "https" ? " https" : "")}")];
 }
 
 public sealed class DiscoverDnsConfig : IWritten
 {
     public Position At { get; set; }
     public string Name { get; set; } = "";
-    public long Port { get; set; } = 80;
+    public long? Port { get; set; }
 }
 
 public sealed class ResolveConfig : IWritten
@@ -448,6 +474,7 @@ public sealed class RouteConfig : IWritten, IAction
     public string? ClientHalfClose { get; set; }
     public string? Reuse { get; set; }
     public string? Priority { get; set; }
+    public bool? EarlyData { get; set; }
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public LimitsConfig Limits { get; set; } = new();

@@ -60,7 +60,8 @@ public static class ProxySchema
     public static Section<SessionTicketsConfig> SessionTickets { get; } = new Section<SessionTicketsConfig>("session_tickets", "Lets clients go on with an earlier TLS session for eight hours, without a full handshake.")
         .Short(Shapes.OneOf("off"), (t, v) => t.Off = true)
         .Add("rotate", Shapes.Delay, (t, v) => t.Rotate = v, "How often a new key seals them; those that it sealed are opened until they expire.", "4h")
-        .Add("keys", Shapes.Text, (t, v) => t.Keys = v, "A file with keys that several nodes share, 80 random bytes each, at most eight: the first seals, all open. Read anew when it changes; who writes it rotates them.", "made by the program, for itself");
+        .Add("keys", Shapes.Text, (t, v) => t.Keys = v, "A file with keys that several nodes share, 80 random bytes each, at most eight: the first seals, all open. Read anew when it changes; who writes it rotates them.", "made by the program, for itself")
+        .Add("early_data", Shapes.Bool, (t, v) => t.EarlyData = v, "With keys that nodes share, a request that came early can be replayed at each of them: nothing is taken early unless this says that it may.", "false");
 
     public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
@@ -194,11 +195,12 @@ public static class ProxySchema
 
     public static Section<DiscoverDnsConfig> DiscoverDns { get; } = new Section<DiscoverDnsConfig>("discover_dns", "An endpoint for each address of a name.")
         .Add("name", Shapes.DnsName, (d, v) => d.Name = v, "The name; its addresses are asked for again when their time is over.")
-        .Add("port", Shapes.Int(1, 65_535), (d, v) => d.Port = v, "The port of each.", "80");
+        .Add("port", Shapes.Int(1, 65_535), (d, v) => d.Port = v, "The port of each.", "80; with scheme: https 443");
 
     public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
         .Add("dns", Shapes.ListOf(DiscoverDns), (d, v) => d.Dns = v, "Names of which each address is an endpoint.")
         .Add("srv", Shapes.ListOf(Shapes.DnsName), (d, v) => d.Srv = v, "Names of services, as _http._tcp.example.com (RFC 2782): each address of each server is an endpoint, with its port and weight; those of further priorities are backups.")
+        .Add("scheme", Shapes.OneOf("http", "https"), (d, v) => d.Scheme = v, "How those of dns and srv are spoken to. Over https their certificates are for the name in dns, and for the domain of the service in srv, unless tls.server_name says otherwise.", "http; https for services that are called _https")
         .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
 
     public static Section<UpstreamLimitsConfig> UpstreamLimits { get; } = new Section<UpstreamLimitsConfig>("upstream_limits", "The most that the servers are asked to carry at once, whatever the loops. What is beyond waits in one queue, and beyond that is answered 503 with Retry-After. A server at its limit is not away: those that stand in for it are not asked because of it. Health checks are not counted.")
@@ -220,13 +222,22 @@ public static class ProxySchema
         .Add("secure", Shapes.OneOf("auto", "always", "never"), (s, v) => s.Secure = v, "Whether the cookie is for https only; auto: where it is set over https, or browsers would not take it otherwise.", "auto")
         .Add("same_site", Shapes.OneOf("lax", "strict", "none"), (s, v) => s.SameSite = v, "Whether the cookie goes along with requests that other sites bring about.", "lax");
 
+    public static Section<OriginTlsConfig> OriginTls { get; } = new Section<OriginTlsConfig>("upstream_tls", "How servers with https:// are spoken to: TLS 1.2 and 1.3. Their certificates are verified, and must be for the name they are called by.")
+        .Add("ca", Shapes.Text, (t, v) => t.Authorities = v, "The CAs that are trusted, in PEM: a file, or a folder of files that end in .pem, .crt or .cer.", "the system's; SSL_CERT_FILE and SSL_CERT_DIR say where")
+        .Add("server_name", Shapes.CertifiedName, (t, v) => t.ServerName = v, "The name, or address, that is asked for (SNI) and that certificates must be for.", "each server's own")
+        .Add("verify", Shapes.Switch, (t, v) => t.Verifies = v, "off: any certificate is accepted, of anybody.", "on")
+        .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate that is shown to servers that ask for one, and its chain, in PEM.", "none")
+        .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with its private key, in PEM.", "the certificate's file")
+        .Add("min_version", Shapes.OneOf("1.2", "1.3"), (t, v) => t.OnlyTls13 = v == "1.3", "The oldest version that is spoken.", "1.2");
+
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
         .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
         .Add("resolve", Resolve, (u, v) => u.Resolve = v, "How names of these servers are looked up.")
         .Add("balance", Balance, (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
-        .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
+        .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep; endpoint for https:// servers that are given by name")
+        .Add("tls", OriginTls, (u, v) => u.Tls = v, "How servers with https:// are spoken to.")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
@@ -324,6 +335,7 @@ public static class ProxySchema
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
         .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
+        .Add("early_data", Shapes.Bool, (r, v) => r.EarlyData = v, "Takes GET, HEAD and OPTIONS that come before the client's TLS handshake is done (0-RTT); they may be replays, and the origin is told by Early-Data: 1 (RFC 8470). All other requests wait for the handshake.", "false")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")

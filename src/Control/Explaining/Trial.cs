@@ -194,8 +194,9 @@ internal sealed class Trial : IDisposable
         foreach (var source in upstream.Discover?.Names ?? []) Say($"  discover {source}");
         foreach (var endpoint in forward.Upstream.Endpoints)
         {
-            var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), _ => Request.Authority.ToString() };
+            var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), HostMode.Usual when endpoint.WantsOwnHost => Encoding.ASCII.GetString(endpoint.Authority), _ => Request.Authority.ToString() };
             Say($"  endpoint {endpoint.Identity}, weight {endpoint.Weight}{(endpoint.Tier > 0 ? $", backup {endpoint.Tier}" : "")}");
+            if (endpoint.Tls is { } tls) Say($"    over TLS, {tls.Words}");
             Say($"    {Request.Method} {(Request.Form == TargetForm.Authority ? Request.Target.ToString() : Encoding.ASCII.GetString(endpoint.PathPrefix) + Sent())} HTTP/1.1");
             Say($"    Host: {host}");
         }

@@ -42,6 +42,7 @@ public static class MetricsPage
         ("weir_upstream_retry_budget_refusals_total", "counter", "Further endpoints not tried because the budget for it was used up."),
         ("weir_upstream_breaker_open", "gauge", "1 while the upstream's circuit breaker is open."),
         ("weir_upstream_hedges_total", "counter", "Requests sent to a second endpoint beside the first, by outcome: won (it answered first), lost."),
+        ("weir_upstream_tls_handshakes_total", "counter", "TLS handshakes with an upstream's endpoints, by outcome: full, resumed (an earlier session was gone on with), failed. Those of health checks are not counted."),
         ("weir_upstream_sticky_moves_total", "counter", "Requests whose cookie named another endpoint than the one that answered, because that was away, gone, or did not answer: their clients stay with the new one. Of sticky upstreams only."),
         ("weir_upstream_panicking", "gauge", "1 while so few endpoints are available that health is ignored."),
         ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint, status class and status."),
@@ -168,8 +169,25 @@ public static class MetricsPage
             page.Sample("weir_upstream_hedges_total", sent - won, ("upstream", name), ("outcome", "lost"));
         }
 
+        foreach (var (name, same) in upstreams.Where(static u => Array.Exists(u.Same, SpeaksTls)))
+        {
+            page.Sample("weir_upstream_tls_handshakes_total", same.Sum(u => u.Connections.Handshakes.Full), ("upstream", name), ("outcome", "full"));
+            page.Sample("weir_upstream_tls_handshakes_total", same.Sum(u => u.Connections.Handshakes.Resumed), ("upstream", name), ("outcome", "resumed"));
+            page.Sample("weir_upstream_tls_handshakes_total", same.Sum(u => u.Connections.Handshakes.Failed), ("upstream", name), ("outcome", "failed"));
+        }
+
         foreach (var (name, same) in upstreams.Where(static u => u.Same.Any(static s => s.Settings.IsSticky))) page.Sample("weir_upstream_sticky_moves_total", same.Sum(u => u.Moved), ("upstream", name));
         foreach (var (name, same) in upstreams) page.Sample("weir_upstream_panicking", same.Any(u => u.IsPanicking) ? 1 : 0, ("upstream", name));
+    }
+
+    private static bool SpeaksTls(Upstream upstream)
+    {
+        foreach (var endpoint in upstream.Endpoints)
+        {
+            if (endpoint.Tls is not null) return true;
+        }
+
+        return upstream.Connections.Handshakes is not { Full: 0, Resumed: 0, Failed: 0 };
     }
 
     private static void WriteEndpoints(Page page, Upstream[] upstreams)

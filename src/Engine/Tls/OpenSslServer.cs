@@ -12,11 +12,11 @@ public sealed unsafe class OpenSslServer : TlsServer
 {
     private const uint ServerNameExtension = 0;
     private const int MostName = 255;
+    private const int MostSessions = 20_000;
     private const int CallbackSuccess = 1;
     private const int CallbackError = 0;
     private const int AlertHandshakeFailure = 40;
     private const int AlertUnrecognizedName = 112;
-    private const int AlpnNoAck = 3;
     private const int AlpnFatal = 2;
 
     private readonly SslContext first;
@@ -75,6 +75,21 @@ public sealed unsafe class OpenSslServer : TlsServer
         var context = ServerContext.Make(settings);
         OpenSsl.SSL_CTX_set_client_hello_cb(context.Pointer, &OnClientHello, 0);
         _ = OpenSsl.SSL_CTX_set_timeout(context.Pointer, (nint)(settings.SessionLifetime / 1000));
+        if (tickets is not null && settings.Early != EarlyDataUse.Off)
+        {
+            _ = OpenSsl.SSL_CTX_set_max_early_data(context.Pointer, EarlyData.Most);
+            if (settings.Early == EarlyDataUse.Replayable)
+            {
+                _ = OpenSsl.SSL_CTX_set_options(context.Pointer, OpenSsl.OptionNoAntiReplay);
+            }
+            else
+            {
+                // Single use: sessions are kept here, and the oldest makes room.
+                _ = OpenSsl.SSL_CTX_ctrl(context.Pointer, OpenSsl.CtrlSessionCacheMode, OpenSsl.CacheServer | OpenSsl.CacheNoAutoClear, null);
+                _ = OpenSsl.SSL_CTX_ctrl(context.Pointer, OpenSsl.CtrlSessionCacheSize, MostSessions, null);
+            }
+        }
+
         if (tickets is not null)
         {
             _ = OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context.Pointer, &Tls.Tickets.OnTicket);

@@ -37,7 +37,7 @@ public sealed class MetricsPageTests
             loops: 1
             error_log: { target: /dev/null }
             access_log: /dev/null
-            sites: [{ tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "http://127.0.0.1:2" }] }]
+            sites: [{ tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "https://127.0.0.1:2" }] }]
             """);
         File.Delete(file);
         Directory.Delete(made.Folder, recursive: true);
