@@ -142,10 +142,10 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         {
             count = early.Take(into);
             if (count > 0) return TlsStatus.Done;
-            var status = Confirm();
+            var confirmed = Confirm();
             count = early?.Take(into) ?? 0;
             if (count > 0) return TlsStatus.Done;
-            if (status != TlsStatus.Done) return status;
+            if (confirmed != TlsStatus.Done) return confirmed;
             early = null;
         }
 

@@ -110,7 +110,7 @@ public sealed class TlsTransport : Transport
             case TlsStatus.WantRead:
                 return IoStatus.WouldBlock;
             case TlsStatus.WantWrite:
-                Cross(Readable);
+                Cross(ref readWaits, Readable);
                 return IoStatus.WouldBlock;
             default:
                 broken = true;

@@ -23,7 +23,7 @@ internal static partial class OpenSslPair
     }
 
     public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
-        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), null), Shared.Value.Accept(world.Beneath(1)));
+        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), default(OpenSslClient)!), Shared.Value.Accept(world.Beneath(1)));
 
     private static unsafe SslContext MakeClient(int mostPiece)
     {
@@ -43,8 +43,7 @@ internal static partial class OpenSslPair
         var (chain, secret) = (Path.Combine(folder.FullName, "c.pem"), Path.Combine(folder.FullName, "k.pem"));
         File.WriteAllText(chain, certificate.ExportCertificatePem());
         File.WriteAllText(secret, key.ExportPkcs8PrivateKeyPem());
-        var site = new TlsSite();
-        Assert.Null(site.TryShow(settings, [new CertificateFiles(chain, secret)]));
+        var site = ShownSite.Of(chain, secret);
         folder.Delete(recursive: true);
         var server = new OpenSslServer(settings);
         server.Sites.Default = site;
