@@ -58,14 +58,11 @@ internal sealed class Ordering(CertificateFolder folder, AcmeAccount account, Wa
         }
     }
 
-    // A crash came after the certificate was written and before its order was forgotten.
+    // There is another one than that which is to be replaced: ours, and a crash came before its order was forgotten; or that of
+    // another node, or of another CA.
     private GivenCertificate? Finished()
     {
-        using var key = folder.ReadKey(KeyPath);
-        if (key is null || GivenCertificate.TryRead(folder, name) is not { } given || given.Digest == wanted.Replaced?.Digest) return null;
-        using var pem = folder.Read(given.Path);
-        using var own = pem is null ? null : PrivateKey.Read(pem.Span);
-        if (own?.PublicInfo.AsSpan().SequenceEqual(key.PublicInfo) != true) return null;
+        if (GivenCertificate.TryRead(folder, name) is not { } given || given.Digest == wanted.Replaced?.Digest) return null;
         ForgetOrder();
         return given;
     }
@@ -370,12 +367,12 @@ internal sealed class Ordering(CertificateFolder folder, AcmeAccount account, Wa
             {
                 using var over = new CancellationTokenSource();
                 if (await Task.WhenAny(task, Task.Delay(Lease.RenewEvery, time, over.Token)).ConfigureAwait(false) != task) Renew();
-                await over.CancelAsync().ConfigureAwait(false);
+                over.Cancel();
             }
         }
         catch
         {
-            await ends.CancelAsync().ConfigureAwait(false);
+            ends.Cancel();
             await task.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
             throw;
         }

@@ -56,7 +56,7 @@ public static class OwnSignature
     private static SecretBytes Make(string name, DateTimeOffset now, TimeSpan life, Action<CertificateRequest> add)
     {
         using var key = PrivateKey.Make(KeyType.EcdsaP256);
-        var request = key.Request("CN=weir, self-signed"); // A name may be longer than a subject's may be.
+        var request = key.Request("CN=weir self-signed"); // A name may be longer than a subject's may be.
         request.CertificateExtensions.Add(Names(name));
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([ServerAuthentication], false));

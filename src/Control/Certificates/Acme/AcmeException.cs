@@ -45,7 +45,7 @@ public sealed class AcmeException : Exception
     internal ChallengeType? Challenge { get; init; }
 
     /// <summary>Whether it is about all that is asked of this CA, and not about one name.</summary>
-    public bool IsOfIssuer => Kind == TroubleKind.Unreachable || (Kind == TroubleKind.RateLimited && RetryAfter is not null);
+    public bool IsOfIssuer => Kind == TroubleKind.Unreachable;
 
     /// <summary>Whether the CA's problem is of a type.</summary>
     internal bool Is(string type) => Problem?.Type == Prefix + type;
