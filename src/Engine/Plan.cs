@@ -31,6 +31,12 @@ public sealed record Plan
     /// <summary>Client connections at once from one address; 0: no limit.</summary>
     public int MostConnectionsPerClient { get; init; }
 
+    /// <summary>TLS handshakes with clients at once, over all loops: beyond, the longest under way make room.</summary>
+    public int MostHandshakes { get; init; } = 2_000;
+
+    /// <summary>TLS handshakes at once with one address; 0: no limit.</summary>
+    public int MostHandshakesPerClient { get; init; } = 200;
+
     /// <summary>Bytes in buffers at once, over all loops.</summary>
     public long MemoryLimit { get; init; } = 1L << 30;
 
@@ -58,6 +64,9 @@ public sealed record ListenerPlan
     public SocketAccess? Access { get; init; }
 
     public ServerSettings Settings { get; init; } = new();
+
+    /// <summary>Its TLS; null: it speaks none.</summary>
+    public TlsServer? Tls { get; init; }
 
     public required HostTable<SitePlan> Hosts { get; init; }
 

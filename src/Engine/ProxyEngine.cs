@@ -29,7 +29,7 @@ public sealed class ProxyEngine
         this.ground = ground;
         this.errors = errors;
         Unsited = new Traffic("", ground.Loops.Count);
-        workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, errors, Unsited))];
+        workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, Handshakes, errors, Unsited))];
     }
 
     /// <summary>The plan in force; null before the first. Any thread.</summary>
@@ -38,6 +38,9 @@ public sealed class ProxyEngine
     public IReadOnlyList<Worker> Workers => workers;
 
     public Occupancy Occupancy { get; } = new();
+
+    /// <summary>TLS handshakes with clients. Any thread.</summary>
+    public HandshakeCounts Handshakes { get; } = new();
 
     public MemoryBudget Memory => budget;
 
@@ -72,6 +75,8 @@ public sealed class ProxyEngine
         foreach (var (name, bound) in fresh) sockets[name] = bound;
         Occupancy.Most = next.MostConnections;
         Occupancy.MostPerClient = next.MostConnectionsPerClient;
+        Handshakes.Most = next.MostHandshakes;
+        Handshakes.MostPerClient = next.MostHandshakesPerClient;
         budget.Limit = next.MemoryLimit;
         var before = plan is null ? [] : Endpoints(plan).ToArray();
         whenBound?.Invoke();

@@ -22,6 +22,7 @@ public sealed class Worker
 
     private readonly MemoryBudget budget;
     private readonly Occupancy occupancy;
+    private readonly HandshakeCounts handshakes;
     private readonly ErrorLog errors;
     private readonly Forwarder forwarder;
     private readonly Mirrors mirrors;
@@ -31,12 +32,13 @@ public sealed class Worker
     private long refusalsSeen;
     private bool stopped;
 
-    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, ErrorLog errors, Traffic unsited)
+    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, HandshakeCounts handshakes, ErrorLog errors, Traffic unsited)
     {
         Loop = loop;
         Network = network;
         this.budget = budget;
         this.occupancy = occupancy;
+        this.handshakes = handshakes;
         this.errors = errors;
         Buffers = new BufferPool(budget);
         Records = new LoopRecords(loop.Index, unsited);
@@ -82,6 +84,7 @@ public sealed class Worker
             served.Pipeline.Plan = plan;
             served.Pipeline.Listener = listener;
             served.Host.Settings = listener.Settings;
+            served.Door.Tls = listener.Tls;
         }
 
         foreach (var listener in ending) End(listener);
@@ -119,6 +122,7 @@ public sealed class Worker
     {
         foreach (var served in listeners.Values.Concat(leaving))
         {
+            served.Door.Stop();
             served.Host.Stop();
         }
 
@@ -141,9 +145,20 @@ public sealed class Worker
             occupancy.Leave(counted);
         };
         host.OnOpened = () => Connections++;
-        var admission = new Admission(Loop, Network.Accept(socket), host, occupancy, errors, listener.Name);
+        var door = new FrontDoor(host, handshakes, errors, listener.Name)
+        {
+            Tls = listener.Tls,
+            OnBegun = () => Connections++,
+            OnRefused = occupancy.Leave,
+            OnEnded = (isServed, counted) =>
+            {
+                Connections--;
+                if (!isServed) occupancy.Leave(counted);
+            },
+        };
+        var admission = new Admission(Loop, Network.Accept(socket), door, occupancy, errors, listener.Name);
         admission.RunAsync().Detach();
-        return new Served(host, pipeline, admission);
+        return new Served(host, door, pipeline, admission);
     }
 
     // Origins close idle connections when they like; they are let go within a second.
@@ -161,7 +176,7 @@ public sealed class Worker
             }
 
             foreach (var upstream in upstreams) SweepPools(upstream);
-            leaving.RemoveAll(static served => served.Admission.IsDone && served.Host.Count == 0);
+            leaving.RemoveAll(static served => served.Admission.IsDone && served.Host.Count + served.Door.Count == 0);
             LookAtRefusals();
         }
     }
@@ -194,5 +209,5 @@ public sealed class Worker
         }
     }
 
-    private sealed record Served(ServerHost Host, Pipeline Pipeline, Admission Admission);
+    private sealed record Served(ServerHost Host, FrontDoor Door, Pipeline Pipeline, Admission Admission);
 }

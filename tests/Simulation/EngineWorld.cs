@@ -45,7 +45,7 @@ internal sealed class EngineWorld
         upstream.SetEndpoints([.. endpoints], Settings = balancing.Settings with { KeepAlive = 5_000, Active = active ?? balancing.Settings.Active });
         Endpoints = [.. endpoints];
         var routes = new RouteTable<RoutePlan>();
-        var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000 };
+        var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000, Total = balancing.Total };
         routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge }, Timeouts = times, MinRate = 0 }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
         var plan = new Plan
@@ -159,6 +159,8 @@ internal sealed class EngineWorld
         public RetryPlan Retry { get; init; } = new();
 
         public HedgePlan? Hedge { get; init; }
+
+        public long Total { get; init; } = Timeouts.None;
 
         public AccessLog? Log { get; init; }
     }

@@ -2,6 +2,7 @@
 
 using System.Text;
 using System.Text.Json;
+using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
 using Weir.Engine.Observe;
@@ -46,6 +47,72 @@ public class ForwardingTests
         Assert.True(world.Upstream.Breaker.IsOpen);
     }
 
+    [Theory]
+    [InlineData(404, true)]
+    [InlineData(503, false)]
+    public void A_status_after_which_another_is_asked_is_a_failure_only_where_it_is_one_by_itself(int status, bool isAvailable)
+    {
+        var balancing = new EngineWorld.Balancing { Settings = new UpstreamSettings { Passive = new PassiveHealth { Failures = 2 } }, Retry = new RetryPlan { Statuses = new StatusSet([(404, 404), (503, 503)]) } };
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 2, balancing: balancing);
+        Serve(world, 0, answers: true, status: status);
+        Serve(world, 1, answers: true);
+        var answers = new List<int>();
+        for (var i = 0; i < 8; i++) AskAsync(world, answers).Detach();
+        world.World.Run(1_000);
+        Assert.Equal([200, 200, 200, 200, 200, 200, 200, 200], answers);
+        Assert.Equal(isAvailable, world.Endpoints[0].IsAvailable);
+    }
+
+    [Fact]
+    public void Who_has_only_what_others_left_of_the_time_is_not_blamed_and_who_used_it_up_is_ejected()
+    {
+        var balancing = new EngineWorld.Balancing { Weights = [1000, 1], Settings = new UpstreamSettings { Passive = new PassiveHealth { Failures = 3 } }, Retry = new RetryPlan { PerTry = 250 }, Total = 300 };
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 2, balancing: balancing);
+        Serve(world, 0, answers: false);
+        Serve(world, 1, answers: true, after: 150);
+        var answers = new List<int>();
+        for (var i = 0; i < 5; i++)
+        {
+            AskAsync(world, answers).Detach();
+            world.World.Run(1_000);
+        }
+
+        Assert.Equal([504, 504, 504, 200, 200], answers);
+        Assert.Equal([false, true], world.Endpoints.Select(static e => e.IsAvailable));
+    }
+
+    [Fact]
+    public void A_server_that_takes_nothing_more_of_a_body_is_followed_by_another_that_gets_all_of_it()
+    {
+        const int Length = 1 << 20;
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 2, balancing: new EngineWorld.Balancing { Retry = new RetryPlan { Buffer = 2 * Length } });
+        var (came, answers) = (new List<int>(), new List<int>());
+        HangAsync(world.OriginNetwork.Accept(world.OriginSockets[0])).Detach();
+        TakeAsync(world.OriginNetwork.Accept(world.OriginSockets[1])).Detach();
+        AskAsync(world, answers, $"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: {Length}\r\n\r\n{new string('x', Length)}").Detach();
+        world.World.Run(59_000);
+        Assert.Empty(answers);
+        world.World.Run(2_000);
+        Assert.Equal([200], answers);
+        Assert.Equal([Length], came);
+
+        async LoopTask HangAsync(Acceptor acceptor)
+        {
+            await new Waiter(world.OriginLoop).FirstOf(acceptor.Acceptable, 20_000);
+            Assert.True(await new Stream(acceptor.TryAccept(out _)!).HeadAsync(new RequestHead()));
+        }
+
+        async LoopTask TakeAsync(Acceptor acceptor)
+        {
+            await new Waiter(world.OriginLoop).FirstOf(acceptor.Acceptable, 90_000);
+            var (stream, head) = (new Stream(acceptor.TryAccept(out _)!), new RequestHead());
+            await stream.HeadAsync(head);
+            stream.Use(head.Length);
+            came.Add((await stream.BodyAsync(BodyFraming.Length, Length))!.Length);
+            await stream.SendAsync("HTTP/1.1 200 So\r\nContent-Length: 0\r\n\r\n"u8.ToArray());
+        }
+    }
+
     private static void Serve(EngineWorld world, int i, bool answers, int after = 0, int status = 200) => AcceptAsync(world, world.OriginNetwork.Accept(world.OriginSockets[i]), answers, after, status).Detach();
 
     private static async LoopTask AcceptAsync(EngineWorld world, Acceptor acceptor, bool answers, int after, int status)
@@ -82,12 +149,12 @@ public class ForwardingTests
         stream.Transport.Close(reset: !answers);
     }
 
-    private static async LoopTask AskAsync(EngineWorld world, List<int> answers)
+    private static async LoopTask AskAsync(EngineWorld world, List<int> answers, string request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     {
         var transport = world.ClientNetwork.Connect(EngineWorld.Front, out _)!;
         await new Waiter(world.ClientLoop).FirstOf(transport.Writable, long.MaxValue);
         var stream = new Stream(transport);
-        await stream.SendAsync(Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        await stream.SendAsync(Encoding.ASCII.GetBytes(request));
         var head = new ResponseHead();
         while (await stream.FillAsync())
         {

@@ -58,4 +58,35 @@ public class HedgeTests
             answer = Encoding.ASCII.GetString(stream.Buffered);
         }
     }
+
+    [Fact]
+    public void Who_sends_hints_and_then_nothing_is_followed_by_a_second()
+    {
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, balancing: new EngineWorld.Balancing { Hedge = new HedgePlan(100, 0, 100) });
+        string[] answers = ["HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"];
+        for (var i = 0; i < 2; i++) AnswerAsync(world.OriginNetwork.Accept(world.OriginSockets[i]), answers[i]).Detach();
+        var stream = new Stream(world.ClientNetwork.Connect(EngineWorld.Front, out _)!);
+        AskAsync().Detach();
+        world.World.Run(1_000);
+        var came = Encoding.ASCII.GetString(stream.Buffered);
+        Assert.StartsWith(answers[0], came, StringComparison.Ordinal);
+        Assert.Contains("HTTP/1.1 200 ", came, StringComparison.Ordinal);
+        Assert.Equal((1L, 1L), world.Upstream.HedgeCounts);
+
+        async LoopTask AnswerAsync(Acceptor acceptor, string answer)
+        {
+            await new Waiter(world.OriginLoop).FirstOf(acceptor.Acceptable, long.MaxValue);
+            var origin = new Stream(acceptor.TryAccept(out _)!);
+            await origin.FillAsync();
+            await origin.SendAsync(Encoding.ASCII.GetBytes(answer));
+        }
+
+        async LoopTask AskAsync()
+        {
+            await stream.SendAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n"u8.ToArray());
+            while (await stream.FillAsync())
+            {
+            }
+        }
+    }
 }

@@ -89,7 +89,7 @@ public sealed class AdminListener : IDisposable
         sockets.AddRange(bound);
         var occupancy = new Occupancy { Most = MostConnections };
         var host = new ServerHost(loop, buffers, handler, bug => proxy.Errors.Error("admin", bug.ToString())) { OnClosed = occupancy.Leave };
-        new Admission(loop, network.Accept(bound[0]), host, occupancy, proxy.Errors, $"admin {address}").RunAsync().Detach();
+        new Admission(loop, network.Accept(bound[0]), new FrontDoor(host, new HandshakeCounts(), proxy.Errors, $"admin {address}"), occupancy, proxy.Errors, $"admin {address}").RunAsync().Detach();
         return true;
     }
 

@@ -2,9 +2,11 @@
 // names again, so that a reload touches no health, load or connection of what stays.
 
 using System.Collections.Frozen;
+using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
+using Weir.Engine.Tls;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Compilation;
@@ -18,7 +20,9 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, Membership> memberships = [];
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
+    private readonly Dictionary<string, TlsSite> tlsSites = [];
 
+    private TicketRotation? rotation;
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
     public int Loops { get; } = loops;
@@ -29,6 +33,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     /// <summary>The members of upstreams in force. Any thread.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => inForce;
 
+    /// <summary>What seals the session tickets of all listeners.</summary>
+    public TicketKeys Tickets { get; } = new();
+
+    /// <summary>Changes them.</summary>
+    public TicketRotation TicketRotation => rotation ??= new TicketRotation(Tickets, errors);
+
     public Membership Membership(string identity, string name, Balancer balancer)
     {
         if (!memberships.TryGetValue(identity, out var membership)) memberships[identity] = membership = new Membership(new Upstream(identity, name, balancer, Loops) { Errors = errors }, Loops, errors, forget, Names);
@@ -38,6 +48,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public SiteRecord Site(string name)
     {
         if (!sites.TryGetValue(name, out var site)) sites[name] = site = new SiteRecord(name, Loops);
+        return site;
+    }
+
+    public TlsSite TlsSite(string name)
+    {
+        if (!tlsSites.TryGetValue(name, out var site)) tlsSites[name] = site = new TlsSite();
         return site;
     }
 
@@ -59,12 +75,14 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
+        Drop(tlsSites, named);
     }
 
     /// <summary>Begins what feeds the members, where that has not begun.</summary>
     public void Begin()
     {
         Names.Start();
+        TicketRotation.Start();
         foreach (var membership in memberships.Values) membership.Begin();
     }
 
@@ -72,6 +90,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Close()
     {
         foreach (var membership in memberships.Values) membership.Close();
+        rotation?.Dispose();
         Names.Dispose();
     }
 

@@ -1,7 +1,9 @@
 // From what the operator wrote to what the engine executes: names resolved, scopes folded into each other, files read.
 // Whatever fails here is a diagnostic; the plan in force stays.
 
+using System.Security.Cryptography;
 using System.Text;
+using Weir.Control.Certificates;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
 using Weir.Engine;
@@ -13,6 +15,7 @@ using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Routing;
+using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Wire.Http1;
@@ -32,6 +35,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, List<string>> inlineLists = [];
+    private readonly Dictionary<string, OpenSslServer> tlsServers = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -65,6 +69,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Backlog = (int)l.Backlog,
             Access = Access(l),
             Settings = Settings(),
+            Tls = Tls(l),
             Hosts = new HostTable<SitePlan>(),
             ErrorPages = pages,
             AccessLog = Log(config.AccessLog),
@@ -77,9 +82,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             {
                 if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
                 foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, plan);
+                if (listener.Tls is OpenSslServer tls && site.Tls is not null) Show(site, tls);
             }
         }
 
+        Tickets(config.SessionTickets);
         if (diagnostics.HasErrors) return null;
         return new Plan
         {
@@ -89,9 +96,39 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Hops = hops,
             TrustedProxies = new TrustedProxies([.. config.TrustedProxies.OfType<System.Net.IPNetwork>()], config.TrustedProxies.Contains(null)),
             MostConnections = (int)(config.Limits.Connections ?? DefaultConnections(descriptors)),
+            MostHandshakes = (int)(config.Limits.Handshakes ?? 2_000),
+            MostHandshakesPerClient = (int)(config.Limits.HandshakesPerClient ?? 200),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
         };
+    }
+
+    private void Tickets(SessionTicketsConfig tickets)
+    {
+        if (tickets.Keys is { } file && TicketRotation.Trouble(file) is { } trouble) diagnostics.Error(diagnostics.Where(tickets, "keys"), trouble);
+        changes.Add(() => live.TicketRotation.Set(tickets.Keys, TimeSpan.FromMilliseconds(tickets.Rotate ?? 4 * 3_600_000), TimeSpan.FromMilliseconds(new TlsSettings().SessionLifetime)));
+    }
+
+    private OpenSslServer? Tls(ListenConfig listener)
+    {
+        if (listener.Tls is not { Off: false } tls) return null;
+        var name = listener.Address.ToString();
+        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate };
+        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000 };
+        changes.Add(() => tlsServers[name] = server);
+        return server;
+    }
+
+    private void Show(SiteConfig site, OpenSslServer on)
+    {
+        var shown = live.TlsSite(site.Hosts.Count > 0 ? site.Hosts[0] : "default");
+        named.Add(shown);
+        shown.Clients = site.Tls!.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
+        shown.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{site.Hosts.FirstOrDefault()} {shown.Clients}"));
+        var trouble = shown.TryShow(on.Settings, site.Tls!.All.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!)));
+        if (trouble is not null) diagnostics.Error(site.Tls.At, trouble);
+        if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = shown;
+        foreach (var host in site.Hosts) on.Sites.TryAdd(host, shown);
     }
 
     // Most connections are idle most of the time: a quarter of the descriptors is kept for origins, files and ourselves. Where

@@ -18,6 +18,7 @@ public static class ConfigChecks
         if (config.Sites.Count == 0 && !diagnostics.IsTold(config, "sites")) diagnostics.Error(config.At, "no sites: add sites: [{ proxy: \"http://127.0.0.1:9000\" }]");
         if (config.User is { } user && SystemUser.Find(user) is null) diagnostics.Error(diagnostics.Where(config, "user"), $"there is no user '{user}'");
         CheckListeners(config, diagnostics);
+        CheckTickets(config.SessionTickets, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
         CheckLogs(config, diagnostics);
@@ -42,6 +43,12 @@ public static class ConfigChecks
             if (!seen.TryAdd(name, listen.At)) diagnostics.Error(listen.At, $"{name} is listened on twice; first at {seen[name]}");
             else if (config.Listen.TakeWhile(l => l != listen).FirstOrDefault(l => !listen.SharesPort && Overlap(l.Address, listen.Address)) is { } wider) diagnostics.Error(listen.At, $"{name} and {wider.Address} at {wider.At} are one port of one address: one of them is enough");
         }
+    }
+
+    private static void CheckTickets(SessionTicketsConfig tickets, Diagnostics diagnostics)
+    {
+        if (tickets.Keys is not null && tickets.Rotate is not null) diagnostics.Error(diagnostics.Where(tickets, "rotate"), "'rotate' is for keys of the program's own: who writes the file of 'keys' rotates them");
+        if (tickets.Rotate is < 60_000) diagnostics.Error(diagnostics.Where(tickets, "rotate"), "'rotate' must be a minute at least");
     }
 
     // As bind sees it: every address holds each address, and IPv6's every address holds IPv4's too.

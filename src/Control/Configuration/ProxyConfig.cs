@@ -29,6 +29,7 @@ public sealed class ProxyConfig : IWritten
     public long DrainDelay { get; set; }
     public string? Via { get; set; }
     public ResolveConfig Resolve { get; set; } = new();
+    public SessionTicketsConfig SessionTickets { get; set; } = new();
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
 
@@ -49,6 +50,49 @@ public sealed class ListenConfig : IWritten
     public UnixFileMode? Mode { get; set; }
     public string? Owner { get; set; }
     public string? Group { get; set; }
+    public ListenTlsConfig? Tls { get; set; }
+}
+
+public sealed class ListenTlsConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public string Profile { get; set; } = "intermediate";
+}
+
+public sealed class SiteTlsConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Certificate { get; set; }
+    public string? Key { get; set; }
+    public List<CertificateConfig> Certificates { get; set; } = [];
+    public ClientAuthConfig? Clients { get; set; }
+
+    /// <summary>All of them.</summary>
+    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key });
+}
+
+public sealed class ClientAuthConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Ca { get; set; }
+    public string? Crl { get; set; }
+    public bool IsOptional { get; set; }
+}
+
+public sealed class SessionTicketsConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public string? Keys { get; set; }
+    public long? Rotate { get; set; }
+}
+
+public sealed class CertificateConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Certificate { get; set; }
+    public string? Key { get; set; }
 }
 
 public sealed class AdminConfig : IWritten
@@ -78,6 +122,8 @@ public sealed class LimitsConfig : IWritten
     public Position At { get; set; }
     public long? Connections { get; set; }
     public long? ConnectionsPerClient { get; set; }
+    public long? Handshakes { get; set; }
+    public long? HandshakesPerClient { get; set; }
     public long? Memory { get; set; }
     public long? Head { get; set; }
     public long? Target { get; set; }
@@ -92,6 +138,7 @@ public sealed class LimitsConfig : IWritten
 public sealed class TimeoutsConfig : IWritten
 {
     public Position At { get; set; }
+    public long? Handshake { get; set; }
     public long? Header { get; set; }
     public long? Body { get; set; }
     public long? Write { get; set; }
@@ -341,6 +388,7 @@ public sealed class SiteConfig : IWritten, IAction
     public Position At { get; set; }
     public List<string> Hosts { get; set; } = [];
     public List<NetworkAddress> Listen { get; set; } = [];
+    public SiteTlsConfig? Tls { get; set; }
     public AccessLogConfig? AccessLog { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();

@@ -9,6 +9,7 @@ public static class ProxySchema
     private static readonly Func<Node, bool> IsText = static node => node is ScalarNode;
 
     public static Section<TimeoutsConfig> Timeouts { get; } = new Section<TimeoutsConfig>("timeouts", "How long things may take.")
+        .Add("handshake", Shapes.Duration, (t, v) => t.Handshake = v, "A TLS handshake with a client, from its connection on. Top level only.", "10s")
         .Add("header", Shapes.Duration, (t, v) => t.Header = v, "From a request's first byte to the end of its head. Top level only.", "30s")
         .Add("body", Shapes.Duration, (t, v) => t.Body = v, "Silence of the client within a request's body.", "60s")
         .Add("write", Shapes.Duration, (t, v) => t.Write = v, "A client that takes nothing of what is written to it.", "60s")
@@ -27,6 +28,8 @@ public static class ProxySchema
     public static Section<LimitsConfig> Limits { get; } = new Section<LimitsConfig>("limits", "The most there may be of things.")
         .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Client connections at once. Top level only.", "what the descriptor limit allows")
         .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address; 0: no limit. Top level only.", "0")
+        .Add("handshakes", Shapes.Int(1, 10_000_000), (l, v) => l.Handshakes = v, "TLS handshakes with clients at once; beyond that the longest under way make room for new ones. Top level only.", "2000")
+        .Add("handshakes_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.HandshakesPerClient = v, "TLS handshakes at once with one address; 0: no limit. Top level only.", "200")
         .Add("memory", Shapes.Size, (l, v) => l.Memory = v, "Bytes in buffers at once. Top level only.", "1GiB")
         .Add("head", Shapes.SizeFrom("256B", "128KiB"), (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
         .Add("target", Shapes.SizeFrom("16B", "64KiB"), (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
@@ -39,6 +42,31 @@ public static class ProxySchema
 
     public static Section<LimitsConfig> RouteLimits { get; } = Limits.Within("route_limits", "The most there may be of things in a site or a route; what is not written holds as outside.", static key => $"'{key}' is a limit of the top level only", "body", "min_rate", "min_rate_grace");
 
+    public static Section<ListenTlsConfig> ListenTls { get; } = new Section<ListenTlsConfig>("listener_tls", "How a listener speaks TLS.")
+        .Short(Shapes.Bool, (t, v) => t.Off = !v)
+        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate");
+
+    public static Section<CertificateConfig> Certificate { get; } = new Section<CertificateConfig>("certificate", "A certificate and its key.")
+        .Add("certificate", Shapes.Text, (c, v) => c.Certificate = v, "The file with the certificate and its chain, in PEM.")
+        .Add("key", Shapes.Text, (c, v) => c.Key = v, "The file with the private key, in PEM.", "the certificate's file");
+
+    public static Section<ClientAuthConfig> ClientAuth { get; } = new Section<ClientAuthConfig>("client_auth", "Asks clients for a certificate.")
+        .Short(Shapes.Text, (c, v) => c.Ca = v)
+        .Add("ca", Shapes.Text, (c, v) => c.Ca = v, "The file with the certificates of the authorities that may have signed it, in PEM.")
+        .Add("mode", Shapes.OneOf("required", "optional"), (c, v) => c.IsOptional = v == "optional", "optional: a client without one is let in as well; one with another is not.", "required")
+        .Add("crl", Shapes.Text, (c, v) => c.Crl = v, "The file with the lists of revoked certificates of all these authorities, in PEM.");
+
+    public static Section<SessionTicketsConfig> SessionTickets { get; } = new Section<SessionTicketsConfig>("session_tickets", "Lets clients go on with an earlier TLS session for eight hours, without a full handshake.")
+        .Short(Shapes.OneOf("off"), (t, v) => t.Off = true)
+        .Add("rotate", Shapes.Delay, (t, v) => t.Rotate = v, "How often a new key seals them; those that it sealed are opened until they expire.", "4h")
+        .Add("keys", Shapes.Text, (t, v) => t.Keys = v, "A file with keys that several nodes share, 80 random bytes each, at most eight: the first seals, all open. Read anew when it changes; who writes it rotates them.", "made by the program, for itself");
+
+    public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
+        .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
+        .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
+        .Add("certificates", Shapes.ListOf(Certificate), (t, v) => t.Certificates = v, "Several, one for each kind of key: ECDSA and RSA.")
+        .Add("clients", ClientAuth, (t, v) => t.Clients = v, "Asks clients for a certificate.");
+
     public static Section<ListenConfig> Listen { get; } = new Section<ListenConfig>("listener", "An address to listen on.")
         .Short(Shapes.Address, (l, v) => l.Address = v)
         .Add("address", Shapes.Address, (l, v) => l.Address = v, "Where to listen; \":8080\" is every address, IPv6 and IPv4.")
@@ -46,7 +74,8 @@ public static class ProxySchema
         .Add("backlog", Shapes.Int(1, 1_000_000), (l, v) => l.Backlog = v, "Connections the kernel keeps waiting.", "4096")
         .Add("mode", Shapes.FileMode, (l, v) => l.Mode = v, "Who may connect to a Unix socket, as the mode of its file: those who may write to it.", "that of the files the program makes")
         .Add("owner", Shapes.Text, (l, v) => l.Owner = v, "The owner of a Unix socket's file.", "user, else whoever starts the program")
-        .Add("group", Shapes.Text, (l, v) => l.Group = v, "The group of a Unix socket's file.", "that of user, else of whoever starts the program");
+        .Add("group", Shapes.Text, (l, v) => l.Group = v, "The group of a Unix socket's file.", "that of user, else of whoever starts the program")
+        .Add("tls", ListenTls, (l, v) => l.Tls = v, "Speaks TLS here: sites with a certificate answer.", "false");
 
     public static Section<AdminConfig> Admin { get; } = new Section<AdminConfig>("admin", "The admin listener: metrics, status, readiness.")
         .Short(Shapes.Address, (a, v) => a.Address = v)
@@ -176,7 +205,7 @@ public static class ProxySchema
         .Add("max_age", Shapes.Delay, (s, v) => s.MaxAge = v, "How long the cookie lives, from when it was set; in whole seconds.", "as long as the browser runs")
         .Add("path", Shapes.CookiePath, (s, v) => s.Path = v, "For which paths.", "/")
         .Add("domain", Shapes.Host, (s, v) => s.Domain = v, "For this domain and all below it.", "the host that was asked")
-        .Add("secure", Shapes.OneOf("auto", "always", "never"), (s, v) => s.Secure = v, "Whether the cookie is for https only; auto: where it is set over https.", "auto")
+        .Add("secure", Shapes.OneOf("auto", "always", "never"), (s, v) => s.Secure = v, "Whether the cookie is for https only; auto: where it is set over https, or browsers would not take it otherwise.", "auto")
         .Add("same_site", Shapes.OneOf("lax", "strict", "none"), (s, v) => s.SameSite = v, "Whether the cookie goes along with requests that other sites bring about.", "lax");
 
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
@@ -291,6 +320,7 @@ public static class ProxySchema
     public static Section<SiteConfig> Site { get; } = WithAction(new Section<SiteConfig>("site", "One site. proxy, redirect, respond or files here are its one last route.")
         .Add("hosts", Shapes.ListOf(Shapes.Host), (s, v) => s.Hosts = v, "Names it answers to; \"*.example.com\" covers every name below; without hosts it is the default.")
         .Add("listen", Shapes.ListOf(Shapes.Address), (s, v) => s.Listen = v, "Only on these of the listeners.", "all")
+        .Add("tls", SiteTls, (s, v) => s.Tls = v, "Answers on listeners that speak TLS, with these certificates.")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
         .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
         .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
@@ -314,6 +344,7 @@ public static class ProxySchema
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
         .Add("resolve", Resolve, (c, v) => c.Resolve = v, "How names of servers are looked up.")
+        .Add("session_tickets", SessionTickets, (c, v) => c.SessionTickets = v, "Resuming TLS sessions of clients.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
         .Add("drain_delay", Shapes.Delay, (c, v) => c.DrainDelay = v, "How long connections are still taken after the program was told to stop, while the readiness path answers 503 and answers end their connections: so that load balancers notice first.", "0s")
         .Add("via", Shapes.HopName, (c, v) => c.Via = v, "The name of this hop in Via.", "weir- and eight random digits");
@@ -335,7 +366,7 @@ public static class ProxySchema
 
     private static string BelongsTo(string time) => time switch
     {
-        "header" => "'header' is a time of the top level only",
+        "handshake" or "header" => $"'{time}' is a time of the top level only",
         "keep_alive" => "'keep_alive' is a time of the top level, for clients, or of an upstream, for its connections",
         _ => $"'{time}' is a time of the top level, a site or a route, not of an upstream",
     };

@@ -121,9 +121,11 @@ public static class DnsMessage
         if (questions != 1 || !TryReadName(message, ref at, out var asked) || message.Length - at < 4) return DnsAnswer.Nothing(DnsOutcome.Foreign);
         if (!Same(asked, name.TrimEnd('.')) || BinaryPrimitives.ReadUInt16BigEndian(message[at..]) != (ushort)type || BinaryPrimitives.ReadUInt16BigEndian(message[(at + 2)..]) != Internet) return DnsAnswer.Nothing(DnsOutcome.Foreign);
         if ((message[2] & 2) != 0) return DnsAnswer.Nothing(DnsOutcome.Truncated);
+        // Who neither has the name (AA) nor asks others (RA) and brings nothing only points elsewhere: that says nothing of the name.
+        var mayKnow = (message[2] & 4) != 0 || (message[3] & 0x80) != 0;
         return code switch
         {
-            0 => ReadRecords(message, at + 4, BinaryPrimitives.ReadUInt16BigEndian(message[6..]), asked!, type),
+            0 => ReadRecords(message, at + 4, BinaryPrimitives.ReadUInt16BigEndian(message[6..]), asked!, type) is var answer && (mayKnow || answer.Outcome != DnsOutcome.Empty) ? answer : DnsAnswer.Nothing(DnsOutcome.Refused),
             1 or 4 => DnsAnswer.Nothing(DnsOutcome.NoOptions),
             3 => DnsAnswer.Nothing(DnsOutcome.NoSuchName),
             _ => DnsAnswer.Nothing(DnsOutcome.Refused),

@@ -89,6 +89,8 @@ public sealed record Lookup(LookupOutcome Outcome, string Trouble, IPAddress[] A
         if (answer.Outcome != DnsOutcome.Found) return Nothing(LookupOutcome.NotFound, answer.Outcome == DnsOutcome.NoSuchName ? "there is no such name" : "it has no servers");
         // A target of "." says that the service is decidedly not there (RFC 2782).
         var usable = answer.Services.Where(static s => s.Port > 0 && DnsMessage.IsName(s.Target)).ToArray();
+        // Targets are whole names (RFC 1035 §3.1): a search list must not lead to other servers.
+        usable = Array.ConvertAll(usable, static s => s with { Target = s.Target + "." });
         return usable.Length > 0 ? Found([], Bounded(usable, Text), answer.Ttl * 1000) : Nothing(LookupOutcome.NotFound, "it has no servers that can be used");
     }
 

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Text;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
+using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
@@ -20,6 +21,8 @@ public static class MetricsPage
         ("weir_connections", "gauge", "Client connections open."),
         ("weir_connections_accepted_total", "counter", "Client connections taken."),
         ("weir_connections_refused_total", "counter", "Client connections closed at once because their client had too many."),
+        ("weir_tls_handshakes_active", "gauge", "TLS handshakes with clients under way."),
+        ("weir_tls_handshakes_total", "counter", "TLS handshakes with clients by outcome: full, resumed; left, timeout; displaced (made room for others at the limit), refused (its client had too many under way); plain_http, unknown_name, certificate (the client's), protocol."),
         ("weir_requests_active", "gauge", "Exchanges under way."),
         ("weir_site_requests_total", "counter", "Exchanges by site, status class and status; site \"\": refused before a site was found; 0: ended without a status; code \"other\": one that is not registered."),
         ("weir_site_received_bytes_total", "counter", "Bytes of request bodies passed on."),
@@ -84,6 +87,8 @@ public static class MetricsPage
         page.Sample("weir_connections", engine.Connections);
         page.Sample("weir_connections_accepted_total", engine.Occupancy.Accepted);
         page.Sample("weir_connections_refused_total", engine.Occupancy.Refused);
+        page.Sample("weir_tls_handshakes_active", engine.Handshakes.Active);
+        foreach (var (place, outcome) in HandshakeCounts.Words.Index()) page.Sample("weir_tls_handshakes_total", engine.Handshakes.Total((HandshakeOutcome)place), ("outcome", outcome));
         page.Sample("weir_requests_active", proxy.Active);
         var plan = engine.Plan!;
         var sites = plan.Sites.Select(s => s.Record).OfType<SiteRecord>().Distinct().Select(s => s.Traffic).Append(engine.Unsited).Select(t => (t.Name, Total: t.Total())).ToArray();

@@ -114,6 +114,9 @@ public sealed class Exchange
     /// <summary>Whether the request's body is still on its way.</summary>
     public bool IsUploading { get; set; }
 
+    /// <summary>Why an origin's answer is waited for no longer: it takes nothing of the body. One attempt's, where a fault that interrupts is the exchange's.</summary>
+    public Fault Stalled { get; private set; }
+
     /// <summary>When the request was sent whole, in ms; while its body is under way, when that began.</summary>
     public long SentAt { get; set; }
 
@@ -133,6 +136,7 @@ public sealed class Exchange
     public void Rewind()
     {
         Replay?.Rewind();
+        Stalled = Fault.None;
         ResponseSource = null;
         Response.Clear();
     }
@@ -141,6 +145,14 @@ public sealed class Exchange
     public void Interrupt(Fault fault)
     {
         if (Interruption.IsNone) Interruption = fault;
+        Flow.Cancel();
+    }
+
+    /// <summary>Ends the attempt from outside the main flow; where its answer is being passed on already, the exchange.</summary>
+    public void Stall(Fault fault)
+    {
+        if (ResponseSource is null) Stalled = fault;
+        else if (Interruption.IsNone) Interruption = fault;
         Flow.Cancel();
     }
 
@@ -227,7 +239,7 @@ public sealed class Exchange
         Origin = null;
         Ticket?.Owner?.Return(Ticket);
         RetryAfter = 0;
-        Fault = Interruption = Fault.None;
+        Fault = Interruption = Stalled = Fault.None;
         RequestId = default;
         BytesIn = BytesOut = 0;
         Retries = 0;

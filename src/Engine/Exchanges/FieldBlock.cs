@@ -135,6 +135,13 @@ public sealed class FieldBlock
         added[addedCount++] = new AddedField(known, name, value);
     }
 
+    /// <summary>Takes back one line that was added; those behind it move up.</summary>
+    public void RemoveAdded(int i)
+    {
+        addedCount--;
+        added.AsSpan(i + 1, addedCount - i).CopyTo(added.AsSpan(i));
+    }
+
     /// <summary>Replaces every line of a field by one.</summary>
     public void Set(KnownField known, ByteRange name, ByteRange value)
     {
@@ -177,11 +184,5 @@ public sealed class FieldBlock
         {
             if (added[i].Known == known) RemoveAdded(i);
         }
-    }
-
-    private void RemoveAdded(int i)
-    {
-        addedCount--;
-        added.AsSpan(i + 1, addedCount - i).CopyTo(added.AsSpan(i));
     }
 }

@@ -74,15 +74,15 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             var watchClient = true;
             while (outcome.IsNone)
             {
-                outcome = exchange.Interruption;
+                outcome = exchange.Interruption.IsNone ? exchange.Stalled : exchange.Interruption;
                 if (!outcome.IsNone) break;
                 var status = origin.TryReceiveHead(exchange.Request, exchange.Response);
                 if (status == HeadStatus.Wait && plan.Hedge is not null && attempt.MayHedge(exchange))
                 {
                     var hedge = hedges.TryPop(out var used) ? used : new Hedge(connector);
-                    (var winner, var by, outcome) = await hedge.RaceAsync(exchange, plan, attempt.Endpoint!);
+                    (var winner, var by, outcome, var wasTwice) = await hedge.RaceAsync(exchange, plan, attempt.Endpoint!);
                     hedges.Push(hedge);
-                    attempt.Hedged(by);
+                    attempt.Hedged(by, wasTwice);
                     if (winner is null) break;
                     (origin, status) = (winner, HeadStatus.Done);
                 }
@@ -123,7 +123,8 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             if (exchange.HasUpload) await StopUploadAsync(exchange);
             var isTold = exchange.Origin is null; // Of an attempt that lost its race.
             GiveBack(exchange, origin, isWhole: outcome.IsNone);
-            if (!isTold && (outcome.IsNone || (outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection))) TellFailure(exchange, outcome.IsNone ? Words(exchange.Response.Status) : outcome.Told);
+            if (outcome.IsNone) TellStatus(exchange);
+            else if (!isTold && outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection && !WasCutShort(exchange, outcome)) TellFailure(exchange, outcome.Told);
             if (MayGoAgain(exchange, outcome))
             {
                 attempt.WasStale(exchange, plan, outcome);
@@ -153,15 +154,23 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     // Only an exchange that has come to its end says that its endpoint is well: a head is soon sent.
     private static void TellOutcome(Exchange exchange, Fault fault)
     {
-        var endpoint = (Endpoint)exchange.Place.EndpointState!;
+        if (WasCutShort(exchange, fault)) return;
         if (!fault.IsNone && fault.Side == Side.Origin) TellFailure(exchange, fault.Told);
-        else if ((endpoint.Settings.Passive?.Statuses ?? StatusSet.Unavailable).Contains(exchange.Response.Status)) TellFailure(exchange, Words(exchange.Response.Status));
-        else if (fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell(endpoint, null, exchange.Loop.Now);
+        else if (!TellStatus(exchange) && fault.IsNone) ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, null, exchange.Loop.Now);
+    }
+
+    // Those before it used up the time of the exchange: of who was asked last that says nothing, and must not speak for them.
+    private static bool WasCutShort(Exchange exchange, Fault fault) => fault.Cause == FaultCause.Timeout && exchange.Retries > 0 && exchange.Loop.Now >= exchange.TotalDeadline;
+
+    // Where the status is a failure; one after which another is asked need not be.
+    private static bool TellStatus(Exchange exchange)
+    {
+        if (!(((Endpoint)exchange.Place.EndpointState!).Settings.Passive?.Statuses ?? StatusSet.Unavailable).Contains(exchange.Response.Status)) return false;
+        TellFailure(exchange, $"it answered {exchange.Response.Status}");
+        return true;
     }
 
     private static void TellFailure(Exchange exchange, string failure) => ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, failure, exchange.Loop.Now);
-
-    private static string Words(int status) => $"it answered {status}";
 
     // What is left of an answer that nobody wants is read where it is there already, so that the connection can be kept.
     private static void GiveBack(Exchange exchange, OriginStream origin, bool isWhole)
@@ -284,7 +293,8 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         var fault = await Relay.SendRequestBodyAsync(exchange, exchange.RequestBody, origin.RequestBody);
         exchange.IsUploading = false;
         exchange.SentAt = exchange.Loop.Now;
-        if (!fault.IsNone) exchange.Interrupt(fault);
+        if (fault.Side == Side.Origin) exchange.Stall(fault);
+        else if (!fault.IsNone) exchange.Interrupt(fault);
         return fault;
     }
 
@@ -307,7 +317,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     }
 
     private static Fault Left(Exchange exchange, Stage stage) =>
-        exchange.Interruption.IsNone ? new Fault(FaultCause.Closed, Side.Client, stage) : exchange.Interruption;
+        !exchange.Interruption.IsNone ? exchange.Interruption : !exchange.Stalled.IsNone ? exchange.Stalled : new Fault(FaultCause.Closed, Side.Client, stage);
 
     // Nothing was attempted: a time that ran out is nobody's but the queue's.
     private static Fault Refused(Exchange exchange, ForwardPlan plan, FaultCause cause)
@@ -403,10 +413,10 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
 
         public readonly bool MayHedge(Exchange exchange) => !wasHedged && Hedge.May(exchange);
 
-        /// <summary>An exchange is asked twice once; by whom it was answered goes on.</summary>
-        public void Hedged(Endpoint? winner)
+        /// <summary>An exchange is asked twice once, though an interim response may have ended a race of one; by whom it was answered goes on.</summary>
+        public void Hedged(Endpoint? winner, bool wasTwice)
         {
-            wasHedged = true;
+            wasHedged |= wasTwice;
             Endpoint = winner ?? Endpoint;
         }
 

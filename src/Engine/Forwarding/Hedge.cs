@@ -10,8 +10,8 @@ using Weir.Engine.Upstreams;
 
 namespace Weir.Engine.Forwarding;
 
-/// <summary>Who answered first; or, without a winner, why nobody did.</summary>
-internal readonly record struct HedgeOutcome(OriginStream? Winner, Endpoint? Endpoint, Fault Fault);
+/// <summary>Who answered first; or, without a winner, why nobody did; and whether a second one was asked at all.</summary>
+internal readonly record struct HedgeOutcome(OriginStream? Winner, Endpoint? Endpoint, Fault Fault, bool WasTwice);
 
 /// <summary>The race of two attempts of one exchange, used again for the next. One loop.</summary>
 internal sealed class Hedge(Connector connector)
@@ -86,7 +86,7 @@ internal sealed class Hedge(Connector connector)
         Gate.LeaveBeside(exchange, secondStays: winner is not null && winner != first.Stream);
         if (winner is not null) Forwarder.Address(exchange, plan, by.Endpoint!);
         exchange.Origin = winner;
-        var outcome = new HedgeOutcome(winner, winner is null ? null : by.Endpoint, winner is not null ? Fault.None : !exchange.Interruption.IsNone ? exchange.Interruption : failed);
+        var outcome = new HedgeOutcome(winner, winner is null ? null : by.Endpoint, winner is not null ? Fault.None : !exchange.Interruption.IsNone ? exchange.Interruption : failed, second.Endpoint is not null);
         (first, second) = (default, default);
         (exchange, plan) = (null!, null!);
         return outcome;

@@ -65,7 +65,7 @@ public sealed class ClientConnection : OriginStream
     public override bool IsReused => reused;
 
     // An idle origin has nothing to say: bytes as well as an end mean that it is not to be used.
-    public override bool IsDead => transport.Gone.IsSet || (reused && transport.Readable.IsSet) || transport.IsClosed;
+    public override bool IsDead => transport.Gone.IsSet || (reused && transport.HasUnasked) || transport.IsClosed;
 
     public override bool EndsAfterThis => !keepAlive || transport.Gone.IsSet;
 

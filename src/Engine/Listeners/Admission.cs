@@ -4,7 +4,6 @@
 
 using System.Collections.Concurrent;
 using System.Net;
-using Weir.Engine.Http1;
 using Weir.Engine.Loops;
 using Weir.Engine.Observe;
 using Weir.Engine.Transports;
@@ -69,7 +68,7 @@ public sealed class Occupancy
 }
 
 /// <summary>Accepts for one listener on one loop.</summary>
-public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occupancy occupancy, ErrorLog errors, string listener)
+public sealed class Admission(Loop loop, Acceptor acceptor, FrontDoor door, Occupancy occupancy, ErrorLog errors, string listener)
 {
     private const int PerTurn = 64;
     private const int RetryAfter = 50;
@@ -175,7 +174,7 @@ public sealed class Admission(Loop loop, Acceptor acceptor, ServerHost host, Occ
                 return error is Errno.ConnectionAborted ? 0 : error;
             }
 
-            if (occupancy.TryEnter(transport.Remote.Ip, out var counted)) host.Serve(transport, counted);
+            if (occupancy.TryEnter(transport.Remote.Ip, out var counted)) door.Take(transport, counted);
             else transport.Close(reset: true);
         }
 

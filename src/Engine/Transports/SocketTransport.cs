@@ -56,6 +56,7 @@ public sealed unsafe class SocketTransport : Transport, IPolled
         // Latch all first: a waiter that resumes inline sees the whole event, and may close this transport.
         var readable = over || (events & PollEvents.Readable) != 0;
         var writable = (events & (PollEvents.Writable | PollEvents.HangUp | PollEvents.Error)) != 0;
+        if (CrossesWakes) readable = writable = true;
         if (readable) Readable.Latch();
         if (writable) Writable.Latch();
         if (over) Gone.Latch();

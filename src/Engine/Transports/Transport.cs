@@ -46,25 +46,43 @@ public readonly struct IoResult
 /// A full-duplex byte stream that lives and dies on one loop. A signal that is set means "worth a try"; trying clears
 /// it when nothing is left.
 /// </summary>
-public abstract class Transport(Loop loop)
+public abstract class Transport
 {
+    protected Transport(Loop loop)
+    {
+        Loop = loop;
+        (Readable, Writable, Gone) = (new Signal(), new Signal(), new Signal());
+    }
+
+    /// <summary>One that stands over another shares its signals.</summary>
+    protected Transport(Transport inner) => (Loop, Readable, Writable, Gone) = (inner.Loop, inner.Readable, inner.Writable, inner.Gone);
+
     /// <summary>The loop it lives on.</summary>
-    public Loop Loop { get; } = loop;
+    public Loop Loop { get; }
 
     /// <summary>Set while a read is worth a try.</summary>
-    public Signal Readable { get; } = new();
+    public Signal Readable { get; }
 
     /// <summary>Set while a write is worth a try; for a connection under way, when its outcome is known.</summary>
-    public Signal Writable { get; } = new();
+    public Signal Writable { get; }
 
     /// <summary>Set once the peer has ended its direction or the connection broke, even with bytes still unread.</summary>
-    public Signal Gone { get; } = new();
+    public Signal Gone { get; }
 
     /// <summary>Whether <see cref="Close"/> was called.</summary>
     public bool IsClosed { get; protected set; }
 
     /// <summary>Whether the connection broke, rather than that the peer only ended its direction.</summary>
-    public bool IsBroken { get; protected set; }
+    public virtual bool IsBroken { get; protected set; }
+
+    /// <summary>What its encryption was agreed to be; null: it has none.</summary>
+    public virtual TlsFacts? Tls => null;
+
+    /// <summary>Whether an idle peer has said something, or left.</summary>
+    public virtual bool HasUnasked => Readable.IsSet || Gone.IsSet;
+
+    // A TLS peer may have to write before more can be read (and the other way round): events of one direction wake both.
+    internal bool CrossesWakes { get; set; }
 
     /// <summary>The peer's address.</summary>
     public abstract NetworkAddress Remote { get; }

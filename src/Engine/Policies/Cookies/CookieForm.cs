@@ -10,7 +10,7 @@ namespace Weir.Engine.Policies.Cookies;
 /// <summary>When a cookie is for encrypted connections only.</summary>
 public enum CookieSecure : byte
 {
-    /// <summary>Where it is set over one.</summary>
+    /// <summary>Where it is set over one, and where browsers would not take it otherwise.</summary>
     Auto,
     Always,
     Never,
@@ -38,10 +38,14 @@ public sealed class CookieForm
         Name = Encoding.ASCII.GetBytes(name);
         attributes = Encoding.ASCII.GetBytes($"; Path={path}{(domain is null ? "" : $"; Domain={domain}")}{(maxAge is null ? "" : $"; Max-Age={maxAge}")}; HttpOnly; SameSite={sameSite}");
         secureAttributes = [.. attributes, .. "; Secure"u8];
-        this.secure = secure;
+        this.secure = secure == CookieSecure.Auto && (sameSite == "None" || AsksForSecure(name)) ? CookieSecure.Always : secure;
     }
 
     public byte[] Name { get; }
+
+    // RFC 6265bis §4.1.3: browsers take such names only so, as they do what other sites may bring along. What speaks TLS before us
+    // need not be trusted.
+    private static bool AsksForSecure(string name) => name.StartsWith("__Host-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("__Secure-", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Begins the field; the caller fills the value's place.</summary>
     /// <returns>False: there is no room.</returns>
@@ -68,6 +72,47 @@ public sealed class CookieForm
         var response = exchange.Response;
         response.Fields.Add(KnownField.SetCookie, FieldName, field);
         if (!response.IsTunnel && !SaysCaching(response.Fields)) response.Fields.Add(KnownField.CacheControl, CacheFieldName, Private);
+    }
+
+    /// <summary>Whether the response sets a cookie of this name already.</summary>
+    public bool IsSetBy(FieldBlock fields)
+    {
+        if (!fields.Index.Has(KnownField.SetCookie)) return false;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == KnownField.SetCookie && !fields.IsDropped(i) && IsNamedBy(fields.Value(i))) return true;
+        }
+
+        foreach (ref readonly var added in fields.Added)
+        {
+            if (added.Known == KnownField.SetCookie && IsNamedBy(added.Value.Span)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes out what the response sets under this name.</summary>
+    public void TakeOut(FieldBlock fields)
+    {
+        if (!fields.Index.Has(KnownField.SetCookie)) return;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == KnownField.SetCookie && IsNamedBy(fields.Value(i))) fields.Drop(i);
+        }
+
+        for (var i = fields.Added.Length - 1; i >= 0; i--)
+        {
+            if (fields.Added[i].Known == KnownField.SetCookie && IsNamedBy(fields.Added[i].Value.Span)) fields.RemoveAdded(i);
+        }
+    }
+
+    // RFC 6265 §5.2: the name is what stands before the first '=' of the first part.
+    private bool IsNamedBy(ReadOnlySpan<byte> setCookie)
+    {
+        var end = setCookie.IndexOf((byte)';');
+        var pair = end < 0 ? setCookie : setCookie[..end];
+        var equals = pair.IndexOf((byte)'=');
+        return equals >= 0 && pair[..equals].Trim(" \t"u8).SequenceEqual(Name);
     }
 
     private static bool SaysCaching(FieldBlock fields)

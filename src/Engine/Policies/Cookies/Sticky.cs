@@ -1,5 +1,5 @@
 // A client stays with the endpoint that it was with: a cookie names it. Of the request it is taken out, as it is nothing to
-// the origin; the response gets one where the client has none that names who answered. A value is read at most twice a
+// the origin, nor may the origin set it; the response gets one where the client has none that names who answered. A value is read at most twice a
 // request, whatever came; one that is not ours, or whose endpoint is away, leaves the choice to the balancer.
 
 using Weir.Engine.Exchanges;
@@ -39,6 +39,7 @@ public sealed class Sticky(Upstream upstream, CookieForm form, StickyKey key, St
     bool IResponsePolicy.Apply(Exchange exchange)
     {
         if (exchange.Origin is null || exchange.Place.EndpointState is not Endpoint endpoint) return true;
+        form.TakeOut(exchange.Response.Fields); // A server's of the same name would be put in the place of ours, and never reach it again.
         if (exchange.KeepsCookie && ReferenceEquals(exchange.Preferred, endpoint)) return true;
         if (!form.TryBegin(exchange, StickyKey.TextLength, out var value, out var field)) return false;
         key.Write(endpoint.Tag, value);

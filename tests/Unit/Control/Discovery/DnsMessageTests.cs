@@ -69,6 +69,18 @@ public class DnsMessageTests
         Assert.Equal(outcome, DnsMessage.Read(message, Id, "a", DnsType.Address).Outcome);
     }
 
+    [Theory]
+    [InlineData(0x81, 0x00, false, DnsOutcome.Refused)]
+    [InlineData(0x85, 0x00, false, DnsOutcome.Empty)]
+    [InlineData(0x81, 0x80, false, DnsOutcome.Empty)]
+    [InlineData(0x81, 0x00, true, DnsOutcome.Found)]
+    public void That_there_is_nothing_counts_only_of_who_may_know(byte first, byte second, bool hasAddress, DnsOutcome outcome)
+    {
+        var message = hasAddress ? Message("a", DnsType.Address, Record(Pointer, DnsType.Address, 1, 10, 0, 0, 1)) : Message("a", DnsType.Address);
+        (message[2], message[3]) = (first, second);
+        Assert.Equal(outcome, DnsMessage.Read(message, Id, "a", DnsType.Address).Outcome);
+    }
+
     [Fact]
     public void What_does_not_repeat_the_question_is_no_answer_to_it()
     {

@@ -141,7 +141,7 @@ public sealed class LookupTests : IDisposable
     {
         server.SetServices("_http._tcp.app", 9, (0, 5, 8080, "one.app"), (1, 0, 0, "two.app"), (1, 0, 80, "no name.app"));
         var found = await Ask("_http._tcp.app", NameKind.Services);
-        Assert.Equal([new ServiceRecord("one.app", 8080, 0, 5)], found.Services);
+        Assert.Equal([new ServiceRecord("one.app.", 8080, 0, 5)], found.Services); // Whole: no search list holds for it.
         Assert.Equal(9_000, found.Ttl);
         server.SetServices("_http._tcp.app", 9, (0, 0, 0, "."));
         Assert.Equal((LookupOutcome.NotFound, "it has no servers that can be used"), ((await Ask("_http._tcp.app", NameKind.Services)).Outcome, (await Ask("_http._tcp.app", NameKind.Services)).Trouble));

@@ -16,6 +16,14 @@ public class CookieFormTests
     public void What_is_set_over_https_is_for_https_only() =>
         Assert.Equal("Set-Cookie: id=abc; Path=/; HttpOnly; SameSite=Lax; Secure", Set(new CookieForm("id"), isSecure: true)[0]);
 
+    [Theory]
+    [InlineData("__Host-side", "Lax", "; Secure")]
+    [InlineData("__secure-side", "Strict", "; Secure")]
+    [InlineData("__Hostside", "Lax", "")]
+    [InlineData("side", "None", "; Secure")]
+    public void What_browsers_take_only_with_Secure_has_it(string name, string sameSite, string end) =>
+        Assert.Equal($"Set-Cookie: {name}=abc; Path=/; HttpOnly; SameSite={sameSite}{end}", Set(new CookieForm(name, sameSite: sameSite), isSecure: false)[0]);
+
     [Fact]
     public void All_of_it_may_be_said_otherwise()
     {

@@ -150,6 +150,27 @@ public class StickyTests
         Assert.True(ours.Response.Fields.Added.IsEmpty);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_server_cannot_set_it(bool isAdded)
+    {
+        var exchange = Ask($"Cookie: id={Value(second)}");
+        string[] fields = ["Set-Cookie: idx=1; id=2", "Set-Cookie: id=theirs; Path=/", "Set-Cookie:  id =theirs", "Set-Cookie: ID=1", "Set-Cookie: other=1"];
+        CookieFormTests.Answer(exchange, second, fields);
+        var response = exchange.Response.Fields;
+        for (var i = 0; isAdded && i < fields.Length; i++)
+        {
+            var value = response.Range(i);
+            response.Drop(i);
+            response.Add(KnownField.SetCookie, ByteRange.Of("Set-Cookie"u8.ToArray()), value); // As what edits it leaves it.
+        }
+
+        Assert.True(((IResponsePolicy)sticky).Apply(exchange));
+        var kept = Enumerable.Range(0, response.Index.Count).Where(i => !response.IsDropped(i)).Select(i => Encoding.ASCII.GetString(response.Value(i))).Concat(response.Added.ToArray().Select(static a => a.Value.ToString()));
+        Assert.Equal(["idx=1; id=2", "ID=1", "other=1"], kept);
+    }
+
     [Fact]
     public void Reading_allocates_nothing()
     {

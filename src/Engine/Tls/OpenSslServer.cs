@@ -1,0 +1,113 @@
+// The server's side of one listener: which site's certificate a client is shown is decided when its first message is read, by
+// the name it asks for, with the same table that routes requests.
+
+using System.Runtime.InteropServices;
+using Weir.Engine.Routing;
+using Weir.Engine.Transports;
+
+namespace Weir.Engine.Tls;
+
+/// <summary>A listener's TLS. Immutable.</summary>
+public sealed unsafe class OpenSslServer : TlsServer
+{
+    private const uint ServerNameExtension = 0;
+    private const int MostName = 255;
+    private const int CallbackSuccess = 1;
+    private const int CallbackError = 0;
+    private const int AlertHandshakeFailure = 40;
+    private const int AlertUnrecognizedName = 112;
+    private const int AlpnNoAck = 3;
+    private const int AlpnFatal = 2;
+
+    private readonly SslContext first;
+
+    /// <param name="settings">What is spoken.</param>
+    /// <param name="tickets">What seals session tickets; null: none are given.</param>
+    /// <param name="before">The listener's TLS so far: where the same is spoken, sessions go on.</param>
+    public OpenSslServer(TlsSettings settings, TicketKeys? tickets = null, OpenSslServer? before = null)
+    {
+        Settings = settings;
+        Tickets = tickets;
+        first = before?.Settings == settings && before.Tickets == tickets ? before.first : MakeFirst(settings, tickets);
+    }
+
+    /// <summary>What seals session tickets; null: none are given.</summary>
+    internal TicketKeys? Tickets { get; }
+
+    public TlsSettings Settings { get; }
+
+    /// <summary>Which site a name is of.</summary>
+    public HostTable<TlsSite> Sites { get; } = new();
+
+    public override TlsEngine Accept(Transport over) => new OpenSslEngine(first, over, this);
+
+    [UnmanagedCallersOnly]
+    private static int OnClientHello(nint ssl, int* alert, nint argument)
+    {
+        var engine = OpenSslEngine.Of(ssl);
+        var server = engine.Server!;
+        Span<byte> room = stackalloc byte[MostName];
+        var site = server.Sites.Find(Lower(NameIn(ssl), room));
+        if (site?.Context is not { } context)
+        {
+            *alert = AlertUnrecognizedName;
+            return CallbackError;
+        }
+
+        engine.Site = site;
+        context.ShowOn(ssl);
+        // A session of one site is no ticket for another, which may ask more of its clients.
+        fixed (byte* name = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)site.SessionContext.Length);
+        if (site.Clients is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
+        return CallbackSuccess;
+    }
+
+    private static SslContext MakeFirst(TlsSettings settings, TicketKeys? tickets)
+    {
+        var context = ServerContext.Make(settings);
+        OpenSsl.SSL_CTX_set_client_hello_cb(context.Pointer, &OnClientHello, 0);
+        _ = OpenSsl.SSL_CTX_set_timeout(context.Pointer, (nint)(settings.SessionLifetime / 1000));
+        if (tickets is not null)
+        {
+            _ = OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context.Pointer, &Tls.Tickets.OnTicket);
+        }
+        else
+        {
+            _ = OpenSsl.SSL_CTX_set_options(context.Pointer, OpenSsl.OptionNoTicket);
+            _ = OpenSsl.SSL_CTX_set_num_tickets(context.Pointer, 0);
+        }
+
+        return context;
+    }
+
+    /// <summary>Chooses the protocol (RFC 7301): ours that the client offers as well.</summary>
+    [UnmanagedCallersOnly]
+    internal static int OnAlpn(nint ssl, byte** chosen, byte* chosenLength, byte* offered, uint offeredLength, nint argument)
+    {
+        for (var at = 0u; at < offeredLength; at += 1u + offered[at])
+        {
+            if (at + 1 + offered[at] > offeredLength) return AlpnFatal;
+            if (!new ReadOnlySpan<byte>(offered + at + 1, offered[at]).SequenceEqual("http/1.1"u8)) continue;
+            *chosen = offered + at + 1;
+            *chosenLength = offered[at];
+            return 0;
+        }
+
+        return AlpnFatal;
+    }
+
+    private static ReadOnlySpan<byte> Lower(ReadOnlySpan<byte> name, Span<byte> room) =>
+        name.Length <= room.Length && System.Text.Ascii.ToLower(name, room, out var length) == System.Buffers.OperationStatus.Done ? room[..length] : default;
+
+    // RFC 6066 §3: a list of one name of type 0.
+    private static ReadOnlySpan<byte> NameIn(nint ssl)
+    {
+        byte* bytes;
+        nuint length;
+        if (OpenSsl.SSL_client_hello_get0_ext(ssl, ServerNameExtension, &bytes, &length) != 1) return default;
+        var list = new ReadOnlySpan<byte>(bytes, (int)length);
+        if (list.Length < 5 || list[2] != 0) return default;
+        var name = (list[3] << 8) | list[4];
+        return name == list.Length - 5 ? list[5..] : default;
+    }
+}
