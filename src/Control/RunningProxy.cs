@@ -5,6 +5,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Weir.Control.Admin;
+using Weir.Control.Certificates;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
@@ -59,7 +60,8 @@ public sealed class RunningProxy : IDisposable
         Engine = new ProxyEngine(ground, Errors);
         live = new LiveThings(loops, Errors, Engine.Forget);
         Health = new HealthChecks(Engine, Errors);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled) };
+        Certificates = new AutomaticTls(stateFolder, Errors, first.User is { } user ? SystemUser.Find(user)?.Id : null);
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), Certificates = Certificates };
         StartedAt = DateTimeOffset.UtcNow;
     }
 
@@ -69,6 +71,9 @@ public sealed class RunningProxy : IDisposable
     public HealthChecks Health { get; }
 
     public ErrorLog Errors { get; }
+
+    /// <summary>What obtains certificates by itself.</summary>
+    public AutomaticTls Certificates { get; }
 
     public LogWriter Logs => writer;
 
@@ -136,6 +141,7 @@ public sealed class RunningProxy : IDisposable
     /// <summary>Serves. Whoever becomes another user does so before: nothing is answered until now.</summary>
     public void Start()
     {
+        Certificates.Start();
         Engine.Start();
         lock (turn)
         {
@@ -207,6 +213,7 @@ public sealed class RunningProxy : IDisposable
         while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
+        Certificates.Dispose();
         lock (turn) live.Close();
         Health.Stop();
         Engine.Stop();
@@ -247,6 +254,7 @@ public sealed class RunningProxy : IDisposable
     {
         watchdog?.Dispose();
         admin?.Dispose();
+        Certificates.Dispose();
         live.Names.Dispose();
         writer.Dispose();
     }

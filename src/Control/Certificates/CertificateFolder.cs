@@ -24,6 +24,9 @@ public sealed class CertificateFolder(string path, Action<string>? say = null)
 
     public string Path { get; } = System.IO.Path.GetFullPath(path);
 
+    /// <summary>Who may own its files beside root and whoever runs the program; null: nobody.</summary>
+    public uint? Owner { get; init; }
+
     /// <summary>Called after each change on the disk: where tests end the world.</summary>
     internal Action<string>? Changed { get; init; }
 
@@ -71,7 +74,7 @@ public sealed class CertificateFolder(string path, Action<string>? say = null)
 
     internal SecretBytes? Read(string file)
     {
-        var bytes = PrivateFile.Read(file, MostBytes, out var trouble);
+        var bytes = PrivateFile.Read(file, MostBytes, out var trouble, Owner);
         if (trouble.Length > 0) say?.Invoke(trouble);
         return bytes;
     }

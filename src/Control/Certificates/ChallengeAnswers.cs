@@ -3,6 +3,7 @@
 
 using System.Collections.Frozen;
 using System.Text;
+using Weir.Engine.Answers;
 using Weir.Engine.Disk;
 
 namespace Weir.Control.Certificates;
@@ -10,7 +11,7 @@ namespace Weir.Control.Certificates;
 /// <summary>Answers to challenges. Any thread.</summary>
 /// <param name="folder">Where they are shared.</param>
 /// <param name="time">The clock.</param>
-public sealed class ChallengeAnswers(CertificateFolder folder, TimeProvider time)
+public sealed class ChallengeAnswers(CertificateFolder folder, TimeProvider time) : ShownProofs
 {
     /// <summary>Characters of a token.</summary>
     public const int LongestToken = 128;
@@ -34,10 +35,10 @@ public sealed class ChallengeAnswers(CertificateFolder folder, TimeProvider time
     public event Action? TlsAlpnChanged;
 
     /// <summary>Whether anything is shown by http-01 now.</summary>
-    public bool HasHttp => http.Count > 0;
+    public override bool HasHttp => http.Count > 0;
 
     /// <summary>What is answered at /.well-known/acme-challenge/TOKEN; null: nothing.</summary>
-    public byte[]? Http(ReadOnlySpan<byte> token)
+    public override byte[]? Http(ReadOnlySpan<byte> token)
     {
         var map = http;
         if (map.Count == 0 || token.Length > LongestToken) return null;

@@ -36,6 +36,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, List<string>> inlineLists = [];
     private readonly Dictionary<string, OpenSslServer> tlsServers = [];
+    private readonly List<AutomaticName> automatic = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -43,6 +44,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
     /// <summary>Where bodies are kept that do not stay in memory; null: nowhere.</summary>
     public SpillFolder? Spill { get; init; }
+
+    /// <summary>What obtains certificates; null: plans are not served.</summary>
+    public AutomaticTls? Certificates { get; init; }
 
     /// <summary>The access logs of the last plan, and where each is written first.</summary>
     public IReadOnlyList<(AccessLog Log, Position At)> Logs => logs;
@@ -56,6 +60,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         logs.Clear();
         upstreams.Clear();
         inlineLists.Clear();
+        automatic.Clear();
         stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
@@ -87,6 +92,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         }
 
         Tickets(config.SessionTickets);
+        Obtain();
         if (diagnostics.HasErrors) return null;
         return new Plan
         {
@@ -100,6 +106,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             MostHandshakesPerClient = (int)(config.Limits.HandshakesPerClient ?? 200),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
+            Proofs = UsesCertificates ? Certificates?.Issuance?.Answers : null,
         };
     }
 
@@ -119,12 +126,50 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         return server;
     }
 
-    private void Show(SiteConfig site, OpenSslServer on)
+    private bool UsesCertificates => config.Sites.Exists(static s => s.Tls is { Auto: true });
+
+    // Names are wanted once the plan is in force.
+    private void Obtain()
     {
-        var shown = live.TlsSite(site.Hosts.Count > 0 ? site.Hosts[0] : "default");
-        named.Add(shown);
+        if (UsesCertificates && Certificates is { Issuance: null }) diagnostics.Error(config.At, "tls: auto needs a state folder to keep certificates in: write state: FOLDER");
+        AutomaticName[] wanted = [.. automatic];
+        var acme = config.Acme;
+        changes.Add(() => Certificates?.Use(acme, wanted));
+    }
+
+    // Each host has a certificate of its own: one that cannot be had leaves the others alone.
+    private void ShowAutomatic(SiteConfig site, OpenSslServer on)
+    {
+        foreach (var host in site.Hosts)
+        {
+            var shown = live.TlsSite($"auto {host}");
+            AskClients(site, shown);
+            if (named.Add(shown) && CanBeOrdered(host)) automatic.Add(new AutomaticName(host, shown, on.Settings));
+            on.Sites.Default ??= shown;
+            on.Sites.TryAdd(host, shown);
+        }
+    }
+
+    // The names below a wildcard may be ordered on demand instead.
+    private bool CanBeOrdered(string host) => !host.StartsWith("*.", StringComparison.Ordinal) || config.Acme?.Dns is not null;
+
+    private static void AskClients(SiteConfig site, TlsSite shown)
+    {
         shown.Clients = site.Tls!.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
         shown.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{site.Hosts.FirstOrDefault()} {shown.Clients}"));
+    }
+
+    private void Show(SiteConfig site, OpenSslServer on)
+    {
+        if (site.Tls!.Auto)
+        {
+            ShowAutomatic(site, on);
+            return;
+        }
+
+        var shown = live.TlsSite(site.Hosts.Count > 0 ? site.Hosts[0] : "default");
+        named.Add(shown);
+        AskClients(site, shown);
         var trouble = shown.TryShow(on.Settings, site.Tls!.All.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!)));
         if (trouble is not null) diagnostics.Error(site.Tls.At, trouble);
         if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = shown;

@@ -71,7 +71,8 @@ public static class PrivateFile
     /// <param name="path">The file.</param>
     /// <param name="most">Bytes it may have.</param>
     /// <param name="trouble">Why it is not to be used; or, beside its bytes, what was wrong with it: others could read it. Empty: nothing.</param>
-    public static SecretBytes? Read(string path, int most, out string trouble)
+    /// <param name="owner">Who may own it besides root and whoever runs the program; null: nobody.</param>
+    public static SecretBytes? Read(string path, int most, out string trouble, uint? owner = null)
     {
         trouble = "";
         using var file = Descriptor.OpenItself(path, out var isThere);
@@ -81,8 +82,9 @@ public static class PrivateFile
             return null;
         }
 
-        if (Descriptor.AccessOf(file) is not var (owner, mode)) trouble = $"'{path}' is not a file";
-        else if (owner != 0 && owner != Descriptor.EffectiveUser) trouble = $"'{path}' belongs to somebody else";
+        var (user, mode) = Descriptor.AccessOf(file) ?? (0, -1);
+        if (mode < 0) trouble = $"'{path}' is not a file";
+        else if (user != 0 && user != Descriptor.EffectiveUser && user != owner) trouble = $"'{path}' belongs to somebody else";
         else if ((mode & 0x12) != 0) trouble = $"'{path}' may be written by others: its mode must be 600";
         if (trouble.Length > 0) return null;
         var length = RandomAccess.GetLength(file);
@@ -92,7 +94,7 @@ public static class PrivateFile
             return null;
         }
 
-        if ((Descriptor.AccessOf(file)!.Value.Mode & 0x3f) != 0) trouble = Tighten(file, path);
+        if ((mode & 0x3f) != 0) trouble = Tighten(file, path);
         return Fill(file, (int)length);
     }
 
