@@ -1,5 +1,7 @@
-// Notices that a configuration has changed, by looking at it once a second: works on every file system, and with every
-// editor's way of saving. A change is taken once it has been still for a second.
+// Notices that a configuration has changed, by looking at it once a second: works on every file system, with every editor's
+// way of saving, and through links that are switched to another folder. A change is taken once it has been still for a second.
+
+using Weir.Engine.Disk;
 
 namespace Weir.Cli;
 
@@ -33,11 +35,11 @@ internal sealed class FileWatch : IDisposable
         try
         {
             var files = Directory.Exists(path) ? Directory.GetFiles(path).Order(StringComparer.Ordinal) : (IEnumerable<string>)[path];
-            return string.Join('\n', files.Select(f => new FileInfo(f)).Select(f => $"{f.Name} {f.Length} {f.LastWriteTimeUtc.Ticks}"));
+            return string.Join('\n', files.Select(f => $"{f} {FileState.Of(f)}"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException)
         {
-            return ""; // Gone, or not for the user we became: a reload would say so.
+            return ""; // The folder is gone, or not for the user we became: a reload would say so.
         }
     }
 }

@@ -67,6 +67,9 @@ public sealed class RunningProxy : IDisposable
 
     public ProxyEngine Engine { get; }
 
+    /// <summary>What of requests' bodies is on disk; null: there is no state folder.</summary>
+    public SpillFolder? BuffersOnDisk => compiler.Spill;
+
     /// <summary>The active checks of endpoints.</summary>
     public HealthChecks Health { get; }
 

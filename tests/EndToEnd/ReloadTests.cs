@@ -124,6 +124,33 @@ public class ReloadTests
         Eventually.Holds(() => weir.Exchange(Get).EndsWith("\r\n\r\ntwo", StringComparison.Ordinal), () => weir.Said);
     }
 
+    // As where Kubernetes mounts a ConfigMap: a link to a file through a link to a folder, and only that one is switched.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_watched_file_behind_a_link_that_is_switched_is_taken(bool isFolder)
+    {
+        var folder = Directory.CreateTempSubdirectory("weir-test-").FullName;
+        var files = Directory.CreateDirectory(Path.Combine(folder, "files")).FullName;
+        void Write(string name, string body)
+        {
+            var file = Path.Combine(Directory.CreateDirectory(Path.Combine(files, name)).FullName, "weir.yaml");
+            File.WriteAllText(file, $"control: {Path.Combine(folder, "weir.sock")}\nlisten: \"127.0.0.1:0\"\nwatch: true\nsites: [{{ respond: {{ body: {body} }} }}]\n");
+            File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch.AddSeconds(1));
+        }
+
+        Write("..first", "one");
+        Write("..second", "two");
+        var data = Path.Combine(files, "..data");
+        Directory.CreateSymbolicLink(data, "..first");
+        File.CreateSymbolicLink(Path.Combine(files, "weir.yaml"), Path.Combine("..data", "weir.yaml"));
+        using var weir = WeirProcess.StartAt(isFolder ? files : Path.Combine(files, "weir.yaml"), folder);
+        Assert.EndsWith("\r\n\r\none", weir.Exchange(Get), StringComparison.Ordinal);
+        Directory.CreateSymbolicLink(data + "_tmp", "..second");
+        Assert.Equal(0, Command.Run("mv", ["-T", data + "_tmp", data], folder, TimeSpan.FromSeconds(20)).Code);
+        Eventually.Holds(() => weir.Exchange(Get).EndsWith("\r\n\r\ntwo", StringComparison.Ordinal), () => weir.Said);
+    }
+
     [Fact]
     public void HUP_takes_a_good_configuration_and_refuses_a_bad_one()
     {

@@ -130,6 +130,7 @@ public sealed partial class StickyTests : IDisposable
         var (moved, to) = (Cookie(answer), Body(answer));
         Assert.NotEqual(cookie, moved);
         for (var i = 0; i < 5; i++) Stays(weir, moved, to);
+        Assert.Contains("\"sticky_moves\": 1,", weir.Ask("status", "--json").Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -173,33 +174,68 @@ public sealed partial class StickyTests : IDisposable
         Assert.InRange(bodies.Count(b => b == "canary"), 57, 143);
     }
 
+    [Theory]
+    [InlineData("client_ip")]
+    [InlineData("cookie side")]
+    public void With_fallback_a_side_that_is_away_lends_its_clients_to_the_other_and_gets_them_back(string by)
+    {
+        var checks = "health: { active: { tcp: true, interval: 100ms, fall: 1, rise: 1 } }";
+        using var weir = Start("{}", 0, configuration: Splitting(by, 50, 50, fallback: true, checks));
+        var clients = Enumerable.Range(1, 20).Select(i => (Ip: $"203.0.113.{i}", Cookie: "")).ToArray();
+        var home = clients.Select((c, i) => Ask(weir, c, cookie => clients[i].Cookie = cookie)).ToArray();
+        Assert.Equal(["api", "canary"], home.Distinct().Order());
+        string[] Now() => [.. clients.Select(c => Ask(weir, c, static cookie => Assert.Fail(cookie)))];
+
+        // On purpose, and as long as that is meant.
+        var canary = $"canary/127.0.0.1:{origins[1].Port}";
+        Assert.Equal(0, weir.Ask("drain", "--endpoint", canary).Code);
+        Assert.All(Now(), static side => Assert.Equal("api", side));
+        Assert.Equal(0, weir.Ask("drain", "--off", "--endpoint", canary).Code);
+        Assert.Equal(home, Now());
+
+        // By its checks; no client is asked for a new cookie on the way.
+        var port = origins[1].Port;
+        origins[1].Dispose();
+        Eventually.Holds(() => Now().All(static side => side == "api"), () => weir.Said);
+        origins[1] = new RawOrigin(Answering("canary"), port: port);
+        Eventually.Holds(() => Now().SequenceEqual(home), () => weir.Said);
+
+        // Without it, a side's clients are its own.
+        weir.Configure(Splitting(by, 50, 50, fallback: false, checks));
+        Assert.Equal(0, weir.Ask("reload").Code);
+        Assert.Equal(0, weir.Ask("drain", "--endpoint", canary).Code);
+        for (var i = 0; i < clients.Length; i++)
+        {
+            var answer = weir.Exchange(Request(clients[i]));
+            if (home[i] == "api") Assert.Equal("api", Body(answer));
+            else Assert.StartsWith("HTTP/1.1 503 ", answer, StringComparison.Ordinal);
+        }
+    }
+
     private static string Ask(WeirProcess weir, (string Ip, string Cookie) client, Action<string> given)
     {
-        var answer = weir.Exchange($"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client.Ip}\r\n{(client.Cookie.Length == 0 ? "" : $"Cookie: {client.Cookie}\r\n")}Connection: close\r\n\r\n");
+        var answer = weir.Exchange(Request(client));
         if (answer.Contains("Set-Cookie", StringComparison.Ordinal)) given(Cookie(answer));
         return Body(answer);
     }
 
-    private string Splitting(string by, int api, int canary)
-    {
-        if (origins.Count == 0)
-        {
-            foreach (var name in new[] { "api", "canary" })
-            {
-                origins.Add(new RawOrigin((stream, _) =>
-                {
-                    RawOrigin.Send(stream, $"HTTP/1.1 200 OK\r\nContent-Length: {name.Length}\r\n\r\n{name}");
-                    return true;
-                }));
-            }
-        }
+    private static string Request((string Ip, string Cookie) client) => $"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client.Ip}\r\n{(client.Cookie.Length == 0 ? "" : $"Cookie: {client.Cookie}\r\n")}Connection: close\r\n\r\n";
 
+    private static Func<System.Net.Sockets.NetworkStream, string, bool> Answering(string name) => (stream, _) =>
+    {
+        RawOrigin.Send(stream, $"HTTP/1.1 200 OK\r\nContent-Length: {name.Length}\r\n\r\n{name}");
+        return true;
+    };
+
+    private string Splitting(string by, int api, int canary, bool fallback = false, string more = "health: {}")
+    {
+        if (origins.Count == 0) origins.AddRange([new RawOrigin(Answering("api")), new RawOrigin(Answering("canary"))]);
         return $$"""
             listen: "127.0.0.1:0"
             access_log: stdout
             trusted_proxies: 127.0.0.0/8
-            upstreams: { api: "{{origins[0].Url}}", canary: { endpoints: "{{origins[1].Url}}", timeouts: { first_byte: 9s } } }
-            sites: [{ proxy: { split: [{ proxy: api, weight: {{api}} }, { proxy: canary, weight: {{canary}} }], by: {{by}} } }]
+            upstreams: { api: "{{origins[0].Url}}", canary: { endpoints: "{{origins[1].Url}}", timeouts: { first_byte: 9s }, {{more}} } }
+            sites: [{ proxy: { split: [{ proxy: api, weight: {{api}} }, { proxy: canary, weight: {{canary}} }], by: {{by}}, fallback: {{(fallback ? "true" : "false")}} } }]
 
             """;
     }

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
+using Weir.Engine.Disk;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Admin;
@@ -23,6 +24,7 @@ public static class StatusPage
         json.WriteNumber("requests", proxy.Engine.Workers.Sum(w => w.Records.Ended));
         json.WriteNumber("reloads", proxy.Reloads.Done);
         json.WriteNumber("reloads_refused", proxy.Reloads.Refused);
+        if (proxy.BuffersOnDisk is { } disk) WriteDisk(disk, json);
         json.WriteStartArray("listeners");
         foreach (var (_, address) in proxy.Engine.Addresses) json.WriteStringValue(address.ToString());
         json.WriteEndArray();
@@ -49,6 +51,16 @@ public static class StatusPage
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true })) write(json);
         return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length) + "\n";
+    }
+
+    private static void WriteDisk(SpillFolder disk, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("buffer_disk");
+        json.WriteNumber("bytes", disk.Used);
+        json.WriteNumber("written", disk.Written);
+        json.WriteNumber("failures", disk.Failures);
+        if (disk.LastFailure is { } trouble) json.WriteString("last_failure", trouble);
+        json.WriteEndObject();
     }
 
     // Names that are followed: what they mean, since when, and what is wrong with them.
@@ -90,6 +102,7 @@ public static class StatusPage
         json.WriteBoolean("breaker_open", upstream.Breaker.IsOpen);
         json.WriteBoolean("panicking", upstream.IsPanicking);
         json.WriteNumber("retries_refused", upstream.Retries.Refused);
+        if (upstream.Settings.IsSticky) json.WriteNumber("sticky_moves", upstream.Moved);
         WriteQueue(upstream, json);
         json.WriteStartArray("endpoints");
         foreach (var seat in membership.Seats)

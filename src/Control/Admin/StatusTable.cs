@@ -30,6 +30,7 @@ public static class StatusTable
 
         if (rows.Count > 1) Append(text.Append('\n'), rows);
         foreach (var name in List(status, "names").Where(static n => Has(n, "trouble"))) text.Append(CultureInfo.InvariantCulture, $"\nthe name {Text(name, "name")}: {Text(name, "trouble")}\n");
+        if (status.TryGetProperty("buffer_disk", out var disk) && Has(disk, "last_failure")) text.Append(CultureInfo.InvariantCulture, $"\nrequests' bodies could not be kept on disk {Number(disk, "failures")} times, the last: {Text(disk, "last_failure")}\n");
         return text.ToString();
     }
 

@@ -259,6 +259,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         conditions.AddRange(match.Headers.Select(h => Presence(h.Value, new HeaderCondition(Encoding.ASCII.GetBytes(h.Name), Test(h.Value)))));
         conditions.AddRange(match.Query.Select(q => Presence(q.Value, new QueryCondition(Encoding.UTF8.GetBytes(q.Name), Test(q.Value)))));
         conditions.AddRange(match.Cookies.Select(c => Presence(c.Value, new CookieCondition(Encoding.UTF8.GetBytes(c.Name), Test(c.Value)))));
+        conditions.AddRange(match.Tls.Select(t => Presence(t.Value, new TlsCondition(Placeholders.Tls.First(p => p.Name == t.Name).Fact, Test(t.Value)))));
         return [.. conditions];
     }
 

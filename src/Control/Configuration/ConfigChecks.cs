@@ -143,15 +143,48 @@ public static class ConfigChecks
         if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
         CheckGroups(route, "route", diagnostics);
         if (route.Mirror is { } mirror) CheckMirror(config, route, mirror, diagnostics);
+        if (route.Priority is not null) CheckPriority(config, route, diagnostics);
     }
+
+    private static void CheckPriority(ProxyConfig config, RouteConfig route, Diagnostics diagnostics)
+    {
+        if (route.Proxy is null)
+        {
+            if (!diagnostics.IsTold(route, "proxy")) diagnostics.Error(diagnostics.Where(route, "priority"), "only requests of a route with proxy may have to wait: priority means nothing here");
+            return;
+        }
+
+        UpstreamConfig?[] upstreams = [.. route.Proxy.Targets.Select(t => Named(config, t))];
+        if (upstreams.Length == 0 || Array.Exists(upstreams, u => u is null || diagnostics.IsTold(u, "limits") || (u.Limits is { } limits && (limits.HasQueue || diagnostics.IsFlawed(limits))))) return;
+        var why = Array.Exists(upstreams, static u => u!.Limits is not null) ? "has a queue" : "has limits";
+        diagnostics.Warn(diagnostics.Where(route, "priority"), $"priority does nothing: no upstream of this route {why}, so that nobody waits");
+    }
+
+    private static UpstreamConfig? Named(ProxyConfig config, ProxyTargetConfig target) => target.Inline ?? config.Upstreams.Find(u => u.Name == target.Name)?.Value;
 
     private static void CheckMirror(ProxyConfig config, RouteConfig route, MirrorConfig mirror, Diagnostics diagnostics)
     {
         if (route.Proxy is null && !diagnostics.IsTold(route, "proxy")) diagnostics.Error(mirror.At, "only a route with proxy is mirrored");
         if (mirror.Proxy is null && !diagnostics.IsTold(mirror, "proxy")) diagnostics.Error(mirror.At, "mirror needs proxy: where the copies go");
         if (mirror.Proxy?.Name is { } name && name == route.Proxy?.Name) diagnostics.Error(mirror.Proxy.At, $"the route forwards to '{name}' already: each of its requests would come twice");
+        else if (mirror.Proxy is not null) CheckCopies(config, route, mirror.Proxy, diagnostics);
         CheckTarget(config, mirror.Proxy, diagnostics);
     }
+
+    // A server that is asked twice may be meant, on one side of a split at least.
+    private static void CheckCopies(ProxyConfig config, RouteConfig route, ProxyTargetConfig copies, Diagnostics diagnostics)
+    {
+        foreach (var target in route.Proxy?.Targets ?? [])
+        {
+            var isNamed = target.Name is not null && target.Name == copies.Name;
+            var server = isNamed ? null : Servers(config, target).Intersect(Servers(config, copies)).FirstOrDefault();
+            if (!isNamed && server is null) continue;
+            diagnostics.Warn(copies.At, $"the route forwards to {server ?? $"'{target.Name}'"} too: requests that go there come twice");
+            return;
+        }
+    }
+
+    private static IEnumerable<string> Servers(ProxyConfig config, ProxyTargetConfig target) => Named(config, target)?.Endpoints.Select(static e => e.Url?.ToString()).OfType<string>() ?? [];
 
     // What should have been its action has been told to be wrong.
     private static bool MissesAction(IWritten section, Diagnostics diagnostics) => Array.Exists(["proxy", "redirect", "respond", "files"], key => diagnostics.IsTold(section, key));

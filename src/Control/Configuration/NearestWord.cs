@@ -6,11 +6,15 @@ namespace Weir.Control.Configuration;
 public static class NearestWord
 {
     /// <summary>"; did you mean 'x'?", or nothing where no word is near.</summary>
-    public static string Suggest(string wrong, IEnumerable<string> right) => Find(wrong, right) is { } word ? $"; did you mean '{word}'?" : "";
+    public static string Suggest(string wrong, IEnumerable<string> right, IReadOnlyDictionary<string, string>? others = null) => Find(wrong, right, others) is { } word ? $"; did you mean '{word}'?" : "";
 
     /// <summary>The nearest word; null where none is near.</summary>
-    public static string? Find(string wrong, IEnumerable<string> right)
+    /// <param name="wrong">What was written.</param>
+    /// <param name="right">The words there are.</param>
+    /// <param name="others">What other programs call them, in lower case with '_': no number of edits leads from there.</param>
+    public static string? Find(string wrong, IEnumerable<string> right, IReadOnlyDictionary<string, string>? others = null)
     {
+        if (others?.GetValueOrDefault(wrong.ToLowerInvariant().Replace('-', '_')) is { } same && right.Contains(same)) return same;
         var best = right.Select(word => (Word: word, Distance: Distance(wrong, word))).OrderBy(c => c.Distance).FirstOrDefault();
         return best.Word is not null && best.Distance <= Math.Max(2, wrong.Length / 3) ? best.Word : null;
     }

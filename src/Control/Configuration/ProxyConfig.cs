@@ -267,6 +267,9 @@ public sealed class UpstreamLimitsConfig : IWritten
     public long? Queue { get; set; }
     public long? QueueTimeout { get; set; }
     public bool HasLimit => Connections is not null || Requests is not null || EndpointConnections is not null || EndpointRequests is not null;
+
+    /// <summary>Whether a request may have to wait.</summary>
+    public bool HasQueue => HasLimit && Queue != 0 && QueueTimeout != 0;
 }
 
 public sealed class StickyConfig : IWritten
@@ -493,7 +496,8 @@ public sealed class MatchConfig : IWritten
     public List<Named<ValueConfig>> Query { get; set; } = [];
     public List<Named<ValueConfig>> Cookies { get; set; } = [];
     public List<IPNetwork> ClientIp { get; set; } = [];
-    public bool HasConditions => Methods.Count + Headers.Count + Query.Count + Cookies.Count + ClientIp.Count > 0;
+    public List<Named<ValueConfig>> Tls { get; set; } = [];
+    public bool HasConditions => Methods.Count + Headers.Count + Query.Count + Cookies.Count + ClientIp.Count + Tls.Count > 0;
 }
 
 public sealed class PathConfig : IWritten

@@ -153,8 +153,8 @@ public static class ProxySchema
     public static Section<HashConfig> Maglev { get; } = ConsistentHash.Within("maglev", "A key of the request finds its server through a table: the evenest shares; where a server comes or goes a few keys of others move too.", static key => $"'{key}' is of consistent_hash only", "key")
         .Short(Shapes.HashedPart, (h, v) => h.Key = v);
 
-    public static Section<BalanceConfig> Balance { get; } = new Section<BalanceConfig>("balance", "How an endpoint is chosen.")
-        .Short(Shapes.OneOf("round_robin", "random", "power_of_two", "least_requests", "peak_ewma", "ip_hash", "consistent_hash", "maglev"), (b, v) => b.Algorithm = v)
+    public static Section<BalanceConfig> Balance { get; } = new Section<BalanceConfig>("balance", "How an endpoint is chosen.") { OtherWords = BalancersElsewhere.Words }
+        .Short(Shapes.OneOf(["round_robin", "random", "power_of_two", "least_requests", "peak_ewma", "ip_hash", "consistent_hash", "maglev"], BalancersElsewhere.Words), (b, v) => b.Algorithm = v)
         .Add("consistent_hash", ConsistentHash, (b, v) => b.Write("consistent_hash", v), "Hashing with bounded load.")
         .Add("maglev", Maglev, (b, v) => b.Write("maglev", v), "Hashing by a table.");
 
@@ -322,7 +322,8 @@ public static class ProxySchema
         .Add("headers", Fields(Value, EditedFields.Any), (m, v) => m.Headers = v, "Fields of the request.")
         .Add("query", new MapShape<ValueConfig>("parameters", Value), (m, v) => m.Query = v, "Parameters of the query, as written.")
         .Add("cookies", new MapShape<ValueConfig>("cookies", Value), (m, v) => m.Cookies = v, "Cookies.")
-        .Add("client_ip", Shapes.ListOf(Shapes.Network), (m, v) => m.ClientIp = v, "The client's address, in one of these networks.");
+        .Add("client_ip", Shapes.ListOf(Shapes.Network), (m, v) => m.ClientIp = v, "The client's address, in one of these networks.")
+        .Add("tls", new MapShape<ValueConfig>("facts", Value, CheckTlsFact), (m, v) => m.Tls = v, "Of the client's TLS and certificate: the placeholders of the same names (tls_version, client_cert_subject and others); one of the client_cert_names is enough.");
 
     public static Section<RegexRewriteConfig> RegexRewrite { get; } = new Section<RegexRewriteConfig>("regex_rewrite", "Rewrites the path by an expression.")
         .Add("match", Shapes.LoosePattern, (r, v) => r.Match = v, "What is looked for in the path.")
@@ -427,6 +428,9 @@ public static class ProxySchema
     private static bool IsSplit(Node node) => node is MapNode map && map.Entries.Exists(static e => e.Key.Text is "split" or "by" or "fallback");
 
     private static bool LooksLikeAddress(string text) => text.Contains(':', StringComparison.Ordinal);
+
+    private static string? CheckTlsFact(string name) =>
+        Placeholders.Tls.Any(t => t.Name == name) ? null : $"'{name}' is none of {string.Join(", ", Placeholders.Tls.Select(static t => t.Name))}";
 
     private static string? CheckUpstreamName(string name) =>
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? null : $"'{name}' is not a name: letters, digits, '_', '-' and '.', at most 64";

@@ -16,6 +16,7 @@ public static class ReferenceDocument
         Write(ProxySchema.Root, text, seen);
         text.Append("\n## Placeholders\n\nIn templates; `{{` stands for `{`.\n\n| placeholder | meaning |\n| --- | --- |\n");
         foreach (var (name, _, meaning) in Placeholders.All) text.Append($"| `{{{name}}}` | {meaning} |\n");
+        foreach (var (name, _, meaning) in Placeholders.Tls) text.Append($"| `{{{name}}}` | {meaning} |\n");
         text.Append("| `{header:NAME}` | a field of the request |\n| `{1}`, `{group:NAME}` | a group of the route's, or the rewrite's, expression |\n");
         text.Append("\n## Fields of access records\n\nNames in formats, and members of JSON records.\n\n| field | meaning |\n| --- | --- |\n");
         foreach (var (name, _, meaning) in LogFormat.Names) text.Append($"| `{name}` | {meaning} |\n");

@@ -46,6 +46,7 @@ internal static class RouteOrder
         && earlier.Headers.TrueForAll(e => later.Headers.Exists(l => string.Equals(e.Name, l.Name, StringComparison.OrdinalIgnoreCase) && CoversValue(e.Value, l.Value)))
         && earlier.Query.TrueForAll(e => later.Query.Exists(l => e.Name == l.Name && CoversValue(e.Value, l.Value)))
         && earlier.Cookies.TrueForAll(e => later.Cookies.Exists(l => e.Name == l.Name && CoversValue(e.Value, l.Value)))
+        && earlier.Tls.TrueForAll(e => later.Tls.Exists(l => e.Name == l.Name && CoversValue(e.Value, l.Value)))
         && (earlier.ClientIp.Count == 0 || (later.ClientIp.Count > 0 && later.ClientIp.TrueForAll(l => earlier.ClientIp.Exists(e => e.PrefixLength <= l.PrefixLength && e.Contains(l.BaseAddress)))));
 
     // GET includes HEAD.

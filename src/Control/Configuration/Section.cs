@@ -48,6 +48,9 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
 
     public string Doc => doc;
 
+    /// <summary>What other programs call its keys; see <see cref="NearestWord"/>.</summary>
+    public IReadOnlyDictionary<string, string>? OtherWords { get; init; }
+
     public IReadOnlyList<Shape> ShortForms => [.. shortForms.Select(s => s.Shape)];
 
     IReadOnlyList<IKey> ISection.Keys => keys;
@@ -149,7 +152,7 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
 
         // "{host}" without quotes is a map to YAML.
         var isTrap = shortForms.Count > 0 && map.Entries.Count == 1 && entry is ScalarNode { IsNull: true };
-        var meant = NearestWord.Find(key.Text, keys.Select(k => k.Name));
+        var meant = NearestWord.Find(key.Text, keys.Select(k => k.Name), OtherWords);
         diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : meant is null ? ProxySchema.Belongs(key.Text) : $"; did you mean '{meant}'?")}");
         if (isTrap) diagnostics.Mark(value);
         else if (meant is not null) diagnostics.Mark(value, meant);

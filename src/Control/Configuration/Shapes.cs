@@ -198,8 +198,12 @@ public static class Shapes
     public static Shape<long> Int(long least, long most) => new ScalarShape<long>($"a number from {least} to {most}", "integer", text =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= least && n <= most ? (n, null) : (0, $"expected a number from {least} to {most}, found '{text}'"));
 
-    public static Shape<string> OneOf(params string[] choices) => new ScalarShape<string>($"one of {string.Join(", ", choices)}", "string", text =>
-        choices.Contains(text) ? (text, null) : (text, $"expected one of {string.Join(", ", choices)}, found '{text}'{NearestWord.Suggest(text, choices)}"), choices: choices);
+    public static Shape<string> OneOf(params string[] choices) => OneOf(choices, null);
+
+    /// <param name="choices">The words there are.</param>
+    /// <param name="others">What other programs call them.</param>
+    public static Shape<string> OneOf(string[] choices, IReadOnlyDictionary<string, string>? others) => new ScalarShape<string>($"one of {string.Join(", ", choices)}", "string", text =>
+        choices.Contains(text) ? (text, null) : (text, $"expected one of {string.Join(", ", choices)}, found '{text}'{NearestWord.Suggest(text, choices, others)}"), choices: choices);
 
     /// <summary>What of a request is hashed.</summary>
     public static Shape<HashedPart> HashedPart { get; } = new ScalarShape<HashedPart>("client_ip, path, header NAME, cookie NAME or query NAME", "string", ReadHashedPart);

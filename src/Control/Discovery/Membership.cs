@@ -242,9 +242,9 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
         return false;
     }
 
-    internal void TellFailure(Source source, string reason) => errors?.Error("discovery", $"{Upstream.Name}: {source.Name}: {reason}; its last good list stays");
+    internal void TellFailure(Source source, string reason) => errors?.Error("discovery", $"{Upstream.Name}: {source.Name}: {reason}; {(source.LastSuccess == 0 ? "it has brought no list yet" : "its last good list stays")}");
 
-    internal void TellRecovery(Source source) => errors?.Info("discovery", $"{Upstream.Name}: {source.Name}: good again");
+    internal void TellRecovery(Source source, bool isFirst) => errors?.Info("discovery", $"{Upstream.Name}: {source.Name}: {(isFirst ? "good now" : "good again")}");
 
     private static bool IsSame(Member a, Member b) => a.Identity == b.Identity && a.Prefix == b.Prefix;
 

@@ -63,7 +63,8 @@ public sealed class Source
 
     internal void Recovered()
     {
+        var isFirst = LastSuccess == 0;
         Confirmed();
-        if (Interlocked.Exchange(ref trouble, null) is not null) Of.TellRecovery(this);
+        if (Interlocked.Exchange(ref trouble, null) is not null) Of.TellRecovery(this, isFirst);
     }
 }

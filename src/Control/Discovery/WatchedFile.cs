@@ -3,6 +3,7 @@
 // What is told wrong is asked again now and then: a name may be resolved again, though the file is the same.
 
 using Weir.Control.Configuration;
+using Weir.Engine.Disk;
 
 namespace Weir.Control.Discovery;
 
@@ -18,7 +19,7 @@ public sealed class WatchedFile : IDisposable
     private readonly Source source;
     private readonly Timer timer;
     private string? taken; // The state whose contents were read; null: none yet.
-    private string last = "";
+    private string? last;
     private bool isGood;
     private int looks;
     private int looking;
@@ -39,7 +40,7 @@ public sealed class WatchedFile : IDisposable
         if (Interlocked.Exchange(ref looking, 1) != 0) return; // A file system that does not answer holds one thread, not all.
         try
         {
-            var now = State();
+            var now = FileState.Of(path);
             var isStill = now == last;
             last = now;
             if (!isStill) return;
@@ -72,19 +73,5 @@ public sealed class WatchedFile : IDisposable
     {
         var first = diagnostics.All.First(d => d.IsError);
         return $"{first.At}: {first.Text}{(diagnostics.Errors > 1 ? $" (and {diagnostics.Errors - 1} more)" : "")}";
-    }
-
-    // Of the file itself, wherever links lead: another file in its place has another time of birth.
-    private string State()
-    {
-        try
-        {
-            using var file = File.OpenHandle(path);
-            return $"{RandomAccess.GetLength(file)} {File.GetLastWriteTimeUtc(file).Ticks} {File.GetCreationTimeUtc(file).Ticks}";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            return e.GetType().Name;
-        }
     }
 }

@@ -38,6 +38,7 @@ internal static class Unmatched
         foreach (var field in match.Headers.Where(f => !Holds(exchange, new MatchConfig { Headers = [f] }))) yield return $"the field {field.Name} {Lacks(field.Value)}";
         foreach (var parameter in match.Query.Where(p => !Holds(exchange, new MatchConfig { Query = [p] }))) yield return $"the parameter {parameter.Name} {Lacks(parameter.Value)}";
         foreach (var cookie in match.Cookies.Where(c => !Holds(exchange, new MatchConfig { Cookies = [c] }))) yield return $"the cookie {cookie.Name} {Lacks(cookie.Value)}";
+        foreach (var fact in match.Tls.Where(c => !Holds(exchange, new MatchConfig { Tls = [c] }))) yield return $"{fact.Name} {Lacks(fact.Value)}";
     }
 
     private static string Lacks(ValueConfig value) => value switch

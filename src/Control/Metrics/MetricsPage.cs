@@ -42,6 +42,7 @@ public static class MetricsPage
         ("weir_upstream_retry_budget_refusals_total", "counter", "Further endpoints not tried because the budget for it was used up."),
         ("weir_upstream_breaker_open", "gauge", "1 while the upstream's circuit breaker is open."),
         ("weir_upstream_hedges_total", "counter", "Requests sent to a second endpoint beside the first, by outcome: won (it answered first), lost."),
+        ("weir_upstream_sticky_moves_total", "counter", "Requests whose cookie named another endpoint than the one that answered, because that was away, gone, or did not answer: their clients stay with the new one. Of sticky upstreams only."),
         ("weir_upstream_panicking", "gauge", "1 while so few endpoints are available that health is ignored."),
         ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint, status class and status."),
         ("weir_endpoint_received_bytes_total", "counter", "Bytes of request bodies passed on, by endpoint."),
@@ -65,6 +66,9 @@ public static class MetricsPage
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
         ("weir_buffer_refusals_total", "counter", "Buffers refused because the memory limit was reached."),
+        ("weir_buffer_disk_bytes", "gauge", "Bytes of requests' bodies that are kept on disk so that they can be sent again."),
+        ("weir_buffer_disk_written_bytes_total", "counter", "Bytes of requests' bodies that were written to disk."),
+        ("weir_buffer_disk_failures_total", "counter", "Times that the disk could not do that, or could not give them back."),
         ("weir_log_dropped_total", "counter", "Access records dropped because a ring was full or its target failed."),
         ("weir_error_log_dropped_total", "counter", "Lines of the error log dropped because too many waited or its target failed."),
         ("weir_reloads_total", "counter", "Reloads, by outcome."),
@@ -125,6 +129,9 @@ public static class MetricsPage
         page.Sample("weir_buffer_bytes", engine.Memory.Used);
         page.Sample("weir_buffers_leased", engine.Workers.Sum(w => w.Buffers.Leased));
         page.Sample("weir_buffer_refusals_total", engine.Memory.Refusals);
+        page.Sample("weir_buffer_disk_bytes", proxy.BuffersOnDisk?.Used ?? 0);
+        page.Sample("weir_buffer_disk_written_bytes_total", proxy.BuffersOnDisk?.Written ?? 0);
+        page.Sample("weir_buffer_disk_failures_total", proxy.BuffersOnDisk?.Failures ?? 0);
         foreach (var same in proxy.Logs.Logs.GroupBy(l => l.Name)) page.Sample("weir_log_dropped_total", same.Sum(l => l.Dropped + l.Target.Lost), ("log", same.Key));
         page.Sample("weir_error_log_dropped_total", proxy.Errors.Dropped + proxy.Errors.Target.Lost + (proxy.Errors.Target.Instead?.Lost ?? 0));
         page.Sample("weir_reloads_total", proxy.Reloads.Done, ("outcome", "done"));
@@ -158,6 +165,7 @@ public static class MetricsPage
             page.Sample("weir_upstream_hedges_total", sent - won, ("upstream", name), ("outcome", "lost"));
         }
 
+        foreach (var (name, same) in upstreams.Where(static u => u.Same.Any(static s => s.Settings.IsSticky))) page.Sample("weir_upstream_sticky_moves_total", same.Sum(u => u.Moved), ("upstream", name));
         foreach (var (name, same) in upstreams) page.Sample("weir_upstream_panicking", same.Any(u => u.IsPanicking) ? 1 : 0, ("upstream", name));
     }
 

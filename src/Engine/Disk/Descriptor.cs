@@ -33,9 +33,14 @@ internal static unsafe partial class Descriptor
     // struct statx of the kernel's interface, the same on every architecture.
     private const int StatBytes = 256;
     private const int OwnerAt = 20;
+    private const int GroupAt = 24;
     private const int ModeAt = 28;
+    private const int InodeAt = 32;
     private const int SizeAt = 40;
     private const int ModifiedAt = 112;
+    private const int DeviceAt = 136;
+
+    private const int FromHere = -100; // AT_FDCWD.
 
     /// <summary>Opens for reading, never waiting for whoever writes a pipe; null: it is not there or may not be read.</summary>
     public static SafeFileHandle? Open(string path)
@@ -71,6 +76,14 @@ internal static unsafe partial class Descriptor
         length = *(long*)(stat + SizeAt);
         modified = DateTime.UnixEpoch.AddSeconds(*(long*)(stat + ModifiedAt)).AddTicks(*(uint*)(stat + ModifiedAt + 8) / 100);
         return true;
+    }
+
+    /// <summary>What tells one file or state of it from another, whoever may read it, all links followed; null: it cannot be looked at.</summary>
+    public static (ulong Device, ulong Inode, long Length, long Seconds, uint Nanoseconds, ulong Owners, int Mode)? StateOf(string path)
+    {
+        var stat = stackalloc byte[StatBytes];
+        if (Statx(FromHere, path, 0, BasicStats, stat) != 0) return null;
+        return (*(ulong*)(stat + DeviceAt), *(ulong*)(stat + InodeAt), *(long*)(stat + SizeAt), *(long*)(stat + ModifiedAt), *(uint*)(stat + ModifiedAt + 8), *(uint*)(stat + OwnerAt) | ((ulong)*(uint*)(stat + GroupAt) << 32), *(ushort*)(stat + ModeAt));
     }
 
     /// <summary>The name by which the kernel knows what was opened, all links followed; null: it does not tell.</summary>

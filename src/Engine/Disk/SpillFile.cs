@@ -12,6 +12,7 @@ public sealed class SpillFolder
 {
     private readonly Func<string, SafeFileHandle?> create;
     private long used;
+    private long written;
     private long failures;
 
     /// <param name="path">The folder; it is looked at when something is spilled, not before.</param>
@@ -36,6 +37,9 @@ public sealed class SpillFolder
     /// <summary>Bytes in its files, and on their way there.</summary>
     public long Used => Volatile.Read(ref used);
 
+    /// <summary>Bytes written since the start.</summary>
+    public long Written => Volatile.Read(ref written);
+
     /// <summary>Pieces of work that failed: a disk that is full, broken or not writable.</summary>
     public long Failures => Volatile.Read(ref failures);
 
@@ -54,6 +58,8 @@ public sealed class SpillFolder
     }
 
     internal void GiveBack(long bytes) => Interlocked.Add(ref used, -bytes);
+
+    internal void Wrote(int bytes) => Interlocked.Add(ref written, bytes);
 
     internal void Failed(string why)
     {
@@ -118,6 +124,7 @@ public sealed class SpillFile(Loop loop, BufferPool buffers, SpillFolder folder)
         if (through.IsWrite)
         {
             Length += through.Count;
+            folder.Wrote(through.Count);
         }
         else
         {

@@ -204,6 +204,9 @@ public sealed class Exchange
     /// <summary>Whether the cookie that named <see cref="Preferred"/> is to stay as it is.</summary>
     public bool KeepsCookie { get; set; }
 
+    /// <summary>Whether a cookie said with which endpoint the client was, though that may be gone.</summary>
+    public bool WasStuck { get; set; }
+
     /// <summary>The value that the client is given for the cookie by which a route is split; empty: none.</summary>
     public ByteRange SplitValue { get; set; }
 
@@ -245,7 +248,7 @@ public sealed class Exchange
         Retries = 0;
         Tried.Clear();
         Preferred = null;
-        KeepsCookie = false;
+        KeepsCookie = WasStuck = false;
         SplitValue = default;
         Upload = default;
         IsUploading = HasUpload = AwaitsContinue = false;

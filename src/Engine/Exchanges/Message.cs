@@ -2,6 +2,7 @@
 // carried them; a head is a contiguous block of bytes plus an index.
 
 using System.Net;
+using Weir.Engine.Transports;
 using Weir.Wire.Fields;
 using Weir.Wire.Http1;
 
@@ -171,5 +172,8 @@ public sealed class Response
     private static readonly FieldIndex Empty = new();
 }
 
-/// <summary>The two ends of the client's connection, and whether it is encrypted.</summary>
-public readonly record struct ConnectionEnds(IPAddress? ClientAddress, int ClientPort, int LocalPort, bool IsSecure = false);
+/// <summary>The two ends of the client's connection, and what its encryption was agreed to be; null: it has none.</summary>
+public readonly record struct ConnectionEnds(IPAddress? ClientAddress, int ClientPort, int LocalPort, TlsFacts? Tls = null)
+{
+    public bool IsSecure => Tls is not null;
+}

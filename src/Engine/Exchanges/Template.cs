@@ -3,6 +3,7 @@
 
 using System.Net;
 using System.Text;
+using Weir.Engine.Transports;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 
@@ -39,6 +40,9 @@ public enum Placeholder : byte
 
     /// <summary>The response's status.</summary>
     Status,
+
+    /// <summary>A fact of the client's TLS, by its number in <see cref="Template.Part.Group"/>.</summary>
+    Tls,
 }
 
 /// <summary>Where rendered text will stand, and so what of a value must be percent-encoded there (RFC 3986 §2).</summary>
@@ -106,7 +110,7 @@ public sealed class Template
 
     // Path, query and uri are encoded already, as are groups of an expression that saw the encoded path.
     private static bool IsEncoded(in Part part, TemplateUse use, Exchange exchange) =>
-        use != TemplateUse.Text && (part.Kind is Placeholder.Header or Placeholder.Method || (part.Kind == Placeholder.Capture && (use == TemplateUse.Query || part.Group < exchange.Captures.EncodedFrom)));
+        use != TemplateUse.Text && (part.Kind is Placeholder.Header or Placeholder.Method or Placeholder.Tls || (part.Kind == Placeholder.Capture && (use == TemplateUse.Query || part.Group < exchange.Captures.EncodedFrom)));
 
     private static int Measure(in Part part, Exchange exchange)
     {
@@ -170,6 +174,7 @@ public sealed class Template
             Placeholder.RequestId => RequestIds.Of(exchange).Span,
             Placeholder.Header => Field(request.Fields, part.Text),
             Placeholder.Capture => exchange.Captures[part.Group].Span,
+            Placeholder.Tls when exchange.Ends.Tls is { } tls => tls.Get((TlsFact)part.Group),
             _ => default,
         };
     }

@@ -176,5 +176,5 @@ public sealed class ServerConnection
         return Transport.TryRead(nowhere);
     }
 
-    private ConnectionEnds ReadEnds() => new(Transport.Remote.Ip, Transport.Remote.Port, Transport.LocalPort, Transport.Tls is not null);
+    private ConnectionEnds ReadEnds() => new(Transport.Remote.Ip, Transport.Remote.Port, Transport.LocalPort, Transport.Tls);
 }

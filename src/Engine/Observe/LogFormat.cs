@@ -4,6 +4,7 @@
 using System.Buffers.Text;
 using System.Text;
 using Weir.Engine.Exchanges;
+using Weir.Engine.Transports;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 
@@ -40,6 +41,12 @@ public enum LogField : byte
     Traceparent,
     Referer,
     UserAgent,
+    TlsVersion,
+    TlsCipher,
+    TlsServerName,
+    TlsResumed,
+    ClientCertSubject,
+    ClientCertFingerprint,
 }
 
 /// <summary>A compiled format. Immutable; any loop.</summary>
@@ -78,6 +85,12 @@ public sealed class LogFormat
         ("traceparent", LogField.Traceparent, "the W3C trace context it came with"),
         ("referer", LogField.Referer, "the Referer field"),
         ("user_agent", LogField.UserAgent, "the User-Agent field"),
+        ("tls_version", LogField.TlsVersion, "the client's version of TLS, such as TLSv1.3"),
+        ("tls_cipher", LogField.TlsCipher, "its cipher suite"),
+        ("tls_server_name", LogField.TlsServerName, "the name that the client asked for in its handshake (SNI)"),
+        ("tls_resumed", LogField.TlsResumed, "yes where it went on with an earlier session, else no"),
+        ("client_cert_subject", LogField.ClientCertSubject, "the subject of the client's certificate"),
+        ("client_cert_fingerprint", LogField.ClientCertFingerprint, "its SHA-256, in hexadecimal digits"),
     ];
 
     // A record is cut where it would grow longer; what peers send is bounded per field.
@@ -216,6 +229,7 @@ public sealed class LogFormat
         LogField.QueueTime => exchange.Moments.Queued != 0,
         LogField.ConnectTime => exchange.Moments.Connected != 0,
         LogField.WaitTime => exchange.Moments.Answered != 0,
+        >= LogField.TlsVersion => exchange.Ends.Tls is { } tls && !tls.Get(FactOf(field)).IsEmpty,
         _ => true,
     };
 
@@ -317,8 +331,21 @@ public sealed class LogFormat
             case LogField.UserAgent:
                 WriteText(request.Fields.First(KnownField.UserAgent), keep, ref to);
                 break;
+            case >= LogField.TlsVersion:
+                WriteText(exchange.Ends.Tls is { } tls ? tls.Get(FactOf(field)) : default, keep, ref to);
+                break;
         }
     }
+
+    private static TlsFact FactOf(LogField field) => field switch
+    {
+        LogField.TlsVersion => TlsFact.Version,
+        LogField.TlsCipher => TlsFact.Cipher,
+        LogField.TlsServerName => TlsFact.ServerName,
+        LogField.TlsResumed => TlsFact.Resumed,
+        LogField.ClientCertSubject => TlsFact.ClientSubject,
+        _ => TlsFact.ClientFingerprint,
+    };
 
     private void Quote(ref SpanWriter to)
     {

@@ -3,6 +3,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Weir.Engine.Exchanges;
+using Weir.Engine.Transports;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 using Weir.Wire.Http1;
@@ -101,6 +102,24 @@ public sealed class CookieCondition(byte[] name, ValueTest test) : Condition
                 var equals = pair.IndexOf((byte)'=');
                 if (equals > 0 && pair[..equals].SequenceEqual(name) && test.Holds(pair[(equals + 1)..])) return true;
             }
+        }
+
+        return false;
+    }
+}
+
+/// <summary>A fact of the client's TLS, or of the certificate that it has shown; of alternative names, one of them.</summary>
+public sealed class TlsCondition(TlsFact fact, ValueTest test) : Condition
+{
+    public override bool Holds(Exchange exchange)
+    {
+        if (exchange.Ends.Tls is not { } tls) return false;
+        var value = tls.Get(fact);
+        if (value.IsEmpty) return false;
+        if (fact != TlsFact.ClientNames) return test.Holds(value);
+        foreach (var name in value.Split((byte)','))
+        {
+            if (test.Holds(value[name])) return true;
         }
 
         return false;

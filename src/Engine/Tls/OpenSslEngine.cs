@@ -10,7 +10,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 {
     private const int BothShutdown = 3;
 
-    private static readonly Dictionary<nint, string> Names = [];
+    private static readonly Dictionary<nint, byte[]> Names = [];
 
     private readonly nint ssl;
     private GCHandle self;
@@ -182,10 +182,26 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         {
             Version = NameOf(OpenSsl.SSL_get_version(ssl)),
             Cipher = NameOf(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
-            Protocol = length == 0 ? "" : System.Text.Encoding.ASCII.GetString(protocol, (int)length),
+            Protocol = new ReadOnlySpan<byte>(protocol, (int)length).ToArray(),
             ServerName = ServerNameOf(),
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
+            Peer = Site?.Clients is null ? null : ReadPeer(),
         };
+    }
+
+    private PeerCertificate? ReadPeer()
+    {
+        var certificate = OpenSsl.SSL_get1_peer_certificate(ssl);
+        if (certificate == 0) return null;
+        var der = new byte[Math.Max(0, OpenSsl.i2d_X509(certificate, null))];
+        fixed (byte* start = der)
+        {
+            var at = start;
+            _ = OpenSsl.i2d_X509(certificate, &at);
+        }
+
+        OpenSsl.X509_free(certificate);
+        return new PeerCertificate(der);
     }
 
     private byte[] ServerNameOf()
@@ -198,11 +214,11 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     }
 
     // OpenSSL's own constants: few, and always the same text.
-    private static string NameOf(nint text)
+    private static byte[] NameOf(nint text)
     {
         lock (Names)
         {
-            if (!Names.TryGetValue(text, out var name)) Names[text] = name = OpenSsl.Text(text);
+            if (!Names.TryGetValue(text, out var name)) Names[text] = name = System.Text.Encoding.ASCII.GetBytes(OpenSsl.Text(text));
             return name;
         }
     }

@@ -18,6 +18,7 @@ public sealed class Upstream : ICounted
     private readonly Lock changing = new();
     private long hedged;
     private long hedgesWon;
+    private long moved;
     private Members members;
 
     public Upstream(string identity, string name, Balancer balancer, int loops)
@@ -63,6 +64,9 @@ public sealed class Upstream : ICounted
 
     /// <summary>Requests sent to a second endpoint beside the first, and those that it answered first, since the start.</summary>
     public (long Sent, long Won) HedgeCounts => (Volatile.Read(ref hedged), Volatile.Read(ref hedgesWon));
+
+    /// <summary>Requests whose cookie named another endpoint than the one that answered, since the start.</summary>
+    public long Moved => Volatile.Read(ref moved);
 
     /// <summary>The breaker; it stays closed where the settings ask for none.</summary>
     public Breaker Breaker { get; } = new();
@@ -196,6 +200,8 @@ public sealed class Upstream : ICounted
     internal void Hedged() => Interlocked.Increment(ref hedged);
 
     internal void HedgeWon() => Interlocked.Increment(ref hedgesWon);
+
+    internal void ClientMoved() => Interlocked.Increment(ref moved);
 
     private void Eject(Endpoint endpoint, string why, long now)
     {

@@ -41,6 +41,7 @@ public sealed class Sticky(Upstream upstream, CookieForm form, StickyKey key, St
         if (exchange.Origin is null || exchange.Place.EndpointState is not Endpoint endpoint) return true;
         form.TakeOut(exchange.Response.Fields); // A server's of the same name would be put in the place of ours, and never reach it again.
         if (exchange.KeepsCookie && ReferenceEquals(exchange.Preferred, endpoint)) return true;
+        if (exchange.WasStuck && !ReferenceEquals(exchange.Preferred, endpoint)) upstream.ClientMoved();
         if (!form.TryBegin(exchange, StickyKey.TextLength, out var value, out var field)) return false;
         key.Write(endpoint.Tag, value);
         CookieForm.Add(exchange, field);
@@ -101,5 +102,6 @@ public sealed class Sticky(Upstream upstream, CookieForm form, StickyKey key, St
 
         exchange.Preferred = upstream.Find(meaning.Tag);
         exchange.KeepsCookie = meaning.IsCurrent;
+        exchange.WasStuck = true;
     }
 }

@@ -47,6 +47,7 @@ public class StatusTableTests
         using var json = JsonDocument.Parse("""
             {
               "version": "1.0.0", "started": "2026-01-01T00:00:00+00:00", "draining": false, "connections": 1, "requests_under_way": 0, "requests": 5, "reloads": 0, "reloads_refused": 0,
+              "buffer_disk": { "bytes": 0, "written": 0, "failures": 2, "last_failure": "No space left on device" },
               "upstreams": [
                 { "name": "api", "breaker_open": true, "panicking": true, "queue_length": 3, "endpoints": [
                   { "name": "10.0.0.1:8080", "weight": 1, "requests_under_way": 1, "connections": 1, "connect_failures": 0, "requests": 5, "full": true, "away": {} },
@@ -75,13 +76,15 @@ public class StatusTableTests
 
             the name app.internal: no answer in time
 
+            requests' bodies could not be kept on disk 2 times, the last: No space left on device
+
             """, StatusTable.Write(json.RootElement, new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero)));
     }
 
     [Theory]
     [InlineData("{}")]
     [InlineData("{\"upstreams\":[{\"sources\":[3],\"queue_length\":\"x\",\"panicking\":1}],\"names\":[null]}")]
-    [InlineData("{\"upstreams\":[{}],\"listeners\":3}")]
+    [InlineData("{\"upstreams\":[{}],\"listeners\":3,\"buffer_disk\":7}")]
     [InlineData("{\"upstreams\":[{\"endpoints\":[{\"away\":3,\"weight\":\"x\",\"last_check\":{\"at\":null}}]}]}")]
     public void What_another_version_does_not_say_is_left_out(string document)
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
+using Weir.Engine.Observe;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 
@@ -77,6 +78,24 @@ public class MembershipTests
         source.Succeeded([Of("b:1")]);
         Assert.Null(source.Trouble);
         Assert.Equal(["b:1 dns d"], Seats());
+    }
+
+    [Fact]
+    public void A_source_that_never_brought_a_list_is_not_said_to_keep_one()
+    {
+        var file = Path.GetTempFileName();
+        var errors = new ErrorLog(new FileTarget(file));
+        var told = new Membership(upstream, 1, errors);
+        told.Write([], [Plan("dns d")], new UpstreamSettings());
+        var source = told.Sources[0];
+        source.Failed("no such name");
+        source.Succeeded([Of("a:1")]);
+        source.Failed("no answer");
+        source.Succeeded([Of("a:1")]);
+        errors.Drain(last: true);
+        Assert.Equal(["error discovery: api: dns d: no such name; it has brought no list yet", "info discovery: api: dns d: good now", "error discovery: api: dns d: no answer; its last good list stays", "info discovery: api: dns d: good again"],
+            File.ReadAllLines(file).Select(static l => l[(l.IndexOf(' ', StringComparison.Ordinal) + 1)..]));
+        File.Delete(file);
     }
 
     [Fact]

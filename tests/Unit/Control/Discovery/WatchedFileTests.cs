@@ -105,6 +105,30 @@ public sealed class WatchedFileTests : IDisposable
         Assert.Equal(0, running.Proxy.Reloads.Done);
     }
 
+    // As where Kubernetes mounts a ConfigMap: a link to a file through a link to a folder, and only that one is switched.
+    [Fact]
+    public void A_link_further_up_that_is_switched_brings_another_file_though_it_looks_the_same()
+    {
+        void Write(string name, int host)
+        {
+            var file = System.IO.Path.Combine(Directory.CreateDirectory(System.IO.Path.Combine(folder, name)).FullName, "api.yaml");
+            File.WriteAllText(file, $"- http://127.0.0.{host}:1\n");
+            File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch.AddSeconds(1));
+        }
+
+        Write("..first", 1);
+        Write("..second", 2);
+        var data = System.IO.Path.Combine(folder, "..data");
+        Directory.CreateSymbolicLink(data, "..first");
+        File.CreateSymbolicLink(Path, System.IO.Path.Combine("..data", "api.yaml"));
+        using var running = new Running(Configuration());
+        Assert.Equal(["127.0.0.1:1 1"], Endpoints(running));
+        Directory.CreateSymbolicLink(data + "_tmp", "..second");
+        Assert.Equal(0, Command.Run("mv", ["-T", data + "_tmp", data], folder, TimeSpan.FromSeconds(20)).Code);
+        Eventually.Holds(() => Endpoints(running).SequenceEqual(["127.0.0.2:1 1"]), () => string.Join(", ", Endpoints(running)));
+        Assert.Equal(0, running.Proxy.Memberships.Values.Single().Sources[0].Failures);
+    }
+
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     private static string[] Endpoints(Running running) => [.. running.Proxy.Memberships.Values.Single().Seats.Select(s => $"{s.Endpoint.Name} {s.Endpoint.Weight}")];

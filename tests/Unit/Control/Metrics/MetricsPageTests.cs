@@ -34,7 +34,7 @@ public sealed class MetricsPageTests
             loops: 1
             error_log: { target: /dev/null }
             access_log: /dev/null
-            sites: [{ routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz } }, mirror: "http://127.0.0.1:2" }] }]
+            sites: [{ routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "http://127.0.0.1:2" }] }]
             """);
         File.Delete(file);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());

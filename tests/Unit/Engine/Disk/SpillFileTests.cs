@@ -48,6 +48,7 @@ public sealed class SpillFileTests : IDisposable
         Work();
         Assert.Equal(5, folder.Used);
         Assert.True(Write(second, "f"));
+        Assert.Equal((6, 11), (folder.Used, folder.Written)); // What was given back was written nevertheless.
     }
 
     [Fact]
@@ -59,7 +60,7 @@ public sealed class SpillFileTests : IDisposable
         Assert.Equal(1, missing.Failures);
         Assert.Contains("missing", missing.LastFailure, StringComparison.Ordinal);
         file.Dispose();
-        Assert.Equal(0, missing.Used);
+        Assert.Equal((0, 0), (missing.Used, missing.Written));
     }
 
     [Fact]

@@ -172,6 +172,21 @@ public class StickyTests
     }
 
     [Fact]
+    public void Who_is_stuck_anew_is_counted_and_who_only_gets_another_value_is_not()
+    {
+        foreach (var exchange in new[] { Ask(), Ask("Cookie: id=x") }) Answered(exchange, first);
+        Answered(Ask($"Cookie: id={Value(first)}"), first);
+        Answered(Ask($"Cookie: id={Value(first, Earlier)}"), first);
+        Assert.Equal(0, upstream.Moved);
+        Answered(Ask($"Cookie: id={Value(second)}"), first);
+        Answered(Ask($"Cookie: id={Value(second, Earlier)}"), first);
+        Assert.Equal(2, upstream.Moved);
+        upstream.SetEndpoints([first, third], upstream.Settings);
+        Answered(Ask($"Cookie: id={Value(second)}"), third); // Gone for good.
+        Assert.Equal(3, upstream.Moved);
+    }
+
+    [Fact]
     public void Reading_allocates_nothing()
     {
         var exchange = Requests.Get("/", $"Cookie: a=b; id={Value(second)}; c=d");
