@@ -25,13 +25,24 @@ public sealed class AcmeTests : IDisposable
             Shown(weir, "two.example");
             Assert.Contains("certificate: one.example: ordering from localhost", weir.Said, StringComparison.Ordinal);
             Assert.Contains("certificate: one.example: the CA will look at http://one.example/.well-known/acme-challenge/", weir.Said, StringComparison.Ordinal);
-            Assert.Contains("certificate: one.example: got it, valid until", weir.Said, StringComparison.Ordinal);
+            Eventually.Holds(() => weir.Said.Contains("certificate: one.example: got it, valid until", StringComparison.Ordinal), () => weir.Said);
             Assert.Contains(" 200 OK", TlsClientStream.Ask(weir.Ports[1], "one.example"), StringComparison.Ordinal);
         }
 
         pebble.Stop();
         using var again = Start(pebble, "challenges: [http-01]");
         Assert.Equal(first, SerialShown(again, "one.example"));
+    }
+
+    [Fact]
+    public void A_certificate_is_given_by_tls_alpn_01()
+    {
+        using var pebble = new Pebble(folder, noncesRefused: 0);
+        using var weir = Start(pebble, "challenges: [tls-alpn-01]");
+        Shown(weir, "one.example");
+        Assert.Contains("certificate: one.example: the CA will connect to one.example:443 and ask for acme-tls/1", weir.Said, StringComparison.Ordinal);
+        Assert.Contains(" 200 OK", TlsClientStream.Ask(weir.Ports[1], "one.example"), StringComparison.Ordinal);
+        Assert.ThrowsAny<Exception>(() => TlsClientStream.Connect(weir.Ports[1], "one.example", alpn: ["acme-tls/1"]));
     }
 
     private WeirProcess Start(Pebble pebble, string acme, string issuer = "")

@@ -40,7 +40,14 @@ public sealed class AutomaticTls : IDisposable
         folder = new CertificateFolder(Path.Combine(state, "certificates"), text => errors.Error(Issuance.Area, text)) { Owner = owner };
         Issuance = new Issuance(folder, errors);
         Issuance.Given += Show;
+        Issuance.Answers.TlsAlpnChanged += () =>
+        {
+            foreach (var trouble in Proofs.Show(Issuance.Answers.AllTlsAlpn)) errors.Error(Issuance.Area, trouble);
+        };
     }
+
+    /// <summary>What is shown to issuers that look by tls-alpn-01.</summary>
+    public AlpnProofs Proofs { get; } = new();
 
     /// <summary>What obtains certificates; null: there is no folder for them.</summary>
     public Issuance? Issuance { get; }

@@ -65,9 +65,11 @@ public sealed class ChallengeAnswers(CertificateFolder folder, TimeProvider time
     internal void HideTlsAlpn(string name) => Hide($"{AlpnPrefix}{name}.pem");
 
     /// <summary>Looks what other nodes show, and no more. Throws what files throw.</summary>
-    public void Look()
+    public void Look() => Look(isChanged: false);
+
+    private void Look(bool isChanged)
     {
-        var changed = false;
+        var changed = isChanged;
         lock (turn)
         {
             var shown = new DirectoryInfo(folder.Challenges).EnumerateFiles().Where(static f => (f.Name.StartsWith(HttpPrefix, StringComparison.Ordinal) || f.Name.StartsWith(AlpnPrefix, StringComparison.Ordinal)) && !f.Name.Contains(".aside-", StringComparison.Ordinal)).Take(Most).ToArray();
@@ -92,7 +94,7 @@ public sealed class ChallengeAnswers(CertificateFolder folder, TimeProvider time
             }
 
             if (tokens.Count != http.Count || tokens.Keys.Any(t => !http.ContainsKey(t))) http = tokens.ToFrozenDictionary();
-            changed = names.Count != alpn.Count || names.Keys.Any(n => !alpn.ContainsKey(n));
+            changed |= names.Count != alpn.Count || names.Keys.Any(n => !alpn.ContainsKey(n));
             if (changed) alpn = names.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
         }
 
@@ -105,14 +107,14 @@ public sealed class ChallengeAnswers(CertificateFolder folder, TimeProvider time
         var path = Path.Combine(folder.Challenges, file);
         folder.Write(path, bytes);
         Replaced(file);
-        Look();
+        Look(isChanged: file.StartsWith(AlpnPrefix, StringComparison.Ordinal));
     }
 
     private void Hide(string file)
     {
         folder.Delete(Path.Combine(folder.Challenges, file));
         Replaced(file);
-        Look();
+        Look(isChanged: file.StartsWith(AlpnPrefix, StringComparison.Ordinal));
     }
 
     // One that is written anew under the same name is not the one that is known.

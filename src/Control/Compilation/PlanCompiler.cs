@@ -121,7 +121,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (listener.Tls is not { Off: false } tls) return null;
         var name = listener.Address.ToString();
         var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate };
-        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000 };
+        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, Proofs = UsesCertificates ? Certificates?.Proofs : null };
         changes.Add(() => tlsServers[name] = server);
         return server;
     }

@@ -50,6 +50,11 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>The site whose certificate is shown.</summary>
     internal TlsSite? Site { get; set; }
 
+    /// <summary>An issuer of certificates looks, and asks for nothing.</summary>
+    internal bool IsProof { get; set; }
+
+    public override bool EndsAfterHandshake => IsProof;
+
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
 

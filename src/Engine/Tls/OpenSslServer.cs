@@ -11,6 +11,7 @@ namespace Weir.Engine.Tls;
 public sealed unsafe class OpenSslServer : TlsServer
 {
     private const uint ServerNameExtension = 0;
+    private const uint ProtocolsExtension = 16;
     private const int MostName = 255;
     private const int CallbackSuccess = 1;
     private const int CallbackError = 0;
@@ -36,6 +37,9 @@ public sealed unsafe class OpenSslServer : TlsServer
 
     public TlsSettings Settings { get; }
 
+    /// <summary>What is shown to issuers of certificates; null: nothing ever.</summary>
+    public AlpnProofs? Proofs { get; init; }
+
     /// <summary>Which site a name is of.</summary>
     public HostTable<TlsSite> Sites { get; } = new();
 
@@ -47,6 +51,7 @@ public sealed unsafe class OpenSslServer : TlsServer
         var engine = OpenSslEngine.Of(ssl);
         var server = engine.Server!;
         Span<byte> room = stackalloc byte[MostName];
+        if (server.Proofs is { IsEmpty: false } proofs && ShowsProof(ssl, proofs)) return CallbackSuccess;
         var site = server.Sites.Find(Lower(NameIn(ssl), room));
         if (site?.Context is not { } context)
         {
@@ -60,6 +65,19 @@ public sealed unsafe class OpenSslServer : TlsServer
         fixed (byte* name = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)site.SessionContext.Length);
         if (site.Clients is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
         return CallbackSuccess;
+    }
+
+    // No session of it is one of a site's, and none of a site's is gone on with.
+    private static bool ShowsProof(nint ssl, AlpnProofs proofs)
+    {
+        byte* bytes;
+        nuint length;
+        if (OpenSsl.SSL_client_hello_get0_ext(ssl, ProtocolsExtension, &bytes, &length) != 1 || !AlpnProofs.IsAsked(new ReadOnlySpan<byte>(bytes, (int)length))) return false;
+        if (proofs.Find(NameIn(ssl)) is not { } context) return false;
+        OpenSslEngine.Of(ssl).IsProof = true;
+        context.ShowOn(ssl);
+        fixed (byte* name = AlpnProofs.Protocol) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)AlpnProofs.Protocol.Length);
+        return true;
     }
 
     private static SslContext MakeFirst(TlsSettings settings, TicketKeys? tickets)
@@ -84,10 +102,11 @@ public sealed unsafe class OpenSslServer : TlsServer
     [UnmanagedCallersOnly]
     internal static int OnAlpn(nint ssl, byte** chosen, byte* chosenLength, byte* offered, uint offeredLength, nint argument)
     {
+        var spoken = OpenSslEngine.Of(ssl).IsProof ? AlpnProofs.Protocol : "http/1.1"u8;
         for (var at = 0u; at < offeredLength; at += 1u + offered[at])
         {
             if (at + 1 + offered[at] > offeredLength) return AlpnFatal;
-            if (!new ReadOnlySpan<byte>(offered + at + 1, offered[at]).SequenceEqual("http/1.1"u8)) continue;
+            if (!new ReadOnlySpan<byte>(offered + at + 1, offered[at]).SequenceEqual(spoken)) continue;
             *chosen = offered + at + 1;
             *chosenLength = offered[at];
             return 0;

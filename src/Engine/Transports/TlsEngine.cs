@@ -69,6 +69,9 @@ public abstract class TlsEngine
     /// <summary>What was agreed; once the handshake is done.</summary>
     public abstract TlsFacts Facts { get; }
 
+    /// <summary>Whether the handshake was all there is to it: nothing is served.</summary>
+    public virtual bool EndsAfterHandshake => false;
+
     /// <summary>Whether it holds bytes of the peer that were not read yet, whole records or not.</summary>
     public abstract bool HasPending { get; }
 
