@@ -22,12 +22,13 @@ public sealed class Pebble : IDisposable
 
     /// <param name="folder">Where its files go.</param>
     /// <param name="noncesRefused">How many good nonces of a hundred are refused.</param>
+    /// <param name="dns">Who is asked for names; null: a server of its own.</param>
     /// <param name="eab">Whether it wants an external account: kid-1, with the key of <see cref="EabKey"/>.</param>
-    public Pebble(string folder, int noncesRefused = 15, bool eab = false)
+    public Pebble(string folder, int noncesRefused = 15, bool eab = false, IPEndPoint? dns = null)
     {
         Folder = Directory.CreateDirectory(Path.Combine(folder, "pebble")).FullName;
         var ports = FreePorts(6);
-        (port, HttpPort, TlsPort, var management, var dns, managed) = (ports[0], ports[1], ports[2], ports[3], ports[4], ports[5]);
+        (port, HttpPort, TlsPort, var management, var ownDns, managed) = (ports[0], ports[1], ports[2], ports[3], ports[4], ports[5]);
         var pki = new Pki(Folder, "Pebble's own");
         CaFile = pki.Authority;
         var (certificate, key) = pki.Issue("localhost");
@@ -45,8 +46,8 @@ public sealed class Pebble : IDisposable
         if (eab) settings["externalAccountMACKeys"] = new JsonObject { ["kid-1"] = EabKey };
         var file = Path.Combine(Folder, "pebble.json");
         File.WriteAllText(file, new JsonObject { ["pebble"] = settings }.ToJsonString());
-        Start("pebble-challtestsrv", "-dns01", $"127.0.0.1:{dns}", "-management", $"127.0.0.1:{managed}", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", "");
-        Dns = new IPEndPoint(IPAddress.Loopback, dns);
+        Start("pebble-challtestsrv", "-dns01", $"127.0.0.1:{ownDns}", "-management", $"127.0.0.1:{managed}", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", "");
+        Dns = dns ?? new IPEndPoint(IPAddress.Loopback, ownDns);
         arguments = ["-config", file, "-dnsserver", Dns.ToString(), "-strict"];
         this.noncesRefused = noncesRefused;
         Restart();
