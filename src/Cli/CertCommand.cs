@@ -72,6 +72,7 @@ internal static class CertCommand
     {
         if (!from.TryGetProperty("not_after", out var until)) return "none yet";
         var left = until.GetDateTimeOffset() - now;
-        return left <= TimeSpan.Zero ? "EXPIRED" : string.Create(CultureInfo.InvariantCulture, left.TotalDays >= 2 ? $"{left.TotalDays:F0} days" : $"{left.TotalHours:F0} hours");
+        if (left <= TimeSpan.Zero) return "EXPIRED";
+        return left.TotalDays >= 2 ? string.Create(CultureInfo.InvariantCulture, $"{left.TotalDays:F0} days") : string.Create(CultureInfo.InvariantCulture, $"{left.TotalHours:F0} hours");
     }
 }
