@@ -148,6 +148,19 @@ public sealed class AcmeTests : IDisposable
         Assert.Equal(1, System.Text.RegularExpressions.Regex.Count(pebble.Said, "Added order"));
     }
 
+    [Fact]
+    public void A_handshake_waits_for_a_certificate_that_is_ordered_on_demand()
+    {
+        using var pebble = new Pebble(folder, noncesRefused: 0);
+        using var ask = new RawOrigin();
+        using var weir = Start(pebble, $"on_demand: {{ ask: \"{ask.Url}/may\", rate: 1, burst: 1 }}", hosts: "[]");
+        Assert.NotNull(SerialShown(weir, "dynamic.example", "dynamic.example"));
+        Assert.StartsWith("GET /may?domain=dynamic.example HTTP/1.1", ask.Received.Single(), StringComparison.Ordinal);
+        Assert.NotNull(SerialShown(weir, "dynamic.example", "dynamic.example"));
+        Assert.Null(SerialShown(weir, "another.example", "another.example")); // One past the rate.
+        Assert.Null(SerialShown(weir, "localhost", "localhost"));
+    }
+
     private string Script(string text)
     {
         var file = Path.Combine(folder, "hook");

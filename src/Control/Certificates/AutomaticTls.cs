@@ -24,6 +24,7 @@ public sealed class AutomaticTls : IDisposable
     private readonly CertificateFolder? folder;
     private readonly ErrorLog errors;
     private AutomaticName[] names = [];
+    private DemandedNames[] demanded = [];
     private AcmeConfig? written;
     private IssuanceSettings? settings;
     private bool selfSigned;
@@ -53,10 +54,14 @@ public sealed class AutomaticTls : IDisposable
     public Issuance? Issuance { get; }
 
     /// <summary>Wants certificates for these names and no others; called when their plan is in force.</summary>
-    public void Use(AcmeConfig? acme, AutomaticName[] wanted)
+    /// <param name="acme">How.</param>
+    /// <param name="wanted">The names.</param>
+    /// <param name="open">The sites that show certificates on demand beside them.</param>
+    public void Use(AcmeConfig? acme, AutomaticName[] wanted, (TlsSite Site, TlsSettings Settings)[] open)
     {
         lock (turn)
         {
+            if (Issuance is not null) Demand(Issuance, open);
             if (settings is null || !ReferenceEquals(written, acme)) settings = Compile(written = acme);
             selfSigned = acme?.UntilIssued == "self_signed";
             names = wanted;
@@ -118,6 +123,14 @@ public sealed class AutomaticTls : IDisposable
         };
     }
 
+    // Those that stay keep what they show.
+    private void Demand(Issuance by, (TlsSite Site, TlsSettings Settings)[] open)
+    {
+        foreach (var gone in demanded.Where(d => !open.Any(o => o.Site == d.Site))) gone.Site.Demand = null;
+        demanded = [.. open.Select(o => Array.Find(demanded, d => d.Site == o.Site && d.Settings == o.Settings) ?? new DemandedNames(by, o.Site, o.Settings))];
+        foreach (var one in demanded) one.Site.Demand = one;
+    }
+
     private void ShowAll()
     {
         if (folder!.Open() is { } trouble)
@@ -153,7 +166,13 @@ public sealed class AutomaticTls : IDisposable
         }
     }
 
-    private void Show(GivenCertificate given) => ShowFile(given.Name, given.Path);
+    private void Show(GivenCertificate given)
+    {
+        ShowFile(given.Name, given.Path);
+        DemandedNames[] all;
+        lock (turn) all = demanded;
+        foreach (var one in all) one.Renewed(given);
+    }
 
     private void ShowFile(string name, string file)
     {

@@ -37,6 +37,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly Dictionary<string, List<string>> inlineLists = [];
     private readonly Dictionary<string, OpenSslServer> tlsServers = [];
     private readonly List<AutomaticName> automatic = [];
+    private readonly List<(TlsSite, TlsSettings)> open = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -61,6 +62,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         upstreams.Clear();
         inlineLists.Clear();
         automatic.Clear();
+        open.Clear();
         stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
@@ -134,24 +136,30 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (UsesCertificates && Certificates is { Issuance: null }) diagnostics.Error(config.At, "tls: auto needs a state folder to keep certificates in: write state: FOLDER");
         AutomaticName[] wanted = [.. automatic];
         var acme = config.Acme;
-        changes.Add(() => Certificates?.Use(acme, wanted));
+        (TlsSite, TlsSettings)[] demanding = [.. open];
+        changes.Add(() => Certificates?.Use(acme, wanted, demanding));
     }
 
     // Each host has a certificate of its own: one that cannot be had leaves the others alone.
     private void ShowAutomatic(SiteConfig site, OpenSslServer on)
     {
-        foreach (var host in site.Hosts)
+        foreach (var host in site.Hosts.Count > 0 ? site.Hosts : [""])
         {
             var shown = live.TlsSite($"auto {host}");
             AskClients(site, shown);
-            if (named.Add(shown) && CanBeOrdered(host)) automatic.Add(new AutomaticName(host, shown, on.Settings));
-            on.Sites.Default ??= shown;
-            on.Sites.TryAdd(host, shown);
+            if (named.Add(shown))
+            {
+                if (CanBeOrdered(host)) automatic.Add(new AutomaticName(host, shown, on.Settings));
+                else if (config.Acme?.OnDemand is not null) open.Add((shown, on.Settings));
+            }
+
+            if (host.Length == 0 || on.Sites.Default is null) on.Sites.Default = shown;
+            if (host.Length > 0) on.Sites.TryAdd(host, shown);
         }
     }
 
-    // The names below a wildcard may be ordered on demand instead.
-    private bool CanBeOrdered(string host) => !host.StartsWith("*.", StringComparison.Ordinal) || config.Acme?.Dns is not null;
+    // The names below a wildcard, and those that nobody wrote down, may be ordered on demand instead.
+    private bool CanBeOrdered(string host) => host.Length > 0 && (!host.StartsWith("*.", StringComparison.Ordinal) || config.Acme?.Dns is not null);
 
     private static void AskClients(SiteConfig site, TlsSite shown)
     {

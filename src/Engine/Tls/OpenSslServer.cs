@@ -15,6 +15,7 @@ public sealed unsafe class OpenSslServer : TlsServer
     private const int MostName = 255;
     private const int CallbackSuccess = 1;
     private const int CallbackError = 0;
+    private const int CallbackRetry = -1;
     private const int AlertHandshakeFailure = 40;
     private const int AlertUnrecognizedName = 112;
     private const int AlpnNoAck = 3;
@@ -52,8 +53,16 @@ public sealed unsafe class OpenSslServer : TlsServer
         var server = engine.Server!;
         Span<byte> room = stackalloc byte[MostName];
         if (server.Proofs is { IsEmpty: false } proofs && ShowsProof(ssl, proofs)) return CallbackSuccess;
-        var site = server.Sites.Find(Lower(NameIn(ssl), room));
-        if (site?.Context is not { } context)
+        var asked = Lower(NameIn(ssl), room);
+        var site = server.Sites.Find(asked);
+        var context = site?.Context;
+        if (site?.Demand is { } demand && !asked.IsEmpty)
+        {
+            if (demand.Find(asked)?.Context is { } own) context = own;
+            else if (engine.TryDemand(demand, asked)) return CallbackRetry;
+        }
+
+        if (site is null || context is null)
         {
             *alert = AlertUnrecognizedName;
             return CallbackError;

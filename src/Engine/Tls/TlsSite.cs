@@ -10,6 +10,7 @@ public sealed class TlsSite
 {
     private volatile SslContext? context;
     private volatile ClientDemands? clients;
+    private volatile CertificateDemand? demand;
     private volatile byte[] sessionContext = SHA256.HashData([]);
 
     /// <summary>Tells its sessions from those of other sites, the same on every node (at most 32 bytes).</summary>
@@ -24,6 +25,13 @@ public sealed class TlsSite
     {
         get => clients;
         set => clients = value;
+    }
+
+    /// <summary>What obtains certificates for names that are asked for and have none of their own; null: nothing.</summary>
+    public CertificateDemand? Demand
+    {
+        get => demand;
+        set => demand = value;
     }
 
     /// <summary>Shows other certificates from now on.</summary>
