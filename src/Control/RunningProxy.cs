@@ -38,6 +38,8 @@ public sealed class RunningProxy : IDisposable
     private byte[]? stickyKey;
     private AdminListener? admin;
     private Watchdog? watchdog;
+    private CertificateWatch? certificates;
+    private Stapling? stapling;
     private volatile ProxyConfig config;
     private volatile string? adminToken;
     private long reloadsDone;
@@ -60,8 +62,8 @@ public sealed class RunningProxy : IDisposable
         Engine = new ProxyEngine(ground, Errors);
         live = new LiveThings(loops, Errors, Engine.Forget);
         Health = new HealthChecks(Engine, Errors);
-        Certificates = new AutomaticTls(stateFolder, Errors, first.User is { } user ? SystemUser.Find(user)?.Id : null);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), Certificates = Certificates };
+        Automatic = new AutomaticTls(stateFolder, Errors, first.User is { } user ? SystemUser.Find(user)?.Id : null);
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), Automatic = Automatic };
         StartedAt = DateTimeOffset.UtcNow;
     }
 
@@ -76,7 +78,7 @@ public sealed class RunningProxy : IDisposable
     public ErrorLog Errors { get; }
 
     /// <summary>What obtains certificates by itself.</summary>
-    public AutomaticTls Certificates { get; }
+    public AutomaticTls Automatic { get; }
 
     public LogWriter Logs => writer;
 
@@ -87,6 +89,9 @@ public sealed class RunningProxy : IDisposable
 
     /// <summary>Who belongs to each upstream of the plan in force.</summary>
     public IReadOnlyDictionary<Upstream, Membership> Memberships => live.Memberships;
+
+    /// <summary>The certificates of the sites in force. Any thread.</summary>
+    public IReadOnlyList<SiteCertificates> Certificates => live.Certificates;
 
     /// <summary>The names of servers that are followed. Any thread.</summary>
     public Names Names => live.Names;
@@ -144,7 +149,7 @@ public sealed class RunningProxy : IDisposable
     /// <summary>Serves. Whoever becomes another user does so before: nothing is answered until now.</summary>
     public void Start()
     {
-        Certificates.Start();
+        Automatic.Start();
         Engine.Start();
         lock (turn)
         {
@@ -155,6 +160,8 @@ public sealed class RunningProxy : IDisposable
         Health.Start();
         admin?.Start();
         watchdog = new Watchdog(Engine, Errors);
+        certificates = new CertificateWatch(live, Errors);
+        stapling = new Stapling(live, Errors, stateFolder);
     }
 
     /// <summary>Takes the configuration anew.</summary>
@@ -216,7 +223,9 @@ public sealed class RunningProxy : IDisposable
         while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
-        Certificates.Dispose();
+        Automatic.Dispose();
+        certificates?.Dispose();
+        stapling?.Dispose();
         lock (turn) live.Close();
         Health.Stop();
         Engine.Stop();
@@ -256,8 +265,10 @@ public sealed class RunningProxy : IDisposable
     public void Dispose()
     {
         watchdog?.Dispose();
+        certificates?.Dispose();
+        stapling?.Dispose();
         admin?.Dispose();
-        Certificates.Dispose();
+        Automatic.Dispose();
         live.Names.Dispose();
         writer.Dispose();
     }

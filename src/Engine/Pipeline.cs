@@ -1,7 +1,7 @@
 // The way of a request, as one method of named steps. The order is the product's decision; an operator chooses what stands
 // in a stage, never the order.
 //
-//   identify → route → rewrite → answer or forward (and mirror) → rewrite the response → deliver → record
+//   identify → route → (wait for the handshake) → rewrite → answer or forward (and mirror) → rewrite the response → deliver → record
 //
 // A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
 // stream, so that a short answer never looks whole.
@@ -36,6 +36,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         var fault = exchange.Fault;
         if (fault.IsNone) (site, route, fault) = Find(exchange, Plan, Listener);
         else exchange.ClientAddress = exchange.Ends.ClientAddress;
+        if (fault.IsNone && EarlyRequests.MustWait(exchange, route!.AllowsEarlyData)) fault = await EarlyRequests.ConfirmAsync(exchange);
         var verdict = fault.IsNone ? Apply(route!.Rewrite, exchange) : fault;
         fault = verdict.Fault;
         if (fault.IsNone) fault = await AnswerAsync(exchange, route!, verdict);
@@ -54,7 +55,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         var request = exchange.Request;
         if (plan.Proofs is { HasHttp: true } proofs && proofs.Find(request) is { } proof) return Prove(exchange, proof);
         var site = listener.Hosts.Find(request.Host.Span);
-        if (site is null || (request.IsHttpsTarget && !request.IsSecure && !exchange.IsFromTrustedProxy)) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy)); // RFC 9110 §7.4
+        if (site is null || IsMisdirected(exchange, site)) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy));
         exchange.Place.Site = site.Name;
         exchange.Place.SiteState = site.Record;
         var path = request.Path.IsEmpty ? Fault.None : MatchPath(exchange);
@@ -75,6 +76,14 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         var route = new RoutePlan { Name = "acme", Answer = proof };
         Take(exchange, route);
         return (null, route, Fault.None);
+    }
+
+    // RFC 9110 §7.4: https is not asked for in the clear, nor one site over a connection on which another has shown itself, unless
+    // its certificate covers both.
+    private static bool IsMisdirected(Exchange exchange, SitePlan site)
+    {
+        if (exchange.Ends.Tls is { } tls) return !tls.MayCarry(exchange.Request.Host.Span, site.Tls, site.Tls?.Clients, exchange.IsFromTrustedProxy);
+        return exchange.Request.IsHttpsTarget && !exchange.Request.IsSecure && !exchange.IsFromTrustedProxy;
     }
 
     // From here on the exchange needs nothing of the plan but its route's part.
@@ -143,6 +152,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
 
         if (fault.ClosesClient) client.EndAfterThis();
         (route?.ErrorPages ?? site?.ErrorPages ?? Listener.ErrorPages).Answer(exchange, fault.Status);
+        site?.StrictTransport?.Apply(exchange);
         var refused = client.StartResponse(exchange.Response, exchange.Request);
         if (refused == FaultCause.Exhausted)
         {

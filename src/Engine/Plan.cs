@@ -8,7 +8,9 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Routing;
+using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 
@@ -88,10 +90,16 @@ public sealed record SitePlan
 
     public required RouteTable<RoutePlan> Routes { get; init; }
 
+    /// <summary>What it shows on listeners that speak TLS; null: it is not served there.</summary>
+    public TlsSite? Tls { get; init; }
+
     public ErrorPages ErrorPages { get; init; } = ErrorPages.None;
 
     /// <summary>Where its records go; null: nowhere.</summary>
     public AccessLog? AccessLog { get; init; }
+
+    /// <summary>What browsers are told about https, in answers to faults too; null: nothing.</summary>
+    public StrictTransport? StrictTransport { get; init; }
 
     /// <summary>Its live counters.</summary>
     public SiteRecord? Record { get; init; }
@@ -116,6 +124,9 @@ public sealed record RoutePlan
 
     /// <summary>Sends copies to another upstream as well; null: none.</summary>
     public MirrorPlan? Mirror { get; init; }
+
+    /// <summary>Takes requests with safe methods before their client's handshake is done.</summary>
+    public bool AllowsEarlyData { get; init; }
 
     /// <summary>Shares it out: one of its sides is taken in its place.</summary>
     public Split? Split { get; init; }

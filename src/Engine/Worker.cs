@@ -93,7 +93,7 @@ public sealed class Worker
     /// <summary>Closes connections to endpoints that have left the plan. On the loop.</summary>
     public void Forget(IEnumerable<Endpoint> endpoints)
     {
-        foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
+        foreach (var endpoint in endpoints) endpoint.Pool(Loop.Index).Leave(Loop);
     }
 
     /// <summary>Idle connections close, the others after their response. On the loop.</summary>
@@ -129,7 +129,7 @@ public sealed class Worker
         mirrors.Stop();
         foreach (var upstream in upstreams)
         {
-            foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop.Now);
+            foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop);
         }
 
         stopped = true;

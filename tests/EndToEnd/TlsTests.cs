@@ -9,7 +9,7 @@ namespace Weir.Tests.EndToEnd;
 public sealed class TlsTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("weir-tls-").FullName;
-    private readonly RawOrigin origin = new();
+    private readonly RawOrigin origin = new(Answer);
     private readonly Pki pki;
 
     public TlsTests() => pki = new Pki(folder);
@@ -165,6 +165,51 @@ public sealed class TlsTests : IDisposable
         Assert.True(IsClosed(silent) && IsClosed(half));
     }
 
+    [Theory]
+    [InlineData("GET /early", true)]
+    [InlineData("GET /later", false)]
+    [InlineData("POST /early", false)]
+    public async Task What_comes_early_is_told_the_origin_or_waits_for_the_handshake(string request, bool isEarly)
+    {
+        using var weir = Start(routes: $"[{{ match: /early, early_data: true, proxy: \"{origin.Url}\" }}, {{ proxy: \"{origin.Url}\" }}]");
+        var session = Path.Combine(folder, "session");
+        Shake(weir.Port, "one.example", "-tls1_3", "-sess_out", session);
+        var file = Path.Combine(folder, "early");
+        File.WriteAllText(file, $"{request} HTTP/1.1\r\nHost: one.example\r\n{(request[0] == 'P' ? "Content-Length: 2\r\n\r\nab" : "\r\n")}");
+        using var relay = new EarlyRelay(weir.Port);
+        var shaking = Task.Run(() => Shake(relay.Port, "one.example", "-tls1_3", "-sess_in", session, "-early_data", file));
+        bool Came(string head) => head.StartsWith(request + " ", StringComparison.Ordinal);
+        if (isEarly) Eventually.Holds(() => origin.Received.Any(Came), () => weir.Said);
+        else Assert.Contains(" 200 ", TlsClientStream.Ask(weir.Port, "one.example", "/meanwhile"), StringComparison.Ordinal); // It has been read by now, and waits.
+        Assert.Equal(isEarly, origin.Received.Any(Came));
+        relay.Release();
+        var said = await shaking;
+        Assert.Contains("Early data was accepted", said, StringComparison.Ordinal);
+        Assert.Equal(2, Times(said, "hello")); // Both that came early and that of the script.
+        var head = origin.Received.Single(Came);
+        Assert.Equal(isEarly, head.Contains("\r\nEarly-Data: 1\r\n", StringComparison.Ordinal));
+
+        // Its session was good for that once: a replay comes to nothing.
+        said = Shake(weir.Port, "one.example", "-tls1_3", "-sess_in", session, "-early_data", file);
+        Assert.Contains("Early data was rejected", said, StringComparison.Ordinal);
+        Assert.Single(origin.Received, Came);
+    }
+
+    [Fact]
+    public void Where_no_route_takes_anything_early_nothing_is_taken()
+    {
+        using var weir = Start();
+        var session = Path.Combine(folder, "session");
+        Shake(weir.Port, "one.example", "-tls1_3", "-sess_out", session);
+        Assert.DoesNotContain("Max Early Data: 16384", Shake(weir.Port, "one.example", "-tls1_3", "-sess_in", session), StringComparison.Ordinal);
+    }
+
+    private static bool Answer(NetworkStream stream, string head)
+    {
+        if (head.Contains("\r\nContent-Length: 2\r\n", StringComparison.Ordinal)) stream.ReadExactly(new byte[2]);
+        return RawOrigin.Hello(stream, head);
+    }
+
     private static int Times(string text, string part) => text.Split(part).Length - 1;
 
     private static void WriteKeys(string path, params int[] keys)
@@ -212,7 +257,7 @@ public sealed class TlsTests : IDisposable
     // By openssl s_client: a session is kept in a file, and taken from one.
     private static string Shake(int port, string name, string version, params string[] more)
     {
-        var script = $"(printf 'GET / HTTP/1.1\\r\\nHost: {name}\\r\\nConnection: close\\r\\n\\r\\n'; sleep 1) | openssl s_client -connect 127.0.0.1:{port} -servername {name} {version} {string.Join(' ', more)} 2>&1";
+        var script = $"printf 'GET / HTTP/1.1\\r\\nHost: {name}\\r\\nConnection: close\\r\\n\\r\\n' | openssl s_client -ign_eof -connect 127.0.0.1:{port} -servername {name} {version} {string.Join(' ', more)} 2>&1";
         return Command.Run("sh", ["-c", script]).Output;
     }
 

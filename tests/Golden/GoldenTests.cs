@@ -1,6 +1,7 @@
 // Cases: a configuration, a line of dashes, and what it must become: explanations of requests, or diagnostics.
-// A line "? METHOD URL [| field]" in the first part is a request to explain. UPDATE_GOLDEN=1 writes what is found.
+// "@certs@" stands for a folder with certificates (see TestFiles). A line "? METHOD URL [| field]" in the first part is a request to explain. UPDATE_GOLDEN=1 writes what is found.
 
+using System.Text.RegularExpressions;
 using Weir.Control.Compilation;
 using Weir.Control.Configuration;
 using Weir.Control.Explaining;
@@ -8,9 +9,11 @@ using Weir.Tests.Support;
 
 namespace Weir.Tests.Golden;
 
-public class GoldenTests
+public partial class GoldenTests
 {
     private static readonly string Folder = Path.Combine(Repository.Root, "tests", "Golden", "cases");
+
+    private static readonly Lazy<string> Certificates = new(TestFiles.MakeCertificates);
 
     public static TheoryData<string> Cases() => [.. Directory.GetFiles(Folder, "*.txt").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
 
@@ -41,7 +44,7 @@ public class GoldenTests
     [Fact]
     public void The_examples_of_the_readme_are_good_configurations()
     {
-        foreach (var block in new[] { "README.md", "docs/operations/configuration.md" }.SelectMany(page => File.ReadAllText(Path.Combine(Repository.Root, page)).Split("```yaml\n").Skip(1)).Select(b => b.Split("```")[0]))
+        foreach (var block in new[] { "README.md", "docs/operations/configuration.md", "docs/operations/tls-upstreams.md" }.SelectMany(page => File.ReadAllText(Path.Combine(Repository.Root, page)).Split("```yaml\n").Skip(1)).Select(b => b.Split("```")[0]))
         {
             var diagnostics = new Diagnostics();
             ConfigLoader.Read("README", block.Replace("/var/www", "/tmp", StringComparison.Ordinal), diagnostics, static _ => null);
@@ -70,7 +73,17 @@ public class GoldenTests
         }
     }
 
+    // What is made by chance has no place in a golden case.
     private static string Outcome(string text, string[] requests)
+    {
+        if (!text.Contains("@certs@", StringComparison.Ordinal)) return Ids().Replace(Found(text, requests), "(an id)");
+        return Found(text.Replace("@certs@", Certificates.Value, StringComparison.Ordinal), requests).Replace(Certificates.Value, "@certs@", StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex("[0-9a-f]{32}")]
+    private static partial Regex Ids();
+
+    private static string Found(string text, string[] requests)
     {
         var diagnostics = new Diagnostics();
         var config = ConfigLoader.Read("weir.yaml", text, diagnostics, static name => name == "NAME" ? "value" : null);
@@ -86,7 +99,7 @@ public class GoldenTests
             found += $"? {request}\n" + Explanation.Of(config, words[0], words[1], fields[1..], "192.0.2.1", diagnostics);
         }
 
-        // What is made by chance has no place in a golden case.
-        return System.Text.RegularExpressions.Regex.Replace(found, "[0-9a-f]{32}", "(an id)");
+        // Where these are differs from system to system.
+        return found.Replace($"the system's CAs ({string.Join(", ", Engine.Tls.SystemAuthorities.Paths)})", "the system's CAs (where they are)", StringComparison.Ordinal);
     }
 }

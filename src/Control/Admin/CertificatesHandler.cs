@@ -19,7 +19,7 @@ internal sealed class CertificatesHandler(RunningProxy proxy)
 
     public void Answer(Exchange exchange, string method, string path)
     {
-        var all = proxy.Certificates.Issuance?.All ?? [];
+        var all = proxy.Automatic.Issuance?.All ?? [];
         if (path == Path)
         {
             if (method is "GET" or "HEAD") AdminAnswer.Json(exchange, 200, Write(all));
@@ -48,7 +48,7 @@ internal sealed class CertificatesHandler(RunningProxy proxy)
         }
         else
         {
-            proxy.Certificates.Issuance!.Renew(name);
+            proxy.Automatic.Issuance!.Renew(name);
             AdminAnswer.Json(exchange, 200, Text(json => Write(json, one)));
         }
     }

@@ -3,6 +3,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
 using Weir.Engine.Disk;
@@ -39,6 +40,7 @@ public static class StatusPage
 
         json.WriteEndArray();
         WriteUpstreams(proxy, json);
+        WriteCertificates(proxy.Certificates, json);
         WriteNames(proxy.Names, json);
         json.WriteEndObject();
     });
@@ -51,6 +53,34 @@ public static class StatusPage
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true })) write(json);
         return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length) + "\n";
+    }
+
+    private static void WriteCertificates(IReadOnlyList<SiteCertificates> sites, Utf8JsonWriter json)
+    {
+        json.WriteStartArray("certificates");
+        foreach (var site in sites.OrderBy(static s => s.Name, StringComparer.Ordinal))
+        {
+            foreach (var certificate in site.Shown)
+            {
+                json.WriteStartObject();
+                json.WriteString("site", site.Name);
+                json.WriteString("kind", certificate.Kind);
+                json.WriteString("subject", certificate.Subject);
+                json.WriteStartArray("names");
+                foreach (var name in certificate.Names) json.WriteStringValue(name);
+                json.WriteEndArray();
+                json.WriteString("issuer", certificate.Issuer);
+                json.WriteString("serial", certificate.Serial);
+                json.WriteString("from", certificate.From);
+                json.WriteString("until", certificate.Until);
+                json.WriteString("file", certificate.File);
+                if (certificate.StapledUntil is { } stapled) json.WriteString("stapled_until", stapled);
+                if (site.Trouble is { } trouble) json.WriteString("trouble", trouble);
+                json.WriteEndObject();
+            }
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteDisk(SpillFolder disk, Utf8JsonWriter json)
@@ -120,12 +150,23 @@ public static class StatusPage
             json.WriteNumber("connections", endpoint.Connections);
             json.WriteNumber("connect_failures", endpoint.ConnectFailures);
             json.WriteNumber("requests", endpoint.Traffic.Total().Requests);
+            if (endpoint.Tls is not null) WriteTls(endpoint, json);
             HealthStatus.Write(endpoint, health.Of(endpoint), json);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
         if (membership.Sources.Count > 0) WriteSources(membership, json);
+        json.WriteEndObject();
+    }
+
+    private static void WriteTls(Endpoint endpoint, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("tls");
+        json.WriteNumber("full", endpoint.Handshakes.Full);
+        json.WriteNumber("resumed", endpoint.Handshakes.Resumed);
+        json.WriteNumber("failed", endpoint.Handshakes.Failed);
+        if (endpoint.TlsTrouble is { } trouble) json.WriteString("trouble", trouble);
         json.WriteEndObject();
     }
 

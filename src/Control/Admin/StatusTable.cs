@@ -29,6 +29,12 @@ public static class StatusTable
         }
 
         if (rows.Count > 1) Append(text.Append('\n'), rows);
+        foreach (var certificate in List(status, "certificates"))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nsite {Text(certificate, "site")}: {Text(certificate, "kind")} certificate for {string.Join(", ", List(certificate, "names").Select(static n => n.GetString()))} by {Text(certificate, "issuer")}, {Left(certificate, now)}\n");
+            if (Has(certificate, "trouble")) text.Append(CultureInfo.InvariantCulture, $"  {Text(certificate, "trouble")}\n");
+        }
+
         foreach (var name in List(status, "names").Where(static n => Has(n, "trouble"))) text.Append(CultureInfo.InvariantCulture, $"\nthe name {Text(name, "name")}: {Text(name, "trouble")}\n");
         if (status.TryGetProperty("buffer_disk", out var disk) && Has(disk, "last_failure")) text.Append(CultureInfo.InvariantCulture, $"\nrequests' bodies could not be kept on disk {Number(disk, "failures")} times, the last: {Text(disk, "last_failure")}\n");
         return text.ToString();
@@ -53,7 +59,8 @@ public static class StatusTable
         if (Is(endpoint, "full")) state += ", full";
         var check = endpoint.TryGetProperty("last_check", out var last) ? $"{Text(last, "outcome")}{(last.TryGetProperty("at", out _) ? $" {Age(last, "at", now)} ago" : "")}" : "";
         string[] cells = ["  " + Text(endpoint, "name"), state, Number(endpoint, "weight"), Number(endpoint, "requests"), Number(endpoint, "requests_under_way"), Number(endpoint, "connections"), Number(endpoint, "connect_failures"), check];
-        return (cells, [.. away.Select(a => $"{a.Name}: {a.Value.GetString()}")]);
+        var tls = endpoint.TryGetProperty("tls", out var spoken) && Has(spoken, "trouble") && !away.Any(a => a.Value.GetString() == Text(spoken, "trouble")) ? [$"tls: {Text(spoken, "trouble")}"] : (string[])[];
+        return (cells, [.. away.Select(a => $"{a.Name}: {a.Value.GetString()}"), .. tls]);
     }
 
     // Names and words to the left, numbers to the right.
@@ -77,6 +84,13 @@ public static class StatusTable
     private static string Number(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetRawText() : "?";
 
     private static JsonElement[] List(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [];
+
+    private static string Left(JsonElement certificate, DateTimeOffset now)
+    {
+        if (!certificate.TryGetProperty("until", out var value) || value.ValueKind != JsonValueKind.String || !value.TryGetDateTimeOffset(out var until)) return "until ?";
+        var left = until - now;
+        return left <= TimeSpan.Zero ? "expired" : string.Create(CultureInfo.InvariantCulture, $"for {(left.TotalDays >= 2 ? $"{(int)left.TotalDays}d" : $"{(int)left.TotalHours}h")} more");
+    }
 
     private static string Age(JsonElement of, string name, DateTimeOffset now)
     {

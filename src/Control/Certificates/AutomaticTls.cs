@@ -9,10 +9,22 @@ using Weir.Engine.Tls;
 namespace Weir.Control.Certificates;
 
 /// <summary>A name, and where its certificate is shown.</summary>
-/// <param name="Name">The name.</param>
-/// <param name="Site">What shows it.</param>
-/// <param name="Settings">What is spoken there.</param>
-public sealed record AutomaticName(string Name, TlsSite Site, TlsSettings Settings);
+/// <param name="Name">The name; empty: any.</param>
+/// <param name="Shown">What shows it.</param>
+/// <param name="Clients">What its clients are asked for; null: nothing.</param>
+/// <param name="Staples">Whether what its issuer says of it is stapled.</param>
+public sealed record AutomaticName(string Name, SiteCertificates Shown, ClientDemands? Clients, bool Staples)
+{
+    /// <summary>Shows what is in a file with chain and key.</summary>
+    /// <returns>Null, or what is wrong with it: what was shown stays.</returns>
+    public string? Show(string name, string file)
+    {
+        var (loaded, now) = (LoadedCertificates.Read([new CertificateFiles(file, file)], Clients), DateTimeOffset.UtcNow);
+        var trouble = Array.Find(loaded.Findings([name], now), static f => f.IsError)?.Text;
+        Shown.Take(loaded, [name], Staples, now);
+        return trouble;
+    }
+}
 
 /// <summary>Automatic TLS. Control's thread, where nothing else is said.</summary>
 public sealed class AutomaticTls : IDisposable
@@ -57,7 +69,7 @@ public sealed class AutomaticTls : IDisposable
     /// <param name="acme">How.</param>
     /// <param name="wanted">The names.</param>
     /// <param name="open">The sites that show certificates on demand beside them.</param>
-    public void Use(AcmeConfig? acme, AutomaticName[] wanted, (TlsSite Site, TlsSettings Settings)[] open)
+    public void Use(AcmeConfig? acme, AutomaticName[] wanted, AutomaticName[] open)
     {
         lock (turn)
         {
@@ -124,11 +136,11 @@ public sealed class AutomaticTls : IDisposable
     }
 
     // Those that stay keep what they show.
-    private void Demand(Issuance by, (TlsSite Site, TlsSettings Settings)[] open)
+    private void Demand(Issuance by, AutomaticName[] open)
     {
-        foreach (var gone in demanded.Where(d => !open.Any(o => o.Site == d.Site))) gone.Site.Demand = null;
-        demanded = [.. open.Select(o => Array.Find(demanded, d => d.Site == o.Site && d.Settings == o.Settings) ?? new DemandedNames(by, o.Site, o.Settings))];
-        foreach (var one in demanded) one.Site.Demand = one;
+        foreach (var gone in demanded.Where(d => !open.Any(o => o.Shown == d.Site.Shown))) gone.Site.Shown.Site.Demand = null;
+        demanded = [.. open.Select(o => Array.Find(demanded, d => d.Site == o) ?? new DemandedNames(by, o))];
+        foreach (var one in demanded) one.Site.Shown.Site.Demand = one;
     }
 
     private void ShowAll()
@@ -180,7 +192,7 @@ public sealed class AutomaticTls : IDisposable
         {
             foreach (var shown in names.Where(n => n.Name == name))
             {
-                if (shown.Site.TryShow(shown.Settings, [new CertificateFiles(file, file)]) is { } trouble) errors.Error(Issuance.Area, $"{name}: {file} cannot be shown: {trouble}");
+                if (shown.Show(name, file) is { } trouble) errors.Error(Issuance.Area, $"{name}: {file} cannot be shown: {trouble}");
             }
         }
     }

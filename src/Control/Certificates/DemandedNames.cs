@@ -10,8 +10,7 @@ namespace Weir.Control.Certificates;
 /// <summary>A site's names on demand. Any thread.</summary>
 /// <param name="issuance">What obtains certificates.</param>
 /// <param name="site">The site: what it asks of clients, its names ask too.</param>
-/// <param name="settings">What is spoken.</param>
-internal sealed class DemandedNames(Issuance issuance, TlsSite site, TlsSettings settings) : CertificateDemand
+internal sealed class DemandedNames(Issuance issuance, AutomaticName site) : CertificateDemand
 {
     /// <summary>Names that handshakes wait for at once.</summary>
     public const int MostAwaited = 256;
@@ -19,18 +18,16 @@ internal sealed class DemandedNames(Issuance issuance, TlsSite site, TlsSettings
     // Longer than any handshake: what comes later is there for the next.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    private readonly ConcurrentDictionary<string, TlsSite> shown = new();
+    private readonly ConcurrentDictionary<string, AutomaticName> shown = new();
     private int awaited;
 
-    public TlsSite Site => site;
-
-    public TlsSettings Settings => settings;
+    public AutomaticName Site => site;
 
     public override TlsSite? Find(ReadOnlySpan<byte> name)
     {
         const int Longest = 253;
         Span<char> text = stackalloc char[Longest];
-        return name.Length is > 0 and <= Longest && shown.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text[..Encoding.Latin1.GetChars(name, text)], out var found) ? found : null;
+        return name.Length is > 0 and <= Longest && shown.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text[..Encoding.Latin1.GetChars(name, text)], out var found) ? found.Shown.Site : null;
     }
 
     public override bool TryBegin(string name, Action then)
@@ -78,8 +75,7 @@ internal sealed class DemandedNames(Issuance issuance, TlsSite site, TlsSettings
 
     private void Show(GivenCertificate given)
     {
-        var one = new TlsSite { Clients = site.Clients, SessionContext = site.SessionContext };
-        if (one.TryShow(settings, [new CertificateFiles(given.Path, given.Path)]) is { } trouble) issuance.Say(LogLevel.Error, $"{given.Name}: {given.Path} cannot be shown: {trouble}");
-        else shown[given.Name] = one;
+        var one = shown.GetOrAdd(given.Name, static (name, by) => by.site with { Name = name, Shown = new SiteCertificates(name, by.issuance.Errors) }, (site, issuance));
+        if (one.Show(given.Name, given.Path) is { } trouble) issuance.Say(LogLevel.Error, $"{given.Name}: {given.Path} cannot be shown: {trouble}");
     }
 }

@@ -29,6 +29,13 @@ internal static class Accounts
         return null;
     }
 
+    /// <summary>What a group is called; its number where nothing says.</summary>
+    public static string GroupName(uint group)
+    {
+        var number = group.ToString(CultureInfo.InvariantCulture);
+        return Lines("/etc/group").FirstOrDefault(line => line.Length > 2 && line[2] == number)?[0] ?? number;
+    }
+
     private static IEnumerable<string[]> Lines(string file)
     {
         try

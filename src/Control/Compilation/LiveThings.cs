@@ -17,13 +17,19 @@ namespace Weir.Control.Compilation;
 /// <param name="forget">Makes the loops close what they keep for endpoints that have left.</param>
 public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoint[]>? forget = null)
 {
+    private static readonly TimeSpan LetGoAfter = TimeSpan.FromSeconds(5);
+
     private readonly Dictionary<string, Membership> memberships = [];
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
-    private readonly Dictionary<string, TlsSite> tlsSites = [];
+    private readonly Dictionary<string, SiteCertificates> certificates = [];
+    private readonly Dictionary<string, OriginTls> origins = [];
 
     private TicketRotation? rotation;
+    private volatile OriginTls[] originsInForce = [];
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
+
+    private volatile SiteCertificates[] shown = [];
 
     public int Loops { get; } = loops;
 
@@ -51,10 +57,22 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return site;
     }
 
-    public TlsSite TlsSite(string name)
+    /// <summary>The certificates of the sites in force. Any thread.</summary>
+    public IReadOnlyList<SiteCertificates> Certificates => shown;
+
+    public SiteCertificates CertificatesOf(string identity, string site)
     {
-        if (!tlsSites.TryGetValue(name, out var site)) tlsSites[name] = site = new TlsSite();
-        return site;
+        if (!certificates.TryGetValue(identity, out var found)) certificates[identity] = found = new SiteCertificates(site, errors);
+        return found;
+    }
+
+    /// <summary>How the upstreams in force speak TLS. Any thread.</summary>
+    public IReadOnlyList<OriginTls> Origins => originsInForce;
+
+    public OriginTls OriginTls(OriginTlsSettings settings)
+    {
+        if (!origins.TryGetValue(settings.ToString(), out var tls)) origins[settings.ToString()] = tls = new OriginTls(settings);
+        return tls;
     }
 
     public AccessLog Log(string identity, Func<AccessLog> make)
@@ -75,7 +93,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
-        Drop(tlsSites, named);
+        Drop(origins, named);
+        originsInForce = [.. origins.Values];
+        var left = certificates.Values.Where(c => !named.Contains(c)).ToArray();
+        Drop(certificates, named);
+        shown = [.. certificates.Values];
+        if (left.Length > 0) _ = EndAsync(left);
     }
 
     /// <summary>Begins what feeds the members, where that has not begun.</summary>
@@ -92,6 +115,13 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         foreach (var membership in memberships.Values) membership.Close();
         rotation?.Dispose();
         Names.Dispose();
+    }
+
+    // The plan before may still be executed for a moment.
+    private static async Task EndAsync(SiteCertificates[] left)
+    {
+        await Task.Delay(LetGoAfter).ConfigureAwait(false);
+        foreach (var site in left) site.End();
     }
 
     private static void Drop<T>(Dictionary<string, T> things, HashSet<object> named)

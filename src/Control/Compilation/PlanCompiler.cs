@@ -1,7 +1,6 @@
 // From what the operator wrote to what the engine executes: names resolved, scopes folded into each other, files read.
 // Whatever fails here is a diagnostic; the plan in force stays.
 
-using System.Security.Cryptography;
 using System.Text;
 using Weir.Control.Certificates;
 using Weir.Control.Configuration;
@@ -32,12 +31,14 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly Stickies stickies = new(ownKey, live.Loops);
     private readonly HashSet<object> named = [];
     private readonly List<Action> changes = [];
+    private readonly List<Action> withdrawals = [];
     private readonly List<(AccessLog Log, Position At)> logs = [];
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, List<string>> inlineLists = [];
     private readonly Dictionary<string, OpenSslServer> tlsServers = [];
     private readonly List<AutomaticName> automatic = [];
-    private readonly List<(TlsSite, TlsSettings)> open = [];
+    private readonly List<AutomaticName> open = [];
+    private readonly Dictionary<(SiteConfig, string), TlsSite> hostsOf = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -47,7 +48,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     public SpillFolder? Spill { get; init; }
 
     /// <summary>What obtains certificates; null: plans are not served.</summary>
-    public AutomaticTls? Certificates { get; init; }
+    public AutomaticTls? Automatic { get; init; }
 
     /// <summary>The access logs of the last plan, and where each is written first.</summary>
     public IReadOnlyList<(AccessLog Log, Position At)> Logs => logs;
@@ -58,15 +59,17 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         (config, diagnostics) = (from, into);
         named.Clear();
         changes.Clear();
+        withdrawals.Clear();
         logs.Clear();
         upstreams.Clear();
         inlineLists.Clear();
         automatic.Clear();
         open.Clear();
+        hostsOf.Clear();
         stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
-        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog);
+        var global = new Scope(config.Limits, config.Timeouts, config.ErrorPages, config.AccessLog) { StrictTransport = HttpsPlans.Strict(config.Hsts) };
         var pages = global.Pages(diagnostics);
         var listeners = config.Listen.Select(l => new ListenerPlan
         {
@@ -83,13 +86,15 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         }).ToArray();
         foreach (var (listener, written) in listeners.Zip(config.Listen)) made?.Invoke(listener, written);
         var sites = config.Sites.Select(site => (Config: site, Plan: Site(site, global))).ToArray();
-        foreach (var (site, plan) in sites)
+        foreach (var (site, (plan, inTheClear)) in sites)
         {
             foreach (var listener in listeners.Where(l => site.Listen.Count == 0 || site.Listen.Contains(l.Address)))
             {
-                if (site.Hosts.Count == 0) listener.Hosts.Default = plan;
-                foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, plan);
-                if (listener.Tls is OpenSslServer tls && site.Tls is not null) Show(site, tls);
+                if (listener.Tls is not null && plan.Tls is null) continue;
+                var served = listener.Tls is null ? inTheClear : plan;
+                if (site.Hosts.Count == 0) listener.Hosts.Default = served;
+                foreach (var host in site.Hosts) listener.Hosts.TryAdd(host, served);
+                if (listener.Tls is OpenSslServer tls) Show(site, plan.Tls!, tls);
             }
         }
 
@@ -99,7 +104,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         return new Plan
         {
             Listeners = listeners,
-            Sites = [.. sites.Select(s => s.Plan)],
+            Sites = [.. sites.Select(s => s.Plan.Plan)],
             Upstreams = [.. upstreams],
             Hops = hops,
             TrustedProxies = new TrustedProxies([.. config.TrustedProxies.OfType<System.Net.IPNetwork>()], config.TrustedProxies.Contains(null)),
@@ -108,7 +113,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             MostHandshakesPerClient = (int)(config.Limits.HandshakesPerClient ?? 200),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
-            Proofs = UsesCertificates ? Certificates?.Issuance?.Answers : null,
+            Proofs = UsesCertificates ? Automatic?.Issuance?.Answers : null,
         };
     }
 
@@ -122,8 +127,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         if (listener.Tls is not { Off: false } tls) return null;
         var name = listener.Address.ToString();
-        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate };
-        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, Proofs = UsesCertificates ? Certificates?.Proofs : null };
+        var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate, Early = EarlyDataOn(listener) };
+        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, StrictServerName = tls.StrictSni, Proofs = UsesCertificates ? Automatic?.Proofs : null };
         changes.Add(() => tlsServers[name] = server);
         return server;
     }
@@ -133,55 +138,58 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     // Names are wanted once the plan is in force.
     private void Obtain()
     {
-        if (UsesCertificates && Certificates is { Issuance: null }) diagnostics.Error(config.At, "tls: auto needs a state folder to keep certificates in: write state: FOLDER");
-        AutomaticName[] wanted = [.. automatic];
-        var acme = config.Acme;
-        (TlsSite, TlsSettings)[] demanding = [.. open];
-        changes.Add(() => Certificates?.Use(acme, wanted, demanding));
+        if (UsesCertificates && Automatic is { Issuance: null }) diagnostics.Error(config.At, "tls: auto needs a state folder to keep certificates in: write state: FOLDER");
+        var (acme, wanted, demanding) = (config.Acme, automatic.ToArray(), open.ToArray());
+        changes.Add(() => Automatic?.Use(acme, wanted, demanding));
     }
 
     // Each host has a certificate of its own: one that cannot be had leaves the others alone.
-    private void ShowAutomatic(SiteConfig site, OpenSslServer on)
+    private TlsSite Automatically(SiteConfig site, string name, string listeners)
     {
-        foreach (var host in site.Hosts.Count > 0 ? site.Hosts : [""])
+        var clients = HttpsPlans.Clients(site);
+        var whole = live.CertificatesOf($"auto\n{listeners}", name);
+        named.Add(whole);
+        changes.Add(() => whole.Ask(clients));
+        if (site.Hosts.Count == 0 && config.Acme?.OnDemand is not null) open.Add(new AutomaticName("", whole, clients, false));
+        foreach (var host in site.Hosts)
         {
-            var shown = live.TlsSite($"auto {host}");
-            AskClients(site, shown);
-            if (named.Add(shown))
-            {
-                if (CanBeOrdered(host)) automatic.Add(new AutomaticName(host, shown, on.Settings));
-                else if (config.Acme?.OnDemand is not null) open.Add((shown, on.Settings));
-            }
-
-            if (host.Length == 0 || on.Sites.Default is null) on.Sites.Default = shown;
-            if (host.Length > 0) on.Sites.TryAdd(host, shown);
-        }
-    }
-
-    // The names below a wildcard, and those that nobody wrote down, may be ordered on demand instead.
-    private bool CanBeOrdered(string host) => host.Length > 0 && (!host.StartsWith("*.", StringComparison.Ordinal) || config.Acme?.Dns is not null);
-
-    private static void AskClients(SiteConfig site, TlsSite shown)
-    {
-        shown.Clients = site.Tls!.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
-        shown.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{site.Hosts.FirstOrDefault()} {shown.Clients}"));
-    }
-
-    private void Show(SiteConfig site, OpenSslServer on)
-    {
-        if (site.Tls!.Auto)
-        {
-            ShowAutomatic(site, on);
-            return;
+            var one = live.CertificatesOf($"auto {host}\n{listeners}", host);
+            named.Add(one);
+            changes.Add(() => one.Ask(clients));
+            hostsOf[(site, host)] = one.Site;
+            if (!host.StartsWith("*.", StringComparison.Ordinal) || config.Acme?.Dns is not null) automatic.Add(new AutomaticName(host, one, clients, site.Tls!.Staples));
+            else if (config.Acme?.OnDemand is not null) open.Add(new AutomaticName(host, one, clients, false));
         }
 
-        var shown = live.TlsSite(site.Hosts.Count > 0 ? site.Hosts[0] : "default");
-        named.Add(shown);
-        AskClients(site, shown);
-        var trouble = shown.TryShow(on.Settings, site.Tls!.All.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!)));
-        if (trouble is not null) diagnostics.Error(site.Tls.At, trouble);
-        if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = shown;
-        foreach (var host in site.Hosts) on.Sites.TryAdd(host, shown);
+        return whole.Site;
+    }
+
+    private EarlyDataUse EarlyDataOn(ListenConfig listener)
+    {
+        if (!config.Sites.Exists(s => s.Tls is not null && (s.Listen.Count == 0 || s.Listen.Contains(listener.Address)) && s.Routes.Exists(static r => r.EarlyData == true))) return EarlyDataUse.Off;
+        return config.SessionTickets.Keys is null ? EarlyDataUse.Once : config.SessionTickets.EarlyData ? EarlyDataUse.Replayable : EarlyDataUse.Off;
+    }
+
+    // Who asks for no name that is known sees the default site's, else the first's.
+    private void Show(SiteConfig site, TlsSite shown, OpenSslServer on)
+    {
+        if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = site.Hosts.Count > 0 ? hostsOf.GetValueOrDefault((site, site.Hosts[0]), shown) : shown;
+        foreach (var host in site.Hosts) on.Sites.TryAdd(host, hostsOf.GetValueOrDefault((site, host), shown));
+    }
+
+    // Read now, shown when the plan is in force.
+    private TlsSite? Certificates(SiteConfig site, string name)
+    {
+        if (site.Tls is null) return null;
+        var identity = string.Join('\n', site.Listen.Select(static l => l.ToString()).Prepend(name));
+        if (site.Tls.Auto) return Automatically(site, name, identity);
+        var certificates = live.CertificatesOf(identity, name);
+        named.Add(certificates);
+        var now = DateTimeOffset.UtcNow;
+        var loaded = HttpsPlans.Load(site, certificates, now, diagnostics);
+        withdrawals.Add(() => certificates.Discard(loaded));
+        changes.Add(() => certificates.Take(loaded, site.Hosts, site.Tls.Staples, now));
+        return certificates.Site;
     }
 
     // Most connections are idle most of the time: a quarter of the descriptors is kept for origins, files and ourselves. Where
@@ -200,7 +208,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     }
 
     /// <summary>Forgets what a plan that was refused has named.</summary>
-    public void Withdraw() => live.Keep(inForce);
+    public void Withdraw()
+    {
+        foreach (var withdrawal in withdrawals) withdrawal();
+        live.Keep(inForce);
+    }
 
     private ServerSettings Settings() => new()
     {
@@ -230,23 +242,37 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         return new SocketAccess(listener.Mode, owner, group);
     }
 
-    private SitePlan Site(SiteConfig site, Scope outer)
+    // As it is served, and on listeners that speak no TLS.
+    private (SitePlan Plan, SitePlan InTheClear) Site(SiteConfig site, Scope outer)
     {
         var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
         var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
-        var routes = new RouteTable<RoutePlan>();
-        foreach (var route in site.Routes) Add(routes, Route(route, scope), route.Match);
+        if (site.Hsts is not null) scope = scope with { StrictTransport = HttpsPlans.Strict(site.Hsts) };
+        var routes = new List<(RoutePlan Plan, MatchConfig Match)>();
+        foreach (var route in site.Routes) routes.Add((Route(route, scope), route.Match));
         if (site.Proxy is not null || site.Redirect is not null || site.Respond is not null || site.Files is not null)
         {
             var last = new RouteConfig { At = site.At, Proxy = site.Proxy, Redirect = site.Redirect, Respond = site.Respond, Files = site.Files };
-            routes.Add(Route(last, scope), []);
+            routes.Add((Route(last, scope), new MatchConfig()));
         }
 
         var record = live.Site(name);
         named.Add(record);
-        var plan = new SitePlan { Name = name, Routes = routes, Record = record, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
         made?.Invoke(plan, site);
-        return plan;
+        if (HttpsPlans.Redirect(site, config) is not { } redirect) return (plan, plan);
+        var inTheClear = plan with { Routes = Table(routes, Route(redirect, scope)) };
+        made?.Invoke(inTheClear, site);
+        return (plan, inTheClear);
+    }
+
+    // Who comes in the clear goes by the first, if there is one.
+    private static RouteTable<RoutePlan> Table(List<(RoutePlan Plan, MatchConfig Match)> routes, RoutePlan? inTheClear)
+    {
+        var table = new RouteTable<RoutePlan>();
+        if (inTheClear is not null) table.Add(inTheClear, [new InTheClear()]);
+        foreach (var (plan, match) in routes) Add(table, plan, match);
+        return table;
     }
 
     /// <summary>Adds a route for what it matches.</summary>
@@ -305,7 +331,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
             Rewrite = stages.Request(sticky),
-            RewriteResponse = stages.Response(sticky),
+            RewriteResponse = stages.Response(sticky, scope.StrictTransport),
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,
@@ -314,6 +340,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
             MinRate = scope.Limits.MinRate ?? 240,
             MinRateGrace = scope.Limits.MinRateGrace ?? 10_000,
+            AllowsEarlyData = route.EarlyData == true,
             AnswersHalfClosed = route.ClientHalfClose == "answer",
             ErrorPages = scope.Pages(diagnostics),
         };
@@ -354,11 +381,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private ForwardPlan Forward(RouteConfig route, ProxyTargetConfig target, UpstreamConfig from)
     {
         var upstream = Upstream(target, from);
-        var host = route.Host ?? from.Host ?? "keep";
+        var host = route.Host ?? from.Host ?? "";
         var plan = new ForwardPlan
         {
             Upstream = upstream,
-            Host = host switch { "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
+            Host = host switch { "" => HostMode.Usual, "keep" => HostMode.Keep, "endpoint" => HostMode.Endpoint, _ => HostMode.Fixed },
             FixedHost = Encoding.ASCII.GetBytes(host),
             Retry = UpstreamPlans.Retry(from.Retry, Spill),
             Hedge = UpstreamPlans.Hedge(from.Hedge),
@@ -382,9 +409,24 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (!named.Add(membership)) return membership.Upstream; // Another route forwards there too.
         upstreams.Add(membership.Upstream);
         var resolve = config.ResolveSettings(from);
+        var tls = Tls(from);
         var (members, sources) = (membership.Declared(from.Endpoints, diagnostics, resolve), Sources(from, membership, resolve));
-        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance)), resolve));
+        changes.Add(() => membership.Write(members, sources, UpstreamPlans.Settings(from), (from.Balance.ToString(), Balancers.Of(from.Balance)), resolve, tls));
         return membership.Upstream;
+    }
+
+    // Files are read where they are named, the system's CAs where they will be needed.
+    private OriginTls Tls(UpstreamConfig from)
+    {
+        var settings = UpstreamPlans.Tls(from.Tls);
+        var tls = live.OriginTls(settings);
+        named.Add(tls);
+        if (from.Tls is null && !from.SpeaksTls) return tls;
+        if (settings is { Verifies: true, Authorities: null } && SystemAuthorities.Paths.Length == 0) diagnostics.Warn(from.Tls?.At ?? from.At, "no CAs of the system were found: no certificate of these servers will be accepted before there are some, or tls.ca names others");
+        if (settings.Certificate is { } own && FileStamp.Of(own.Key) is { } stamp && CertificateJudge.Readers(own.Key, stamp) is { } readers) diagnostics.Warn(diagnostics.Where(from.Tls!, from.Tls!.Key is null ? "certificate" : "key"), readers);
+        if (tls.TryRead(out var trouble) is { } take) changes.Add(take);
+        else diagnostics.Error(from.Tls is { } said ? diagnostics.Where(said, said.Authorities is { } ca && trouble.Contains(ca, StringComparison.Ordinal) ? "ca" : "certificate") : from.At, trouble);
+        return tls;
     }
 
     // Begun once the plan is in force; what is found at once is part of it.
@@ -395,13 +437,13 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (discover.File is { } file) sources.Add(WatchedFile.Plan(file, membership.Declared(discover.Found, diagnostics, resolve)));
         foreach (var dns in discover.Dns)
         {
-            sources.Add(DnsSource.Plan(live.Names, dns.Name, (int)dns.Port, resolve));
+            sources.Add(DnsSource.Plan(live.Names, dns.Name, (int)discover.PortOf(dns), resolve, discover.Scheme == "https"));
             if (sources[^1].Initial is null) diagnostics.Warn(dns.At, Unresolved(NameKind.Addresses, dns.Name, resolve));
         }
 
         foreach (var srv in discover.Srv)
         {
-            sources.Add(SrvSource.Plan(live.Names, srv, resolve));
+            sources.Add(SrvSource.Plan(live.Names, srv, resolve, discover.IsTls(srv)));
             if (sources[^1].Initial is null) diagnostics.Warn(diagnostics.Where(discover, "srv", srv), Unresolved(NameKind.Services, srv, resolve));
         }
 
@@ -416,7 +458,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private string InlineIdentity(UpstreamConfig from, string[] urls)
     {
         var identity = $"inline {string.Join(' ', urls)}";
-        var rest = $"{from.Balance} {UpstreamPlans.Settings(from) with { Active = null }} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {ActiveChecks.Identity(from.Health.Active)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
+        var rest = $"{from.Balance} {UpstreamPlans.Settings(from) with { Active = null }} {from.Sticky?.Cookie} {from.Sticky?.Path} {from.Sticky?.Secret} {ActiveChecks.Identity(from.Health.Active)} {UpstreamPlans.Tls(from.Tls)} {string.Join(' ', from.Endpoints.Select(e => $"{e.Weight} {e.Url.AbsolutePath}"))}";
         if (!inlineLists.TryGetValue(identity, out var alike)) inlineLists[identity] = alike = [];
         if (!alike.Contains(rest)) alike.Add(rest);
         return $"{identity} #{alike.IndexOf(rest)}";

@@ -35,16 +35,19 @@ internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diag
             }, hops));
         }
 
+        if (IsProxied && route.EarlyData == true) policies.Add(new EarlyDataField());
         if (route.RequestId == true) policies.Add(new RequestIdField());
         if (route.RequestHeaders is { } edits) policies.Add(new RequestHeaders(Edits(edits)));
         return [.. policies];
     }
 
     /// <param name="sticky">The upstream's; null: it has none.</param>
-    public IResponsePolicy[] Response(Sticky? sticky)
+    /// <param name="strictTransport">The site's; null: it has none.</param>
+    public IResponsePolicy[] Response(Sticky? sticky, StrictTransport? strictTransport)
     {
         var policies = new List<IResponsePolicy>();
         if (IsProxied && route.HideOrigin != false) policies.Add(new HideOrigin());
+        if (strictTransport is not null) policies.Add(strictTransport);
         if (route.ResponseHeaders is { } edits) policies.Add(new ResponseHeaders(Edits(edits)));
         // Our own cookies come last: edits are about what the origin sent.
         if (sticky is not null) policies.Add(sticky);

@@ -4,12 +4,16 @@ using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine.Answers;
 using Weir.Engine.Exchanges;
+using Weir.Engine.Policies.Rewrite;
 
 namespace Weir.Control.Compilation;
 
 /// <summary>Settings as they hold in one scope.</summary>
 internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<ErrorPageConfig> ErrorPages, AccessLogConfig? AccessLog)
 {
+    /// <summary>What browsers are told about https; null: nothing.</summary>
+    public StrictTransport? StrictTransport { get; init; }
+
     public Scope Narrow(LimitsConfig limits, TimeoutsConfig timeouts, List<ErrorPageConfig> pages, AccessLogConfig? log) => new(
         new LimitsConfig
         {
@@ -30,7 +34,7 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
             Tunnel = timeouts.Tunnel ?? Timeouts.Tunnel,
         },
         [.. pages, .. ErrorPages],
-        Narrow(log));
+        Narrow(log)) { StrictTransport = StrictTransport };
 
     // What a site does not say of its log holds as outside: a format alone keeps the target.
     private AccessLogConfig? Narrow(AccessLogConfig? log) => log is null ? AccessLog : new AccessLogConfig

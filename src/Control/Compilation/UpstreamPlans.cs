@@ -5,6 +5,7 @@ using Weir.Control.Configuration;
 using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
+using Weir.Engine.Tls;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Compilation;
@@ -49,6 +50,16 @@ internal static class UpstreamPlans
             Folder = folder,
         };
     }
+
+    /// <summary>How endpoints are spoken to that speak TLS.</summary>
+    public static OriginTlsSettings Tls(OriginTlsConfig? from) => from is null ? new OriginTlsSettings() : new OriginTlsSettings
+    {
+        Authorities = from.Authorities,
+        ServerName = from.ServerName,
+        Verifies = from.Verifies,
+        Certificate = from.Certificate is { } own ? new CertificateFiles(own, from.Key ?? own) : null,
+        OnlyTls13 = from.OnlyTls13,
+    };
 
     /// <summary>When a second endpoint is asked beside the first.</summary>
     public static HedgePlan? Hedge(HedgeConfig? from) => from is null ? null : new HedgePlan(from.After.Time, from.After.Percentile, (int)(from.Most ?? 10));

@@ -20,8 +20,10 @@ public static class ConfigChecks
         CheckListeners(config, diagnostics);
         CheckTickets(config.SessionTickets, diagnostics);
         AcmeChecks.Check(config, diagnostics);
+        CheckEarlyData(config, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
+        TlsChecks.Check(config, diagnostics);
         CheckLogs(config, diagnostics);
         CheckResolve(config.Resolve, config, diagnostics);
         foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);
@@ -49,7 +51,19 @@ public static class ConfigChecks
     private static void CheckTickets(SessionTicketsConfig tickets, Diagnostics diagnostics)
     {
         if (tickets.Keys is not null && tickets.Rotate is not null) diagnostics.Error(diagnostics.Where(tickets, "rotate"), "'rotate' is for keys of the program's own: who writes the file of 'keys' rotates them");
+        if (tickets is { EarlyData: true, Keys: null }) diagnostics.Error(diagnostics.Where(tickets, "early_data"), "'early_data' here is for keys that nodes share; without them a route's 'early_data' is enough");
         if (tickets.Rotate is < 60_000) diagnostics.Error(diagnostics.Where(tickets, "rotate"), "'rotate' must be a minute at least");
+    }
+
+    private static void CheckEarlyData(ProxyConfig config, Diagnostics diagnostics)
+    {
+        foreach (var (site, route) in config.Sites.SelectMany(static s => s.Routes.Select(r => (s, r))).Where(static p => p.r.EarlyData == true))
+        {
+            var at = diagnostics.Where(route, "early_data");
+            if (site.Tls is null) diagnostics.Error(at, "'early_data' is for sites with tls");
+            else if (config.SessionTickets.Off) diagnostics.Error(at, "'early_data' needs session tickets, and session_tickets is off");
+            else if (config.SessionTickets is { Keys: not null, EarlyData: false }) diagnostics.Warn(at, "nothing is taken early: nodes that share session_tickets.keys cannot tell a replay; session_tickets.early_data: true says that it may be one");
+        }
     }
 
     // As bind sees it: every address holds each address, and IPv6's every address holds IPv4's too.
@@ -280,7 +294,7 @@ public static class ConfigChecks
     {
         if (discover.Dns.Count + discover.Srv.Count == 0 && discover.File is null && !diagnostics.IsFlawed(discover)) diagnostics.Error(discover.At, "discover needs something to look at: dns, srv or file");
         foreach (var dns in discover.Dns.Where(d => d.Name.Length == 0 && !diagnostics.IsTold(d, "name"))) diagnostics.Error(dns.At, "what is discovered by DNS needs a name");
-        foreach (var twice in discover.Dns.GroupBy(static d => (d.Name, d.Port)).Where(static g => g.Key.Name.Length > 0).SelectMany(static g => g.Skip(1))) diagnostics.Error(twice.At, $"{twice.Name} stands twice with the port {twice.Port}");
+        foreach (var twice in discover.Dns.GroupBy(d => (d.Name, Port: discover.PortOf(d))).Where(static g => g.Key.Name.Length > 0).SelectMany(static g => g.Skip(1))) diagnostics.Error(twice.At, $"{twice.Name} stands twice with the port {discover.PortOf(twice)}");
         foreach (var twice in discover.Srv.GroupBy(static s => s).Where(static g => g.Count() > 1)) diagnostics.Error(diagnostics.Where(discover, "srv", twice.Key, 1), $"{twice.Key} stands twice");
     }
 
@@ -295,6 +309,7 @@ public static class ConfigChecks
         if (upstream.Limits is { } limits) CheckLimits(limits, diagnostics);
         if (upstream.Hedge is { After: (0, 0) } hedge && !diagnostics.IsTold(hedge, "after")) diagnostics.Error(hedge.At, "a hedge needs a time: after");
         if (upstream.Health.Active is { } check) CheckActive(upstream, check, diagnostics);
+        if (upstream.Tls is { } tls) CheckTls(upstream, tls, diagnostics);
         CheckEndpoints(upstream.Endpoints, diagnostics.Where(upstream, "endpoints"), diagnostics);
     }
 
@@ -324,7 +339,19 @@ public static class ConfigChecks
         ];
         if (check.Tcp && Array.Find(asked, static a => a.IsWritten) is { Key: { } idle }) diagnostics.Error(diagnostics.Where(check, idle), $"with tcp: true nothing is asked, and '{idle}' means nothing");
         if (check.Method == "HEAD" && check.Body is not null) diagnostics.Error(diagnostics.Where(check, "body"), "the answer to HEAD has no body: write method: GET");
-        if (check.Port != 0 && upstream.Endpoints.Find(static e => e.Url?.Scheme == "unix") is not null) diagnostics.Error(diagnostics.Where(check, "port"), "a Unix socket has no port");
+        if (check.Port != 0 && upstream.Endpoints.Find(static e => e.Url is { } url && Discovery.EndpointUrl.IsSocket(url)) is not null) diagnostics.Error(diagnostics.Where(check, "port"), "a Unix socket has no port");
+    }
+
+    private static void CheckTls(UpstreamConfig upstream, OriginTlsConfig tls, Diagnostics diagnostics)
+    {
+        if (!tls.Verifies)
+        {
+            diagnostics.Warn(diagnostics.Where(tls, "verify"), "with verify: off whoever stands between reads and changes everything: name the CA of these servers with ca instead");
+            if (tls.Authorities is not null) diagnostics.Error(diagnostics.Where(tls, "ca"), "with verify: off no certificate is verified, and 'ca' means nothing");
+        }
+
+        if (tls.Key is not null && tls.Certificate is null && !diagnostics.IsTold(tls, "certificate")) diagnostics.Error(diagnostics.Where(tls, "key"), "a key needs its certificate");
+        if (!upstream.SpeaksTls && upstream.Discover?.File is null && !diagnostics.IsFlawed(upstream)) diagnostics.Warn(diagnostics.Where(upstream, "tls"), "none of these servers is spoken to over TLS: their URLs begin with https:// where they are");
     }
 
     // A limit that another one never lets be reached is a mistake about one of them.

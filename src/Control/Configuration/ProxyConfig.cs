@@ -31,6 +31,8 @@ public sealed class ProxyConfig : IWritten
     public ResolveConfig Resolve { get; set; } = new();
     public AcmeConfig? Acme { get; set; }
     public SessionTicketsConfig SessionTickets { get; set; } = new();
+    public HttpsRedirectConfig? HttpsRedirect { get; set; }
+    public HstsConfig? Hsts { get; set; }
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
 
@@ -59,6 +61,7 @@ public sealed class ListenTlsConfig : IWritten
     public Position At { get; set; }
     public bool Off { get; set; }
     public string Profile { get; set; } = "intermediate";
+    public bool StrictSni { get; set; }
 }
 
 public sealed class SiteTlsConfig : IWritten
@@ -68,10 +71,11 @@ public sealed class SiteTlsConfig : IWritten
     public string? Certificate { get; set; }
     public string? Key { get; set; }
     public List<CertificateConfig> Certificates { get; set; } = [];
+    public bool Staples { get; set; } = true;
     public ClientAuthConfig? Clients { get; set; }
 
     /// <summary>All of them.</summary>
-    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key });
+    public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key, Within = this });
 }
 
 public sealed class AcmeConfig : IWritten
@@ -143,6 +147,7 @@ public sealed class SessionTicketsConfig : IWritten
     public Position At { get; set; }
     public bool Off { get; set; }
     public string? Keys { get; set; }
+    public bool EarlyData { get; set; }
     public long? Rotate { get; set; }
 }
 
@@ -151,6 +156,27 @@ public sealed class CertificateConfig : IWritten
     public Position At { get; set; }
     public string? Certificate { get; set; }
     public string? Key { get; set; }
+
+    /// <summary>The section that its keys stand in, where it is not one of its own.</summary>
+    public IWritten? Within { get; init; }
+}
+
+public sealed class HttpsRedirectConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public long? Port { get; set; }
+}
+
+public sealed class HstsConfig : IWritten
+{
+    public Position At { get; set; }
+
+    /// <summary>Milliseconds.</summary>
+    public long? MaxAge { get; set; }
+    public bool IncludeSubdomains { get; set; }
+    public bool Preload { get; set; }
+    public bool Off => MaxAge == Shapes.NoLimit;
 }
 
 public sealed class AdminConfig : IWritten
@@ -255,6 +281,21 @@ public sealed class UpstreamConfig : IWritten
     public long? SlowStart { get; set; }
     public StickyConfig? Sticky { get; set; }
     public UpstreamLimitsConfig? Limits { get; set; }
+    public OriginTlsConfig? Tls { get; set; }
+
+    /// <summary>Whether some of its servers are spoken to over TLS, as far as that is written.</summary>
+    public bool SpeaksTls => Endpoints.Concat(Discover?.Found ?? []).Any(static e => e.Url is { } url && EndpointUrl.IsTls(url)) || Discover is { SpeaksTls: true };
+}
+
+public sealed class OriginTlsConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Authorities { get; set; }
+    public string? ServerName { get; set; }
+    public bool Verifies { get; set; } = true;
+    public string? Certificate { get; set; }
+    public string? Key { get; set; }
+    public bool OnlyTls13 { get; set; }
 }
 
 public sealed class UpstreamLimitsConfig : IWritten
@@ -384,19 +425,29 @@ public sealed class DiscoverConfig : IWritten
     public List<DiscoverDnsConfig> Dns { get; set; } = [];
     public List<string> Srv { get; set; } = [];
     public string? File { get; set; }
+    public string? Scheme { get; set; }
+
+    /// <summary>Whether names or services found here are spoken to over TLS.</summary>
+    public bool SpeaksTls => (Scheme == "https" && Dns.Count + Srv.Count > 0) || Srv.Exists(IsTls);
+
+    /// <summary>Whether a service is spoken to over TLS: where it is said, or its name says so.</summary>
+    public bool IsTls(string service) => Scheme == "https" || (Scheme is null && service.StartsWith("_https.", StringComparison.Ordinal));
+
+    /// <summary>The port of a name's servers.</summary>
+    public long PortOf(DiscoverDnsConfig dns) => dns.Port ?? (Scheme == "https" ? 443 : 80);
 
     /// <summary>What the file holds.</summary>
     public List<EndpointConfig> Found { get; set; } = [];
 
     /// <summary>What it looks at, for people.</summary>
-    public IEnumerable<string> Names => [.. File is null ? (string[])[] : [$"file {File}"], .. Dns.Select(static d => $"dns {d.Name}:{d.Port}"), .. Srv.Select(static s => $"srv {s}")];
+    public IEnumerable<string> Names => [.. File is null ? (string[])[] : [$"file {File}"], .. Dns.Select(d => $"dns {d.Name}:{PortOf(d)}{(Scheme == "https" ? " https" : "")}"), .. Srv.Select(s => $"srv {s}{(Scheme == "https" ? " https" : "")}")];
 }
 
 public sealed class DiscoverDnsConfig : IWritten
 {
     public Position At { get; set; }
     public string Name { get; set; } = "";
-    public long Port { get; set; } = 80;
+    public long? Port { get; set; }
 }
 
 public sealed class ResolveConfig : IWritten
@@ -450,6 +501,8 @@ public sealed class SiteConfig : IWritten, IAction
     public List<string> Hosts { get; set; } = [];
     public List<NetworkAddress> Listen { get; set; } = [];
     public SiteTlsConfig? Tls { get; set; }
+    public HttpsRedirectConfig? HttpsRedirect { get; set; }
+    public HstsConfig? Hsts { get; set; }
     public AccessLogConfig? AccessLog { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
@@ -464,6 +517,9 @@ public sealed class SiteConfig : IWritten, IAction
 public sealed class RouteConfig : IWritten, IAction
 {
     public Position At { get; set; }
+
+    /// <summary>It was not written as a route, and stands before all that were.</summary>
+    public bool ComesFirst { get; init; }
     public MatchConfig Match { get; set; } = new();
     public RewriteConfig? Rewrite { get; set; }
     public HeaderEditsConfig? RequestHeaders { get; set; }
@@ -476,6 +532,7 @@ public sealed class RouteConfig : IWritten, IAction
     public string? ClientHalfClose { get; set; }
     public string? Reuse { get; set; }
     public string? Priority { get; set; }
+    public bool? EarlyData { get; set; }
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public LimitsConfig Limits { get; set; } = new();

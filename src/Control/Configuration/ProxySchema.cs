@@ -44,7 +44,8 @@ public static class ProxySchema
 
     public static Section<ListenTlsConfig> ListenTls { get; } = new Section<ListenTlsConfig>("listener_tls", "How a listener speaks TLS.")
         .Short(Shapes.Bool, (t, v) => t.Off = !v)
-        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate");
+        .Add("profile", Shapes.OneOf("intermediate", "modern"), (t, v) => t.Profile = v, "Versions and ciphers after Mozilla's: intermediate speaks TLS 1.2 and 1.3, modern 1.3 only.", "intermediate")
+        .Add("strict_sni", Shapes.Bool, (t, v) => t.StrictSni = v, "Refuses clients that ask for no name, or for one that no site has. Else they are shown the certificate of the default site, or of the first.", "false");
 
     public static Section<CertificateConfig> Certificate { get; } = new Section<CertificateConfig>("certificate", "A certificate and its key.")
         .Add("certificate", Shapes.Text, (c, v) => c.Certificate = v, "The file with the certificate and its chain, in PEM.")
@@ -59,7 +60,8 @@ public static class ProxySchema
     public static Section<SessionTicketsConfig> SessionTickets { get; } = new Section<SessionTicketsConfig>("session_tickets", "Lets clients go on with an earlier TLS session for eight hours, without a full handshake.")
         .Short(Shapes.OneOf("off"), (t, v) => t.Off = true)
         .Add("rotate", Shapes.Delay, (t, v) => t.Rotate = v, "How often a new key seals them; those that it sealed are opened until they expire.", "4h")
-        .Add("keys", Shapes.Text, (t, v) => t.Keys = v, "A file with keys that several nodes share, 80 random bytes each, at most eight: the first seals, all open. Read anew when it changes; who writes it rotates them.", "made by the program, for itself");
+        .Add("keys", Shapes.Text, (t, v) => t.Keys = v, "A file with keys that several nodes share, 80 random bytes each, at most eight: the first seals, all open. Read anew when it changes; who writes it rotates them.", "made by the program, for itself")
+        .Add("early_data", Shapes.Bool, (t, v) => t.EarlyData = v, "With keys that nodes share, a request that came early can be replayed at each of them: nothing is taken early unless this says that it may.", "false");
 
     public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
         .Short(Shapes.OneOf("auto"), (t, v) => t.Auto = true)
@@ -67,6 +69,7 @@ public static class ProxySchema
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
         .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
         .Add("certificates", Shapes.ListOf(Certificate), (t, v) => t.Certificates = v, "Several, one for each kind of key: ECDSA and RSA.")
+        .Add("ocsp", Shapes.OneOf("on", "off"), (t, v) => t.Staples = v == "on", "Staples what the issuer says of a certificate to handshakes, where the certificate names a responder: asked in the background, and kept in the state folder.", "on")
         .Add("clients", ClientAuth, (t, v) => t.Clients = v, "Asks clients for a certificate.");
 
     public static Section<EabConfig> Eab { get; } = new Section<EabConfig>("eab", "The account elsewhere that the account with an issuer belongs to.")
@@ -107,6 +110,15 @@ public static class ProxySchema
         .Add("key_type", Shapes.OneOf("ecdsa_p256", "ecdsa_p384", "rsa_2048", "rsa_3072", "rsa_4096"), (a, v) => a.KeyType = v, "The keys of certificates.", "ecdsa_p256")
         .Add("until_issued", Shapes.OneOf("refuse", "self_signed"), (a, v) => a.UntilIssued = v, "What a handshake gets until the first certificate of a name is there.", "refuse")
         .Add("on_demand", OnDemand, (a, v) => a.OnDemand = v, "Certificates for names that a handshake asks for.");
+    public static Section<HttpsRedirectConfig> HttpsRedirect { get; } = new Section<HttpsRedirectConfig>("https_redirect", "Sends whoever asks in the clear to https (308), as sites with tls do where it is on. Who comes through a trusted proxy that says https is served.")
+        .Short(Shapes.Bool, (r, v) => r.Off = !v)
+        .Add("port", Shapes.Int(1, 65535), (r, v) => r.Port = v, "The port that clients are sent to, where it is not the one listened on.", "that of the site's first listener that speaks TLS");
+
+    public static Section<HstsConfig> Hsts { get; } = new Section<HstsConfig>("hsts", "Tells browsers to come over https only (Strict-Transport-Security, RFC 6797). Said over TLS only; an origin's own word on it is dropped.")
+        .Short(Shapes.Age, (h, v) => h.MaxAge = v)
+        .Add("max_age", Shapes.Age, (h, v) => h.MaxAge = v, "For how long; 0s: no longer.", "1y")
+        .Add("include_subdomains", Shapes.Bool, (h, v) => h.IncludeSubdomains = v, "For every name below the site's as well.", "false")
+        .Add("preload", Shapes.Bool, (h, v) => h.Preload = v, "Browsers may bring it along, after the name was sent to hstspreload.org.", "false");
 
     public static Section<ListenConfig> Listen { get; } = new Section<ListenConfig>("listener", "An address to listen on.")
         .Short(Shapes.Address, (l, v) => l.Address = v)
@@ -223,11 +235,12 @@ public static class ProxySchema
 
     public static Section<DiscoverDnsConfig> DiscoverDns { get; } = new Section<DiscoverDnsConfig>("discover_dns", "An endpoint for each address of a name.")
         .Add("name", Shapes.DnsName, (d, v) => d.Name = v, "The name; its addresses are asked for again when their time is over.")
-        .Add("port", Shapes.Int(1, 65_535), (d, v) => d.Port = v, "The port of each.", "80");
+        .Add("port", Shapes.Int(1, 65_535), (d, v) => d.Port = v, "The port of each.", "80; with scheme: https 443");
 
     public static Section<DiscoverConfig> Discover { get; } = new Section<DiscoverConfig>("discover", "Where further servers are found, while it runs.")
         .Add("dns", Shapes.ListOf(DiscoverDns), (d, v) => d.Dns = v, "Names of which each address is an endpoint.")
         .Add("srv", Shapes.ListOf(Shapes.DnsName), (d, v) => d.Srv = v, "Names of services, as _http._tcp.example.com (RFC 2782): each address of each server is an endpoint, with its port and weight; those of further priorities are backups.")
+        .Add("scheme", Shapes.OneOf("http", "https"), (d, v) => d.Scheme = v, "How those of dns and srv are spoken to. Over https their certificates are for the name in dns, and for the domain of the service in srv, unless tls.server_name says otherwise.", "http; https for services that are called _https")
         .Add("file", Shapes.Text, (d, v) => d.File = v, "A YAML or JSON file with a list as in endpoints; read when the configuration is, and again whenever it changes. While it is broken, its last good list stays.");
 
     public static Section<UpstreamLimitsConfig> UpstreamLimits { get; } = new Section<UpstreamLimitsConfig>("upstream_limits", "The most that the servers are asked to carry at once, whatever the loops. What is beyond waits in one queue, and beyond that is answered 503 with Retry-After. A server at its limit is not away: those that stand in for it are not asked because of it. Health checks are not counted.")
@@ -249,13 +262,22 @@ public static class ProxySchema
         .Add("secure", Shapes.OneOf("auto", "always", "never"), (s, v) => s.Secure = v, "Whether the cookie is for https only; auto: where it is set over https, or browsers would not take it otherwise.", "auto")
         .Add("same_site", Shapes.OneOf("lax", "strict", "none"), (s, v) => s.SameSite = v, "Whether the cookie goes along with requests that other sites bring about.", "lax");
 
+    public static Section<OriginTlsConfig> OriginTls { get; } = new Section<OriginTlsConfig>("upstream_tls", "How servers with https:// are spoken to: TLS 1.2 and 1.3. Their certificates are verified, and must be for the name they are called by.")
+        .Add("ca", Shapes.Text, (t, v) => t.Authorities = v, "The CAs that are trusted, in PEM: a file, or a folder of files that end in .pem, .crt or .cer.", "the system's; SSL_CERT_FILE and SSL_CERT_DIR say where")
+        .Add("server_name", Shapes.CertifiedName, (t, v) => t.ServerName = v, "The name, or address, that is asked for (SNI) and that certificates must be for.", "each server's own")
+        .Add("verify", Shapes.Switch, (t, v) => t.Verifies = v, "off: any certificate is accepted, of anybody.", "on")
+        .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate that is shown to servers that ask for one, and its chain, in PEM.", "none")
+        .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with its private key, in PEM.", "the certificate's file")
+        .Add("min_version", Shapes.OneOf("1.2", "1.3"), (t, v) => t.OnlyTls13 = v == "1.3", "The oldest version that is spoken.", "1.2");
+
     public static Section<UpstreamConfig> Upstream { get; } = new Section<UpstreamConfig>("upstream", "Servers that can stand in for each other.")
         .Short(Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, static node => node is ScalarNode or ListNode)
         .Add("endpoints", Shapes.ListOf(Endpoint), (u, v) => u.Endpoints = v, "The servers.")
         .Add("discover", Discover, (u, v) => u.Discover = v, "Further servers that are found: an upstream may have these only.")
         .Add("resolve", Resolve, (u, v) => u.Resolve = v, "How names of these servers are looked up.")
         .Add("balance", Balance, (u, v) => u.Balance = v, "How one is chosen.", "round_robin")
-        .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep")
+        .Add("host", Shapes.SentHost, (u, v) => u.Host = v, "The Host the servers are sent: keep (the client's), endpoint (the server's own), or a name.", "keep; endpoint for https:// servers that are given by name")
+        .Add("tls", OriginTls, (u, v) => u.Tls = v, "How servers with https:// are spoken to.")
         .Add("timeouts", UpstreamTimeouts, (u, v) => u.Timeouts = v, "Times for these servers.")
         .Add("idle_connections", Shapes.Int(0, 100_000), (u, v) => u.IdleConnections = v, "Idle connections kept to each server, per loop.", "256")
         .Add("connection_age", Shapes.Duration, (u, v) => u.ConnectionAge = v, "How old a connection to a server may grow.", "1h")
@@ -353,6 +375,7 @@ public static class ProxySchema
         .Add("client_half_close", Shapes.OneOf("leave", "answer"), (r, v) => r.ClientHalfClose = v, "What a client that ends its direction while its request is under way means: it has left, or it still wants the answer.", "leave")
         .Add("reuse", Shapes.OneOf("always", "safe"), (r, v) => r.Reuse = v, "As in the upstream.")
         .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
+        .Add("early_data", Shapes.Bool, (r, v) => r.EarlyData = v, "Takes GET, HEAD and OPTIONS that come before the client's TLS handshake is done (0-RTT); they may be replays, and the origin is told by Early-Data: 1 (RFC 8470). All other requests wait for the handshake.", "false")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
@@ -363,6 +386,8 @@ public static class ProxySchema
         .Add("hosts", Shapes.ListOf(Shapes.Host), (s, v) => s.Hosts = v, "Names it answers to; \"*.example.com\" covers every name below; without hosts it is the default.")
         .Add("listen", Shapes.ListOf(Shapes.Address), (s, v) => s.Listen = v, "Only on these of the listeners.", "all")
         .Add("tls", SiteTls, (s, v) => s.Tls = v, "Answers on listeners that speak TLS, with these certificates.")
+        .Add("https_redirect", HttpsRedirect, (s, v) => s.HttpsRedirect = v, "Sends whoever asks in the clear to https.", "the top level's")
+        .Add("hsts", Hsts, (s, v) => s.Hsts = v, "Tells browsers to come over https only.", "the top level's")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
         .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
         .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
@@ -385,6 +410,8 @@ public static class ProxySchema
         .Add("limits", Limits, (c, v) => c.Limits = v, "The most there may be of things.")
         .Add("timeouts", Timeouts, (c, v) => c.Timeouts = v, "How long things may take.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (c, v) => c.ErrorPages = v, "Pages for faults.")
+        .Add("https_redirect", HttpsRedirect, (c, v) => c.HttpsRedirect = v, "Sends whoever asks a site with tls in the clear to https.", "false")
+        .Add("hsts", Hsts, (c, v) => c.Hsts = v, "Tells browsers to come over https only.", "off")
         .Add("resolve", Resolve, (c, v) => c.Resolve = v, "How names of servers are looked up.")
         .Add("acme", Acme, (c, v) => c.Acme = v, "Automatic certificates.")
         .Add("session_tickets", SessionTickets, (c, v) => c.SessionTickets = v, "Resuming TLS sessions of clients.")

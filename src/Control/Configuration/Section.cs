@@ -152,8 +152,9 @@ public sealed class Section<T>(string name, string doc) : Shape<T>, ISection
 
         // "{host}" without quotes is a map to YAML.
         var isTrap = shortForms.Count > 0 && map.Entries.Count == 1 && entry is ScalarNode { IsNull: true };
-        var meant = NearestWord.Find(key.Text, keys.Select(k => k.Name), OtherWords);
-        diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : meant is null ? ProxySchema.Belongs(key.Text) : $"; did you mean '{meant}'?")}");
+        var belongs = ProxySchema.Belongs(key.Text); // Written rightly in the wrong place is likelier than a slip.
+        var meant = belongs.Length > 0 ? null : NearestWord.Find(key.Text, keys.Select(k => k.Name), OtherWords);
+        diagnostics.Error(key.At, $"unknown key '{key.Text}' in {name}{(isTrap ? "; if braces are meant literally, quote the value" : meant is null ? belongs : $"; did you mean '{meant}'?")}");
         if (isTrap) diagnostics.Mark(value);
         else if (meant is not null) diagnostics.Mark(value, meant);
         return Reading.Partial;

@@ -26,6 +26,13 @@ public static class Shapes
         _ => (false, $"expected true or false, found '{text}'"),
     });
 
+    public static Shape<bool> Switch { get; } = new ScalarShape<bool>("on or off", "scalar", text => text switch
+    {
+        "on" => (true, null),
+        "off" => (false, null),
+        _ => (true, $"expected on or off, found '{text}'{(text is "true" or "yes" ? "; did you mean 'on'?" : text is "false" or "no" ? "; did you mean 'off'?" : "")}"),
+    });
+
     public static Shape<string> Text { get; } = new ScalarShape<string>("text", "string", text => (text, null));
 
     /// <summary>Milliseconds; "off" for no limit.</summary>
@@ -34,6 +41,11 @@ public static class Shapes
     /// <summary>Milliseconds that end.</summary>
     public static Shape<long> Delay { get; } = new ScalarShape<long>("a duration such as 250ms, 5s, 2h", "string", text =>
         text == "off" ? (0, "expected a duration such as 250ms, 5s, 2h, found 'off'") : ReadDuration(text), "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
+
+    /// <summary>Milliseconds; years count 365 days.</summary>
+    public static Shape<long> Age { get; } = new ScalarShape<long>("a duration such as 1y, 180d, or off", "string", text =>
+        text.EndsWith('y') && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var years) && years <= 100 ? (years * 365 * 24 * 3_600_000, null) :
+        ReadDuration(text) is (var duration, null) ? (duration, null) : (0, $"expected a duration such as 1y, 180d, or off, found '{text}'"), "^(off|[0-9]+y|[0-9]+(\\.[0-9]+)?(ms|s|m|h|d))$");
 
     /// <summary>Milliseconds between two durations, which are written as they are to be read.</summary>
     public static Shape<long> DurationFrom(string least, string most) => new ScalarShape<long>($"a duration from {least} to {most}", "string", text =>
@@ -46,6 +58,10 @@ public static class Shapes
     public static Shape<string> DnsName { get; } = new ScalarShape<string>("a name such as app.internal", "string", text =>
         IPAddress.TryParse(text, out _) ? (text, $"'{text}' is an address: it belongs in endpoints") :
         Discovery.DnsMessage.IsName(text) ? (text.ToLowerInvariant(), null) : (text, $"expected a name such as app.internal, without scheme, port or path, found '{text}'"));
+
+    /// <summary>Whom a certificate is for.</summary>
+    public static Shape<string> CertifiedName { get; } = new ScalarShape<string>("a name such as app.internal, or an address", "string", text =>
+        IPAddress.TryParse(text, out _) || Discovery.DnsMessage.IsName(text) ? (text.ToLowerInvariant().TrimEnd('.'), null) : (text, $"expected a name such as app.internal, or an address, without scheme or port, found '{text}'"));
 
     /// <summary>A name server: an address, and a port unless it is 53.</summary>
     public static Shape<IPEndPoint> NameServer { get; } = new ScalarShape<IPEndPoint>("the address of a name server such as 10.0.0.53 or 10.0.0.53:5353", "string", text =>
@@ -99,7 +115,7 @@ public static class Shapes
     public static Shape<IPNetwork?> Proxy { get; } = new ScalarShape<IPNetwork?>("an address or network such as 10.0.0.0/8, or unix", "string", text =>
         text == "unix" ? (null, null) : ReadNetwork(text, "an address or network such as 10.0.0.0/8, or unix"));
 
-    public static Shape<Uri> Url { get; } = new ScalarShape<Uri>("a URL such as http://127.0.0.1:9000 or http://unix:/run/app.sock", "string", ReadUrl);
+    public static Shape<Uri> Url { get; } = new ScalarShape<Uri>("a URL such as http://127.0.0.1:9000, https://app.internal or http://unix:/run/app.sock", "string", ReadUrl);
 
     public static Shape<string> Host { get; } = new ScalarShape<string>("a host such as example.com or *.example.com", "string", text =>
     {
@@ -349,17 +365,16 @@ public static class Shapes
 
     private static (Uri Value, string? Trouble) ReadUrl(string text)
     {
-        const string Words = "expected a URL such as http://127.0.0.1:9000 or http://unix:/run/app.sock";
-        if (text.StartsWith("http://unix:/", StringComparison.Ordinal))
+        const string Words = "expected a URL such as http://127.0.0.1:9000, https://app.internal or http://unix:/run/app.sock";
+        if (text.IndexOf("://unix:/", StringComparison.Ordinal) is var end && end > 0 && text[..end] is "http" or "https")
         {
-            if (!Uri.TryCreate("unix://localhost" + text[12..], UriKind.Absolute, out var socket)) return (null!, $"{Words}, found '{text}'");
+            if (!Uri.TryCreate($"{(end == 4 ? Discovery.EndpointUrl.Socket : Discovery.EndpointUrl.TlsSocket)}://localhost{text[(end + 8)..]}", UriKind.Absolute, out var socket)) return (null!, $"{Words}, found '{text}'");
             return Encoding.UTF8.GetByteCount(Uri.UnescapeDataString(socket.AbsolutePath)) <= NetworkAddress.LongestUnixPath ? (socket, null) : (null!, $"the path of a Unix socket has 1 to {NetworkAddress.LongestUnixPath} bytes");
         }
 
         if (!text.Contains("://", StringComparison.Ordinal)) return (null!, $"{Words}, found '{text}'; did you mean 'http://{text}'?");
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url)) return (null!, $"{Words}, found '{text}'");
-        if (url.Scheme == "https") return (null!, "https:// endpoints are not supported yet: only http://");
-        if (url.Scheme != "http") return (null!, $"{Words}, found the scheme '{url.Scheme}'");
+        if (url.Scheme is not ("http" or "https")) return (null!, $"{Words}, found the scheme '{url.Scheme}'");
         if (url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0) return (null!, "an endpoint's URL has a scheme, a host, perhaps a port and a path, and nothing else");
         return (url, null);
     }

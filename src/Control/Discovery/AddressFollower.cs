@@ -13,7 +13,7 @@ public sealed class AddressFollower
     private readonly Dictionary<Endpoint, NameSubscription> followed = [];
 
     /// <summary>Whether a host is a name that can mean something else tomorrow.</summary>
-    public static bool IsName(Uri url) => url.Scheme != "unix" && !IPAddress.TryParse(url.Host.Trim('[', ']'), out _);
+    public static bool IsName(Uri url) => !EndpointUrl.IsSocket(url) && !IPAddress.TryParse(url.Host.Trim('[', ']'), out _);
 
     /// <summary>Follows these and no others.</summary>
     public void Take(IEnumerable<(Endpoint Endpoint, Uri Url)> all, Names names, ResolveSettings settings)

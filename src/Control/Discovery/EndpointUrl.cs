@@ -9,17 +9,28 @@ namespace Weir.Control.Discovery;
 /// <summary>Endpoint URLs.</summary>
 public static class EndpointUrl
 {
-    /// <summary>Scheme and authority: what adopts the endpoint over reloads, whatever its path.</summary>
-    public static string Identity(Uri url) => url.Scheme == "unix" ? $"http://unix:{url.AbsolutePath}" : $"http://{Authority(url)}";
+    /// <summary>The schemes of URLs whose authority is the path of a socket, spoken to plainly and over TLS.</summary>
+    public const string Socket = "unix", TlsSocket = "unixs";
 
-    /// <summary>What people call it: host and port, or the path of its socket.</summary>
-    public static string Name(Uri url) => url.Scheme == "unix" ? $"unix:{url.AbsolutePath}" : Authority(url);
+    public static bool IsSocket(Uri url) => url.Scheme is Socket or TlsSocket;
+
+    /// <summary>Whether it is spoken to over TLS.</summary>
+    public static bool IsTls(Uri url) => url.Scheme is "https" or TlsSocket;
+
+    /// <summary>Scheme and authority: with its TLS settings what adopts the endpoint over reloads, whatever its path.</summary>
+    public static string Identity(Uri url) => $"{(IsTls(url) ? "https" : "http")}://{(IsSocket(url) ? $"unix:{url.AbsolutePath}" : Authority(url))}";
+
+    /// <summary>What people call it: host and port, or the path of its socket. The port tells who is spoken to over TLS.</summary>
+    public static string Name(Uri url) => IsSocket(url) ? $"unix:{url.AbsolutePath}" : IsTls(url) ? $"{url.Host}:{url.Port}" : Authority(url);
 
     /// <summary>Host and port, for `host: endpoint`.</summary>
-    public static string Authority(Uri url) => url.Scheme == "unix" ? "localhost" : url.IsDefaultPort ? url.Host : $"{url.Host}:{url.Port}";
+    public static string Authority(Uri url) => IsSocket(url) ? "localhost" : url.IsDefaultPort ? url.Host : $"{url.Host}:{url.Port}";
+
+    /// <summary>The name, or address, that its certificate is for; null: it shows none.</summary>
+    public static string? CertifiedName(Uri url) => !IsTls(url) ? null : IsSocket(url) ? "localhost" : url.IdnHost.Trim('[', ']').TrimEnd('.');
 
     /// <summary>The path put before what is forwarded; no trailing slash.</summary>
-    public static string Prefix(Uri url) => url.Scheme == "unix" ? "" : url.AbsolutePath.TrimEnd('/');
+    public static string Prefix(Uri url) => IsSocket(url) ? "" : url.AbsolutePath.TrimEnd('/');
 
     /// <summary>Says which hosts cannot be resolved, of a configuration that has other mistakes and so is not compiled.</summary>
     public static void CheckNames(ProxyConfig config, Diagnostics diagnostics)
@@ -42,7 +53,7 @@ public static class EndpointUrl
     public static NetworkAddress[] Resolve(Uri url, Names names, ResolveSettings settings, out string trouble)
     {
         trouble = "";
-        if (url.Scheme == "unix") return [NetworkAddress.FromPath(Uri.UnescapeDataString(url.AbsolutePath))];
+        if (IsSocket(url)) return [NetworkAddress.FromPath(Uri.UnescapeDataString(url.AbsolutePath))];
         if (IPAddress.TryParse(url.Host.Trim('[', ']'), out var ip)) return [NetworkAddress.FromIp(ip, url.Port)];
         var watch = names.Watch(NameKind.Addresses, url.IdnHost, settings);
         Names.Await([watch]);

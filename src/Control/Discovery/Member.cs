@@ -15,7 +15,7 @@ public sealed record Member(Uri Url, NetworkAddress[] Addresses)
     /// <summary>The last of the backups.</summary>
     public const int MostTier = 9;
 
-    /// <summary>Scheme and authority: what it is the same one by, whatever else is said of it.</summary>
+    /// <summary>Scheme and authority: with how its upstream speaks TLS, what it is the same one by.</summary>
     public string Identity { get; } = EndpointUrl.Identity(Url);
 
     /// <summary>What people call it.</summary>
@@ -23,6 +23,12 @@ public sealed record Member(Uri Url, NetworkAddress[] Addresses)
 
     /// <summary>The Host that belongs to it, for `host: endpoint`.</summary>
     public string Authority { get; init; } = EndpointUrl.Authority(Url);
+
+    /// <summary>The name, or address, that its certificate is for; null: it is not spoken to over TLS.</summary>
+    public string? CertifiedName { get; init; } = EndpointUrl.CertifiedName(Url);
+
+    /// <summary>Whether it was given by a name: then it is one of several sites most often, if it speaks TLS.</summary>
+    public bool IsNamed { get; init; } = AddressFollower.IsName(Url);
 
     /// <summary>The path put before what is forwarded; no trailing slash.</summary>
     public string Prefix { get; } = EndpointUrl.Prefix(Url);

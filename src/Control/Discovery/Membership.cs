@@ -6,6 +6,7 @@ using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine.Balancing;
 using Weir.Engine.Observe;
+using Weir.Engine.Tls;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Discovery;
@@ -62,6 +63,7 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     private ResolveSettings resolve = ResolveSettings.Default; // How the names of its endpoints are looked up.
     private readonly Dictionary<string, Said> said = []; // By identity: of endpoints in force only.
     private Member[] written = [];
+    private OriginTls tls = new(new OriginTlsSettings());
     private UpstreamSettings? settings;
     private volatile Seat[] seats = [];
     private volatile Source[] sourcesNow = [];
@@ -107,13 +109,15 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     /// <param name="with">What is set for all endpoints.</param>
     /// <param name="balance">How one is chosen, and words for it: the balancer is another one where they are others; null: as before.</param>
     /// <param name="by">How names of endpoints are looked up; null: as before.</param>
-    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, (string Words, Balancer Balancer)? balance = null, ResolveSettings? by = null)
+    /// <param name="over">How those that speak TLS are spoken to; null: as before.</param>
+    public void Write(IReadOnlyList<Member> members, IReadOnlyList<SourcePlan> plans, UpstreamSettings with, (string Words, Balancer Balancer)? balance = null, ResolveSettings? by = null, OriginTls? over = null)
     {
         List<IDisposable> ended = [];
         lock (turn)
         {
             if (isClosed) return;
             resolve = by ?? resolve;
+            tls = over ?? tls;
             TakeWritten([.. members]);
             foreach (var source in sources.Where(s => !plans.Any(p => p.Name == s.Name)).ToArray())
             {
@@ -330,20 +334,36 @@ public sealed class Membership(Upstream upstream, int loops, ErrorLog? errors = 
     private Endpoint[] Adopt(List<(Member Member, string From)> union)
     {
         var endpoints = new Endpoint[union.Count];
-        var free = seats.ToDictionary(s => (s.Member.Identity, s.Member.Prefix), s => s.Endpoint);
+        var free = seats.ToDictionary(s => (Identity(s), s.Member.Prefix), s => s.Endpoint);
         for (var i = 0; i < endpoints.Length; i++)
         {
-            if (free.Remove((union[i].Member.Identity, union[i].Member.Prefix), out var same)) endpoints[i] = same;
+            if (free.Remove((Identity(union[i].Member), union[i].Member.Prefix), out var same)) endpoints[i] = same;
         }
 
-        var others = seats.Where(s => free.ContainsKey((s.Member.Identity, s.Member.Prefix))).GroupBy(s => s.Member.Identity, s => s.Endpoint).ToDictionary(g => g.Key, g => new Queue<Endpoint>(g));
+        var others = seats.Where(s => free.ContainsKey((Identity(s), s.Member.Prefix))).GroupBy(Identity, s => s.Endpoint).ToDictionary(g => g.Key, g => new Queue<Endpoint>(g));
         for (var i = 0; i < endpoints.Length; i++)
         {
             var member = union[i].Member;
-            endpoints[i] ??= others.TryGetValue(member.Identity, out var queue) && queue.TryDequeue(out var other) ? other : new Endpoint(member.Identity, member.Name, loops, member.Authority);
+            endpoints[i] ??= others.TryGetValue(Identity(member), out var queue) && queue.TryDequeue(out var other) ? other : Make(member);
         }
 
         return endpoints;
+    }
+
+    private static (string, string) Identity(Seat seat) => (seat.Member.Identity, seat.Endpoint.Tls?.Identity ?? "");
+
+    private (string, string) Identity(Member member) => (member.Identity, member.CertifiedName is { } name ? OpenSslClient.IdentityOf(tls.Settings, name) : "");
+
+    private Endpoint Make(Member member)
+    {
+        if (member.CertifiedName is not null) tls.MakeReady(); // Not on a loop.
+        return new(member.Identity, member.Name, loops, member.Authority)
+        {
+            Tls = member.CertifiedName is { } name ? new OpenSslClient(tls, name, loops) : null,
+            WantsOwnHost = member is { CertifiedName: not null, IsNamed: true },
+            // Of one that is spoken to in another way only, those known stay.
+            Addresses = Array.Find(seats, s => s.Member.Identity == member.Identity)?.Endpoint.Addresses ?? [],
+        };
     }
 
     // Makes an endpoint what its seat says; whether a balancer must hear of it.

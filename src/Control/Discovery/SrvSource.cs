@@ -12,21 +12,22 @@ public sealed class SrvSource : IDisposable
     private readonly Source source;
     private readonly Names names;
     private readonly ResolveSettings settings;
+    private readonly bool isTls;
     private readonly NameSubscription service;
     private NameWatch? self;
     private Member[] taken = [];
     private volatile bool isDisposed;
 
-    private SrvSource(Source source, Names names, string name, ResolveSettings settings)
+    private SrvSource(Source source, Names names, string name, bool isTls, ResolveSettings settings)
     {
-        (this.source, this.names, this.settings) = (source, names, settings);
+        (this.source, this.names, this.isTls, this.settings) = (source, names, isTls, settings);
         service = names.Subscribe(NameKind.Services, name, settings, watch => Take(watch, isItself: true));
     }
 
     /// <summary>The source that a service is, with what is known of it and its targets when the configuration is read.</summary>
-    public static SourcePlan Plan(Names names, string name, ResolveSettings settings) => new($"srv {name}", settings.Key, source => new SrvSource(source, names, name, settings))
+    public static SourcePlan Plan(Names names, string name, ResolveSettings settings, bool isTls = false) => new($"srv {name}", $"{settings.Key}{(isTls ? " https" : "")}", source => new SrvSource(source, names, name, isTls, settings))
     {
-        Initial = names.Watch(NameKind.Services, name, settings).Answer is { } answer && Members(answer.Services, target => names.Watch(NameKind.Addresses, target, settings).Answer) is { Length: > 0 } found ? found : null,
+        Initial = names.Watch(NameKind.Services, name, settings).Answer is { } answer && Members(answer.Services, target => names.Watch(NameKind.Addresses, target, settings).Answer, isTls ? name : null) is { Length: > 0 } found ? found : null,
     };
 
     public void Dispose()
@@ -43,14 +44,18 @@ public sealed class SrvSource : IDisposable
     /// <summary>The endpoints of a service: those of the least priority first, those of each further one behind them.</summary>
     /// <param name="services">What it consists of.</param>
     /// <param name="addresses">What is known of a target.</param>
-    internal static Member[] Members(IReadOnlyCollection<ServiceRecord> services, Func<string, NameAnswer?> addresses)
+    /// <param name="certified">The service's name where its servers are spoken to over TLS: their certificates are for its domain, because whoever answers for the name chooses the targets (RFC 6125 §6.2.1).</param>
+    internal static Member[] Members(IReadOnlyCollection<ServiceRecord> services, Func<string, NameAnswer?> addresses, string? certified = null)
     {
         var found = services.SelectMany(s => (addresses(s.Target)?.Addresses ?? []).Select(ip => (Service: s, Ip: ip))).Take(Lookup.Most).ToArray();
         // Tiers are by what the service says, whatever of it could be resolved: a backup does not become what it stands in for.
         var tiers = services.Select(static s => s.Priority).Distinct().Order().Index().ToDictionary(static p => p.Item, static p => Math.Min(p.Index, MostTier));
         var weights = services.GroupBy(static s => s.Priority).ToDictionary(static g => g.Key, static g => (Most: g.Max(static s => s.Weight), Least: g.Min(static s => s.Weight)));
-        return [.. found.Select(f => DnsSource.Member(f.Ip, f.Service.Target, f.Service.Port) with { Tier = tiers[f.Service.Priority], Weight = Weight(f.Service.Weight, weights[f.Service.Priority]) })];
+        return [.. found.Select(f => DnsSource.Member(f.Ip, f.Service.Target, f.Service.Port, certified is not null) with { CertifiedName = Domain(certified), Tier = tiers[f.Service.Priority], Weight = Weight(f.Service.Weight, weights[f.Service.Priority]) })];
     }
+
+    // Of a service without a domain its whole name, which no certificate is for.
+    private static string? Domain(string? service) => service is null ? null : string.Join('.', service.Split('.', StringSplitOptions.RemoveEmptyEntries).SkipWhile(static l => l.StartsWith('_'))) is { Length: > 0 } domain ? domain : service;
 
     // As written where that can be. Larger ones are brought down together; beside others, a weight of 0 is as little as there is.
     private static int Weight(int weight, (int Most, int Least) of)
@@ -65,7 +70,7 @@ public sealed class SrvSource : IDisposable
         if (isItself) self = watch;
         if (isItself && watch.Answer is { } now) Follow(now.Services);
         if (isDisposed || self is null) return;
-        Member[] members = self.Answer is { } answer ? Members(answer.Services, Known) : [];
+        Member[] members = self.Answer is { } answer ? Members(answer.Services, Known, isTls ? service.Watch.Name : null) : [];
         var trouble = self.Trouble;
         if (trouble is null && members.Length == 0)
         {

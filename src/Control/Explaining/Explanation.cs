@@ -16,7 +16,8 @@ public static class Explanation
     public static string? Of(ProxyConfig config, string method, string url, string[] fields, string client, Diagnostics diagnostics)
     {
         var written = new Dictionary<object, IWritten>(ReferenceEqualityComparer.Instance);
-        var compiler = new PlanCompiler(new LiveThings(1), "weir-explain", written.Add);
+        var live = new LiveThings(1);
+        var compiler = new PlanCompiler(live, "weir-explain", written.Add);
         var plan = compiler.Compile(config, diagnostics, 1024);
         if (plan is null) return null;
         compiler.Apply();
@@ -37,8 +38,10 @@ public static class Explanation
         foreach (var listener in Listeners(plan, uri, text))
         {
             text.Append($"listener {listener.Name} ({Words.Place(written[listener])})\n");
+            var facts = Handshakes.Tell(listener, uri, live.Certificates, text);
+            if (listener.Tls is not null && facts is null) continue;
             using var trial = new Trial(plan, listener, written, text);
-            trial.Explain(head, address);
+            trial.Explain(head, address, facts);
         }
 
         return text.ToString();

@@ -14,6 +14,7 @@ using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Policies.Cookies;
 using Weir.Engine.Policies.Rewrite;
+using Weir.Engine.Transports;
 using Weir.Wire.Http1;
 
 namespace Weir.Control.Explaining;
@@ -35,7 +36,10 @@ internal sealed class Trial : IDisposable
 
     private Request Request => exchange.Request;
 
-    public void Explain(byte[] bytes, IPAddress client)
+    /// <param name="bytes">The head.</param>
+    /// <param name="client">Who sends it.</param>
+    /// <param name="tls">What the handshake agreed on; null: there was none.</param>
+    public void Explain(byte[] bytes, IPAddress client, TlsFacts? tls)
     {
         var head = new RequestHead();
         head.Clear();
@@ -47,7 +51,8 @@ internal sealed class Trial : IDisposable
         }
 
         RequestFill.From(exchange, head, bytes, 0);
-        exchange.Ends = new ConnectionEnds(client, 0, 0);
+        exchange.Ends = new ConnectionEnds(client, 0, 0, tls);
+        Request.IsSecure = tls is not null;
         var (site, route, refused) = Pipeline.Find(exchange, plan, listener);
         if (site is not null) Say($"site {site.Name} ({Words.Place(written[site])})");
         if (site is not null && (refused.IsNone || refused.Cause == FaultCause.NoRoute)) TellUnmatched(site, route);
@@ -77,6 +82,7 @@ internal sealed class Trial : IDisposable
     // Asking the earlier routes one by one leaves their expressions' groups behind.
     private void TellUnmatched(SitePlan site, RoutePlan? route)
     {
+        if (route is not null && written[route] is RouteConfig { ComesFirst: true }) return;
         Unmatched.Tell(exchange, (SiteConfig)written[site], route is null ? null : written[route], text);
         exchange.Captures.Clear();
         site.Routes.Find(exchange);
@@ -140,6 +146,7 @@ internal sealed class Trial : IDisposable
         else if (!Fixed(route, from)) return;
         if (route.Mirror is { } mirror) Mirror(mirror, from.Mirror!);
         if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");
+        if (Request.IsSecure && route.RewriteResponse.OfType<StrictTransport>().FirstOrDefault() is { } strict) Say($"hsts sets Strict-Transport-Security: {strict}");
         if (from.ResponseHeaders is { } edits)
         {
             foreach (var name in edits.Remove) Say($"response_headers removes {name}");
@@ -187,8 +194,9 @@ internal sealed class Trial : IDisposable
         foreach (var source in upstream.Discover?.Names ?? []) Say($"  discover {source}");
         foreach (var endpoint in forward.Upstream.Endpoints)
         {
-            var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), _ => Request.Authority.ToString() };
+            var host = forward.Host switch { HostMode.Endpoint => Encoding.ASCII.GetString(endpoint.Authority), HostMode.Fixed => Encoding.ASCII.GetString(forward.FixedHost), HostMode.Usual when endpoint.WantsOwnHost => Encoding.ASCII.GetString(endpoint.Authority), _ => Request.Authority.ToString() };
             Say($"  endpoint {endpoint.Identity}, weight {endpoint.Weight}{(endpoint.Tier > 0 ? $", backup {endpoint.Tier}" : "")}");
+            if (endpoint.Tls is { } tls) Say($"    over TLS, {tls.Words}");
             Say($"    {Request.Method} {(Request.Form == TargetForm.Authority ? Request.Target.ToString() : Encoding.ASCII.GetString(endpoint.PathPrefix) + Sent())} HTTP/1.1");
             Say($"    Host: {host}");
         }

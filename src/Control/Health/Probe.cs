@@ -34,6 +34,16 @@ internal sealed class Probe(Worker worker)
 
             var wake = await waiter.FirstOf(transport.Writable, deadline);
             error = wake == Wake.First ? transport.ConnectError() : Errno.TimedOut;
+            if (error == 0 && endpoint.Tls is { } tls && !check.IsTcp)
+            {
+                // No session is gone on with: the certificate is part of what is asked.
+                var agreed = await ClientHandshake.RunAsync(tls.ConnectAnew(transport), transport, waiter, null, deadline);
+                if (agreed.Transport is not null) return await AskAsync(agreed.Transport, endpoint, check, waiter, deadline);
+                if (agreed.Wake == Wake.Cancelled) return Stopped;
+                result = NotAgreed(address, agreed, check);
+                continue;
+            }
+
             if (error == 0) return await AskAsync(transport, endpoint, check, waiter, deadline);
             transport.Close(reset: wake != Wake.First);
             if (wake == Wake.Cancelled) return Stopped;
@@ -128,6 +138,13 @@ internal sealed class Probe(Worker worker)
     };
 
     private static CheckResult OutOfBuffers(ActiveCheck check) => new(CheckOutcome.None, $"{check.Question}: no buffer could be had");
+
+    private static CheckResult NotAgreed(NetworkAddress address, Agreed agreed, ActiveCheck check) => agreed.Trouble switch
+    {
+        TlsTrouble.Certificate => new(CheckOutcome.Refused, $"certificate of {address} is not accepted: {agreed.Text}"),
+        TlsTrouble.Timeout => new(CheckOutcome.Timeout, $"no TLS with {address} in {Words.Duration(check.Timeout)}"),
+        _ => new(CheckOutcome.Refused, $"no TLS with {address}: {agreed.Text}"),
+    };
 
     private static CheckResult NotConnected(NetworkAddress address, int error) =>
         new(IsOurs(error) ? CheckOutcome.None : CheckOutcome.Refused, $"cannot connect to {address}: {(error == Errno.AddressNotAvailable ? "no local port is left for this address" : Errno.Describe(error))}");

@@ -43,6 +43,7 @@ public static class MetricsPage
         ("weir_upstream_retry_budget_refusals_total", "counter", "Further endpoints not tried because the budget for it was used up."),
         ("weir_upstream_breaker_open", "gauge", "1 while the upstream's circuit breaker is open."),
         ("weir_upstream_hedges_total", "counter", "Requests sent to a second endpoint beside the first, by outcome: won (it answered first), lost."),
+        ("weir_upstream_tls_handshakes_total", "counter", "TLS handshakes with an upstream's endpoints, by outcome: full, resumed (an earlier session was gone on with), failed. Those of health checks are not counted."),
         ("weir_upstream_sticky_moves_total", "counter", "Requests whose cookie named another endpoint than the one that answered, because that was away, gone, or did not answer: their clients stay with the new one. Of sticky upstreams only."),
         ("weir_upstream_panicking", "gauge", "1 while so few endpoints are available that health is ignored."),
         ("weir_endpoint_requests_total", "counter", "Exchanges by endpoint, status class and status."),
@@ -67,6 +68,8 @@ public static class MetricsPage
         ("weir_certificate_renewal_time_seconds", "gauge", "When an automatic certificate is to be renewed, or its order tried again after a failure, in Unix time."),
         ("weir_certificate_failing", "gauge", "1 while the last order for a name has come to nothing. What it has is kept."),
         ("weir_certificate_orders_total", "counter", "Orders of certificates by issuer and outcome: given; unreachable, rate_limited, refused, not_shown (the issuer did not find that the name is ours); own: the folder, a hook, another node."),
+        ("weir_certificate_not_after_seconds", "gauge", "When a certificate that a site shows expires, in Unix time, by the kind of its key."),
+        ("weir_certificate_stapled_until_seconds", "gauge", "When what is stapled to a certificate (OCSP) expires, in Unix time; 0: nothing is stapled. Of certificates that name a responder."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -124,7 +127,8 @@ public static class MetricsPage
         WriteSources(page, proxy, upstreams);
         WriteChecks(page, upstreams, proxy.Health);
         WriteNames(page, proxy.Names);
-        if (proxy.Certificates.Issuance is { } issuance) WriteCertificates(page, issuance);
+        if (proxy.Automatic.Issuance is { } issuance) WriteIssuance(page, issuance);
+        WriteCertificates(page, proxy);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -171,8 +175,25 @@ public static class MetricsPage
             page.Sample("weir_upstream_hedges_total", sent - won, ("upstream", name), ("outcome", "lost"));
         }
 
+        foreach (var (name, same) in upstreams.Where(static u => Array.Exists(u.Same, SpeaksTls)))
+        {
+            page.Sample("weir_upstream_tls_handshakes_total", same.Sum(u => u.Connections.Handshakes.Full), ("upstream", name), ("outcome", "full"));
+            page.Sample("weir_upstream_tls_handshakes_total", same.Sum(u => u.Connections.Handshakes.Resumed), ("upstream", name), ("outcome", "resumed"));
+            page.Sample("weir_upstream_tls_handshakes_total", same.Sum(u => u.Connections.Handshakes.Failed), ("upstream", name), ("outcome", "failed"));
+        }
+
         foreach (var (name, same) in upstreams.Where(static u => u.Same.Any(static s => s.Settings.IsSticky))) page.Sample("weir_upstream_sticky_moves_total", same.Sum(u => u.Moved), ("upstream", name));
         foreach (var (name, same) in upstreams) page.Sample("weir_upstream_panicking", same.Any(u => u.IsPanicking) ? 1 : 0, ("upstream", name));
+    }
+
+    private static bool SpeaksTls(Upstream upstream)
+    {
+        foreach (var endpoint in upstream.Endpoints)
+        {
+            if (endpoint.Tls is not null) return true;
+        }
+
+        return upstream.Connections.Handshakes is not { Full: 0, Resumed: 0, Failed: 0 };
     }
 
     private static void WriteEndpoints(Page page, Upstream[] upstreams)
@@ -215,7 +236,7 @@ public static class MetricsPage
         }
     }
 
-    private static void WriteCertificates(Page page, Issuance issuance)
+    private static void WriteIssuance(Page page, Issuance issuance)
     {
         var all = issuance.All;
         foreach (var one in all) page.Sample("weir_certificate_expiry_time_seconds", one.Given?.NotAfter.ToUnixTimeSeconds() ?? 0, ("name", one.Name));
@@ -231,6 +252,13 @@ public static class MetricsPage
         var failing = all.Count(static n => n.Trouble is not null);
         page.Sample("weir_dns_names", all.Length - failing, ("state", "good"));
         page.Sample("weir_dns_names", failing, ("state", "failing"));
+    }
+
+    private static void WriteCertificates(Page page, RunningProxy proxy)
+    {
+        var shown = proxy.Certificates.SelectMany(static s => s.Shown.Select(c => (s.Name, Certificate: c))).GroupBy(static c => (c.Name, c.Certificate.Kind), static c => c.Certificate).ToArray();
+        foreach (var same in shown) page.Sample("weir_certificate_not_after_seconds", same.Min(static c => c.Until).ToUnixTimeSeconds(), ("site", same.Key.Name), ("kind", same.Key.Kind));
+        foreach (var same in shown.Where(static s => s.Any(static c => c.Responder is not null))) page.Sample("weir_certificate_stapled_until_seconds", same.Min(static c => c.StapledUntil?.ToUnixTimeSeconds() ?? 0), ("site", same.Key.Name), ("kind", same.Key.Kind));
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

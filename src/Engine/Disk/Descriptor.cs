@@ -37,6 +37,7 @@ internal static unsafe partial class Descriptor
     private const int ModeAt = 28;
     private const int InodeAt = 32;
     private const int SizeAt = 40;
+    private const int ChangedAt = 96;
     private const int ModifiedAt = 112;
     private const int DeviceAt = 136;
 
@@ -114,6 +115,17 @@ internal static unsafe partial class Descriptor
         var mode = *(ushort*)(stat + ModeAt);
         return (mode & TypeMask) == RegularFile ? (*(uint*)(stat + OwnerAt), mode & 0xfff) : null;
     }
+
+    /// <summary>What stands under a name, links followed; null: nothing that could be found.</summary>
+    public static FileStamp? StampOf(string path)
+    {
+        var stat = stackalloc byte[StatBytes];
+        if (Statx(FromHere, path, 0, BasicStats, stat) != 0) return null;
+        var mode = *(ushort*)(stat + ModeAt);
+        return new FileStamp(*(ulong*)(stat + DeviceAt), *(ulong*)(stat + InodeAt), *(long*)(stat + SizeAt), Nanoseconds(stat + ModifiedAt), Nanoseconds(stat + ChangedAt), mode & 0xfff, *(uint*)(stat + OwnerAt), *(uint*)(stat + GroupAt), (mode & TypeMask) == RegularFile);
+    }
+
+    private static long Nanoseconds(byte* at) => unchecked((*(long*)at * 1_000_000_000) + *(uint*)(at + 8));
 
     /// <summary>Gives a file a second name, unless something has that name.</summary>
     public static bool TryLink(string file, string name) => Link(file, name) == 0;

@@ -59,6 +59,12 @@ public enum FaultCause : byte
     /// <summary>No connection could be made in time.</summary>
     ConnectTimeout,
 
+    /// <summary>The origin's certificate was not accepted.</summary>
+    Untrusted,
+
+    /// <summary>No encryption was agreed on with the origin.</summary>
+    TlsFailed,
+
     /// <summary>Nobody is there to forward to.</summary>
     NoEndpoint,
 
@@ -161,6 +167,8 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.StaleConnection, _) => 502,
         (FaultCause.Refused, _) => 502,
         (FaultCause.ConnectTimeout, _) => 504,
+        (FaultCause.Untrusted, _) => 502,
+        (FaultCause.TlsFailed, _) => 502,
         (FaultCause.NoEndpoint, _) => 503,
         (FaultCause.BreakerOpen, _) => 503,
         (FaultCause.QueueFull, _) => 503,
@@ -184,6 +192,8 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
                 FaultCause.StaleConnection => "a kept connection was dead, and the request may not be sent again",
                 FaultCause.Refused => "no connection",
                 FaultCause.ConnectTimeout => "no connection in time",
+                FaultCause.Untrusted => "its certificate is not accepted",
+                FaultCause.TlsFailed => "no encryption was agreed on",
                 _ => Cause.ToString(),
             };
             var when = Stage switch

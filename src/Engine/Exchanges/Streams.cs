@@ -23,6 +23,14 @@ public abstract class ClientStream
     /// <summary>Whether a byte of a final response has left: from then on a fault breaks the stream instead of being answered.</summary>
     public abstract bool HasStarted { get; }
 
+    /// <summary>
+    /// Whether the client's handshake is done. Until then a request may be a replay of one that was answered before (RFC 8470).
+    /// </summary>
+    public virtual bool IsConfirmed => true;
+
+    /// <summary>Goes on with the handshake; false where it cannot be had any more.</summary>
+    public virtual bool TryConfirm() => true;
+
     /// <summary>Puts an interim response (1xx) on its way; does nothing where the client's protocol knows none.</summary>
     /// <returns>Why it cannot be sent: it does not fit, or there is no buffer.</returns>
     public abstract FaultCause SendInterim(Response response);
@@ -73,6 +81,9 @@ public abstract class OriginStream
 
     /// <summary>Whether it is known dead already: replaced before a byte is written.</summary>
     public abstract bool IsDead { get; }
+
+    /// <summary>What the origin said when it broke the connection, where its protocol lets it say so; empty: nothing.</summary>
+    public virtual string Trouble => "";
 
     /// <summary>Whether the origin said, or shows, that it takes nothing more after this response.</summary>
     public abstract bool EndsAfterThis { get; }

@@ -77,7 +77,7 @@ internal struct Attempt
 
     private static RetryOn CauseOf(Fault fault) => fault switch
     {
-        { Stage: Stage.Connect, Cause: FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.Exhausted } => RetryOn.Connect,
+        { Stage: Stage.Connect, Cause: FaultCause.Refused or FaultCause.ConnectTimeout or FaultCause.Untrusted or FaultCause.TlsFailed or FaultCause.Exhausted } => RetryOn.Connect,
         { Side: Side.Origin, Cause: FaultCause.Closed } => RetryOn.Reset,
         { Side: Side.Origin, Cause: FaultCause.Timeout } => RetryOn.Timeout,
         { Side: Side.Origin, Cause: FaultCause.Malformed } => RetryOn.Malformed,

@@ -7,6 +7,9 @@ namespace Weir.Engine.Forwarding;
 /// <summary>Which Host the origin is sent.</summary>
 public enum HostMode : byte
 {
+    /// <summary>The client's, but for endpoints that want their own.</summary>
+    Usual,
+
     /// <summary>The client's.</summary>
     Keep,
 

@@ -124,7 +124,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
             var isTold = exchange.Origin is null; // Of an attempt that lost its race.
             GiveBack(exchange, origin, isWhole: outcome.IsNone);
             if (outcome.IsNone) TellStatus(exchange);
-            else if (!isTold && outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection && !WasCutShort(exchange, outcome)) TellFailure(exchange, outcome.Told);
+            else if (!isTold && outcome.Side == Side.Origin && outcome.Cause != FaultCause.StaleConnection && !WasCutShort(exchange, outcome)) TellFailure(exchange, Told(exchange, origin, outcome));
             if (Attempt.MayGoAgain(exchange, outcome))
             {
                 attempt.WasStale(exchange, plan, outcome);
@@ -171,6 +171,14 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
     }
 
     private static void TellFailure(Exchange exchange, string failure) => ((Upstream)exchange.Place.UpstreamState!).Tell((Endpoint)exchange.Place.EndpointState!, failure, exchange.Loop.Now);
+
+    // Where the origin says why, as one does that misses a certificate of ours, it is told.
+    private static string Told(Exchange exchange, OriginStream origin, Fault fault)
+    {
+        if (origin.Trouble is not { Length: > 0 } why) return fault.Told;
+        ((Upstream)exchange.Place.UpstreamState!).Errors?.Warn("upstream", $"{exchange.Place.Endpoint}: {fault.Told}: {why}");
+        return $"{fault.Told}: {why}";
+    }
 
     // What is left of an answer that nobody wants is read where it is there already, so that the connection can be kept.
     private static void GiveBack(Exchange exchange, OriginStream origin, bool isWhole)
@@ -241,6 +249,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         request.ForwardedHost = plan.Host switch
         {
             HostMode.Endpoint => ByteRange.Of(endpoint.Authority),
+            HostMode.Usual when endpoint.WantsOwnHost => ByteRange.Of(endpoint.Authority),
             HostMode.Fixed => ByteRange.Of(plan.FixedHost),
             // A client of HTTP/1.0 need not name a host; an origin refuses a request without one.
             _ => request.Authority.IsEmpty ? ByteRange.Of(endpoint.Authority) : request.Authority,

@@ -67,6 +67,8 @@ public sealed class ClientConnection : OriginStream
     // An idle origin has nothing to say: bytes as well as an end mean that it is not to be used.
     public override bool IsDead => transport.Gone.IsSet || (reused && transport.HasUnasked) || transport.IsClosed;
 
+    public override string Trouble => transport.Trouble;
+
     public override bool EndsAfterThis => !keepAlive || transport.Gone.IsSet;
 
     public override BodySink RequestBody => writer;

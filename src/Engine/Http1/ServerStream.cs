@@ -84,6 +84,10 @@ internal sealed class ServerStream : ClientStream
 
     public override bool IsBroken => transport.IsBroken;
 
+    public override bool IsConfirmed => transport.IsConfirmed;
+
+    public override bool TryConfirm() => transport.TryConfirm() != IoStatus.Reset;
+
     public override bool HasStarted => started && (writer.HasSent || writer.IsFinished);
 
     internal ServerStream? NextFree { get; set; }

@@ -16,6 +16,12 @@ public abstract class Condition
     public abstract bool Holds(Exchange exchange);
 }
 
+/// <summary>It did not come over https.</summary>
+public sealed class InTheClear : Condition
+{
+    public override bool Holds(Exchange exchange) => !exchange.Request.IsSecure;
+}
+
 /// <summary>One of several methods; GET includes HEAD.</summary>
 public sealed class MethodCondition(byte[][] methods) : Condition
 {

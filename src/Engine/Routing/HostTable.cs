@@ -30,7 +30,10 @@ public sealed class HostTable<TSite>
     }
 
     /// <summary>Finds the site for a host in lower case.</summary>
-    public TSite? Find(ReadOnlySpan<byte> host)
+    public TSite? Find(ReadOnlySpan<byte> host) => FindNamed(host) ?? Default;
+
+    /// <summary>Finds the site that names a host in lower case, or names what it is below.</summary>
+    public TSite? FindNamed(ReadOnlySpan<byte> host)
     {
         if (exact.Find(host) is { } site) return site;
         if (below.Count > 0)
@@ -43,6 +46,6 @@ public sealed class HostTable<TSite>
             }
         }
 
-        return Default;
+        return null;
     }
 }

@@ -48,6 +48,10 @@ internal static unsafe partial class OpenSsl
 
     public const int FilePem = 1;
 
+    // SSL_SESS_CACHE_…
+    public const int CacheServer = 0x2;
+    public const int CacheNoAutoClear = 0x80;
+
     public const uint OctetString = 5;
     public const uint Utf8String = 4;
 
@@ -127,6 +131,18 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_write_ex(nint ssl, byte* bytes, nuint length, nuint* count);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_in_init(nint ssl);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_CTX_set_max_early_data(nint context, uint most);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_read_early_data(nint ssl, byte* into, nuint length, nuint* count);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_write_early_data(nint ssl, byte* bytes, nuint length, nuint* count);
+
+    [LibraryImport(Ssl)]
     public static partial int SSL_has_pending(nint ssl);
 
     [LibraryImport(Ssl)]
@@ -152,6 +168,12 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Ssl)]
     public static partial void SSL_get0_alpn_selected(nint ssl, byte** name, uint* length);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_get_session(nint ssl);
+
+    [LibraryImport(Ssl)]
+    public static partial byte SSL_SESSION_get_max_fragment_length(nint session);
 
     [LibraryImport(Ssl)]
     public static partial int SSL_session_reused(nint ssl);

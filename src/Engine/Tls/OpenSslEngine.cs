@@ -16,30 +16,53 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     private readonly nint ssl;
     private GCHandle self;
+    private TlsSite? site;
+    private ShownCertificates? shown;
+    private byte[] serverName = [];
     private TlsFacts? facts;
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
     private bool hasDemanded;
+    private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
-    public OpenSslEngine(SslContext context, Transport over, OpenSslServer? server)
+    public OpenSslEngine(SslContext context, Transport over, OpenSslServer server)
+        : this(context, over)
+    {
+        Server = server;
+        if (server.Settings.Early != EarlyDataUse.Off) early = new EarlyData();
+        OpenSsl.SSL_set_accept_state(ssl);
+    }
+
+    public OpenSslEngine(SslContext context, Transport over, OpenSslClient client)
+        : this(context, over)
+    {
+        Client = client;
+        OpenSsl.SSL_set_connect_state(ssl);
+    }
+
+    private OpenSslEngine(SslContext context, Transport over)
     {
         Over = over;
-        Server = server;
+        Context = context;
         self = GCHandle.Alloc(this);
         var handle = GCHandle.ToIntPtr(self);
         ssl = context.NewSsl();
         _ = OpenSsl.SSL_set_ex_data(ssl, 0, handle);
         var bio = TransportBio.Make(handle);
         OpenSsl.SSL_set_bio(ssl, bio, bio);
-        if (server is not null) OpenSsl.SSL_set_accept_state(ssl);
-        else OpenSsl.SSL_set_connect_state(ssl);
     }
 
     public override TlsFacts Facts => facts ??= ReadFacts();
 
-    public override bool HasPending => OpenSsl.SSL_has_pending(ssl) != 0;
+    // RFC 6066 §4: 512 to 4096 bytes, in four steps.
+    public override int MostPiece =>
+        OpenSsl.SSL_get_session(ssl) is not 0 and var session && OpenSsl.SSL_SESSION_get_max_fragment_length(session) is > 0 and < 5 and var step ? 256 << step : MostWritten;
+
+    public override bool HasPending => early is { HasBytes: true } || OpenSsl.SSL_has_pending(ssl) != 0;
+
+    public override bool IsConfirmed => early is null or { IsOver: true };
 
     /// <summary>What it reads from and writes to.</summary>
     internal Transport Over { get; }
@@ -47,11 +70,26 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>Whose side it is; null: the client's.</summary>
     internal OpenSslServer? Server { get; }
 
+    /// <summary>Whose side it is; null: the server's.</summary>
+    internal OpenSslClient? Client { get; }
+
+    /// <summary>What it was made from.</summary>
+    internal SslContext Context { get; }
+
+    /// <summary>Only while it is being made.</summary>
+    internal nint Ssl => ssl;
+
+    /// <summary>When the certificate was verified whose session is offered, in the loop's ms.</summary>
+    internal long VerifiedAt { get; set; }
+
     /// <summary>The transport has ended or broken.</summary>
     internal bool HasEnded { get; set; }
 
-    /// <summary>The site whose certificate is shown.</summary>
-    internal TlsSite? Site { get; set; }
+    /// <summary>What is shown; null: nothing yet.</summary>
+    internal ShownCertificates? Shown => shown;
+
+    /// <summary>What the site asked of the client; null: nothing.</summary>
+    internal ClientDemands? Demands { get; private set; }
 
     /// <summary>An issuer of certificates looks, and asks for nothing.</summary>
     internal bool IsProof { get; set; }
@@ -70,21 +108,72 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
 
+    /// <summary>Whom the client asked for, and who shows itself; on the server's side, once the client's first message is read.</summary>
+    internal void Meet(TlsSite by, ShownCertificates certificates, ReadOnlySpan<byte> name) => (site, shown, Demands, serverName) = (by, certificates, by.Clients, name.ToArray());
+
     public override TlsStatus Handshake()
+    {
+        if (early is not null)
+        {
+            var confirmed = Confirm();
+            return early is { HasBytes: true } && confirmed is TlsStatus.WantRead or TlsStatus.WantWrite ? TlsStatus.Done : confirmed;
+        }
+
+        return Shake();
+    }
+
+    public override TlsStatus Confirm()
+    {
+        if (IsConfirmed) return TlsStatus.Done;
+        while (!early!.HasAll)
+        {
+            nuint got = 0;
+            int step;
+            OpenSsl.ERR_clear_error();
+            var room = early.Room;
+            fixed (byte* at = room) step = OpenSsl.SSL_read_early_data(ssl, at, (nuint)room.Length, &got);
+            early.Add((int)got);
+            if (step == EarlyData.Finished) early.HasAll = true;
+            else if (step != EarlyData.Success) return Why(0);
+        }
+
+        var status = Shake();
+        if (status != TlsStatus.Done) return status;
+        early.IsOver = true;
+        if (!early.HasBytes) early = null;
+        return status;
+    }
+
+    private TlsStatus Shake()
     {
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_do_handshake(ssl);
-        return result == 1 ? TlsStatus.Done : Why(result);
+        if (result == 1) return TlsStatus.Done;
+        var status = Why(result);
+        return status == TlsStatus.End ? Broken() : status;
     }
 
     public override TlsStatus Read(Span<byte> into, out int count)
     {
+        if (early is not null)
+        {
+            count = early.Take(into);
+            if (count > 0) return TlsStatus.Done;
+            var confirmed = Confirm();
+            count = early?.Take(into) ?? 0;
+            if (count > 0) return TlsStatus.Done;
+            if (confirmed != TlsStatus.Done) return confirmed;
+            early = null;
+        }
+
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
-        return result == 1 ? TlsStatus.Done : Why(result);
+        var outcome = result == 1 ? TlsStatus.Done : Why(result);
+        if (HoldsBuffers) GiveBack();
+        return outcome;
     }
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
@@ -93,8 +182,15 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint sent = 0;
         OpenSsl.ERR_clear_error();
         int result;
-        fixed (byte* at = piece) result = OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent);
-        return result == 1 ? TlsStatus.Done : Why(result);
+        fixed (byte* at = piece) result = IsConfirmed ? OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent) : OpenSsl.SSL_write_early_data(ssl, at, (nuint)piece.Length, &sent);
+        if (result != 1)
+        {
+            // New keys, that the peer asked for, go before the record.
+            var status = Why(result);
+            return status == TlsStatus.WantWrite && IsConfirmed && OpenSsl.SSL_in_init(ssl) != 0 ? TlsStatus.WantWriteFirst : status;
+        }
+
+        return (int)sent == piece.Length ? TlsStatus.Done : Broken();
     }
 
     public override void BeginBatch() => gathered = 0;
@@ -117,14 +213,17 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         nuint got = 0;
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_peek_ex(ssl, &one, 1, &got);
-        return result == 1 || Why(result) != TlsStatus.WantRead;
+        var hasSome = result == 1 || Why(result) != TlsStatus.WantRead;
+        if (HoldsBuffers) GiveBack();
+        return hasSome;
     }
 
-    public override void SendEnd()
+    public override TlsStatus SendEnd()
     {
-        if (isOver) return;
+        if (isOver) return TlsStatus.Failed;
         OpenSsl.ERR_clear_error();
-        _ = OpenSsl.SSL_shutdown(ssl);
+        var result = OpenSsl.SSL_shutdown(ssl);
+        return result >= 0 ? TlsStatus.Done : Why(result);
     }
 
     public override void Free()
@@ -137,27 +236,42 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         rest = null;
     }
 
-    /// <summary>Takes a record into the open batch.</summary>
+    /// <summary>A ticket came: libssl took a buffer to write an answer to it, of which there is none.</summary>
+    internal bool HoldsBuffers { get; set; }
+
+    /// <summary>Whether a batch is open.</summary>
+    internal bool IsGathering => gathered >= 0;
+
+    /// <summary>Takes a record into the open batch, which has room for what is written in one.</summary>
     internal bool TryGather(ReadOnlySpan<byte> record)
     {
-        if (gathered < 0 || gathered + record.Length > TransportBio.Batch.Length) return false;
+        if (gathered + record.Length > TransportBio.Batch.Length) return false;
         record.CopyTo(TransportBio.Batch.AsSpan(gathered));
         gathered += record.Length;
         return true;
     }
 
-    private TlsStatus SendRest()
+    // Not within a record, of which libssl would lose what it has read (CVE-2024-4741).
+    private void GiveBack()
     {
-        while (true)
+        const int BetweenRecords = 'H'; // "RH": a header is awaited.
+        if (isOver || HasPending || OpenSsl.SSL_rstate_string(ssl)[1] != BetweenRecords) return;
+        HoldsBuffers = OpenSsl.SSL_free_buffers(ssl) == 0;
+    }
+
+    /// <summary>What found no room of a batch; nothing else leaves before it.</summary>
+    internal TlsStatus SendRest()
+    {
+        while (rest is not null)
         {
             var sent = Over.TryWrite(rest.AsSpan(restStart));
             if (sent.Status == IoStatus.WouldBlock) return TlsStatus.WantWrite;
             if (sent.Status != IoStatus.Some) return Broken();
             restStart += sent.Count;
-            if (restStart < rest!.Length) continue;
-            rest = null;
-            return TlsStatus.Done;
+            if (restStart == rest.Length) rest = null;
         }
+
+        return TlsStatus.Done;
     }
 
     private TlsStatus Why(int result)
@@ -177,7 +291,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
                 return Broken();
             default:
                 isOver = true;
-                var (trouble, text) = TlsErrors.Take(HasEnded);
+                var (trouble, text) = Client is null ? TlsErrors.Take(HasEnded) : TlsErrors.TakeOfOrigin(ssl, HasEnded);
                 if (Trouble == TlsTrouble.None) (Trouble, TroubleText) = (trouble, text);
                 return TlsStatus.Failed;
         }
@@ -200,9 +314,12 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             Version = NameOf(OpenSsl.SSL_get_version(ssl)),
             Cipher = NameOf(OpenSsl.SSL_CIPHER_get_name(OpenSsl.SSL_get_current_cipher(ssl))),
             Protocol = new ReadOnlySpan<byte>(protocol, (int)length).ToArray(),
-            ServerName = ServerNameOf(),
+            ServerName = serverName,
             IsResumed = OpenSsl.SSL_session_reused(ssl) != 0,
-            Peer = Site?.Clients is null ? null : ReadPeer(),
+            Site = site,
+            Demands = Demands,
+            Names = shown?.Names ?? [],
+            Peer = Demands is null ? null : ReadPeer(),
         };
     }
 
@@ -219,15 +336,6 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
         OpenSsl.X509_free(certificate);
         return new PeerCertificate(der);
-    }
-
-    private byte[] ServerNameOf()
-    {
-        var name = OpenSsl.SSL_get_servername(ssl, 0);
-        if (name == 0) return [];
-        var bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)name).ToArray();
-        for (var i = 0; i < bytes.Length; i++) bytes[i] |= (byte)(bytes[i] is >= (byte)'A' and <= (byte)'Z' ? 0x20 : 0);
-        return bytes;
     }
 
     // OpenSSL's own constants: few, and always the same text.

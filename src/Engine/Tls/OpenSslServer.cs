@@ -13,12 +13,12 @@ public sealed unsafe class OpenSslServer : TlsServer
     private const uint ServerNameExtension = 0;
     private const uint ProtocolsExtension = 16;
     private const int MostName = 255;
+    private const int MostSessions = 20_000;
     private const int CallbackSuccess = 1;
     private const int CallbackError = 0;
     private const int CallbackRetry = -1;
     private const int AlertHandshakeFailure = 40;
     private const int AlertUnrecognizedName = 112;
-    private const int AlpnNoAck = 3;
     private const int AlpnFatal = 2;
 
     private readonly SslContext first;
@@ -41,8 +41,14 @@ public sealed unsafe class OpenSslServer : TlsServer
     /// <summary>What is shown to issuers of certificates; null: nothing ever.</summary>
     public AlpnProofs? Proofs { get; init; }
 
+    /// <summary>Whether a client that asks for no name, or for one that no site has, is refused.</summary>
+    public bool StrictServerName { get; init; }
+
     /// <summary>Which site a name is of.</summary>
     public HostTable<TlsSite> Sites { get; } = new();
+
+    /// <summary>Who shows itself to a client that asks for a name, in lower case; empty: for none. Null: it is refused.</summary>
+    public TlsSite? Choose(ReadOnlySpan<byte> name) => StrictServerName ? Sites.FindNamed(name) : Sites.Find(name);
 
     public override TlsEngine Accept(Transport over) => new OpenSslEngine(first, over, this);
 
@@ -53,26 +59,26 @@ public sealed unsafe class OpenSslServer : TlsServer
         var server = engine.Server!;
         Span<byte> room = stackalloc byte[MostName];
         if (server.Proofs is { IsEmpty: false } proofs && ShowsProof(ssl, proofs)) return CallbackSuccess;
-        var asked = Lower(NameIn(ssl), room);
-        var site = server.Sites.Find(asked);
-        var context = site?.Context;
-        if (site?.Demand is { } demand && !asked.IsEmpty)
+        var name = Lower(NameIn(ssl), room);
+        var site = server.Choose(name);
+        if (site?.Demand is { } demand && !name.IsEmpty)
         {
-            if (demand.Find(asked)?.Context is { } own) context = own;
-            else if (engine.TryDemand(demand, asked)) return CallbackRetry;
+            if (demand.Find(name) is { Shown: not null } own) site = own;
+            else if (engine.TryDemand(demand, name)) return CallbackRetry;
         }
 
-        if (site is null || context is null)
+        var shown = site?.Shown;
+        while (shown is not null && !shown.Context.TryShowOn(ssl)) shown = site!.Shown; // It was replaced at this moment.
+        if (site is null || shown is null)
         {
             *alert = AlertUnrecognizedName;
             return CallbackError;
         }
 
-        engine.Site = site;
-        context.ShowOn(ssl);
+        engine.Meet(site, shown, name);
         // A session of one site is no ticket for another, which may ask more of its clients.
-        fixed (byte* name = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)site.SessionContext.Length);
-        if (site.Clients is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
+        fixed (byte* id = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)site.SessionContext.Length);
+        if (engine.Demands is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
         return CallbackSuccess;
     }
 
@@ -82,9 +88,8 @@ public sealed unsafe class OpenSslServer : TlsServer
         byte* bytes;
         nuint length;
         if (OpenSsl.SSL_client_hello_get0_ext(ssl, ProtocolsExtension, &bytes, &length) != 1 || !AlpnProofs.IsAsked(new ReadOnlySpan<byte>(bytes, (int)length))) return false;
-        if (proofs.Find(NameIn(ssl)) is not { } context) return false;
+        if (proofs.Find(NameIn(ssl)) is not { } shown || !shown.Context.TryShowOn(ssl)) return false;
         OpenSslEngine.Of(ssl).IsProof = true;
-        context.ShowOn(ssl);
         fixed (byte* name = AlpnProofs.Protocol) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)AlpnProofs.Protocol.Length);
         return true;
     }
@@ -94,6 +99,21 @@ public sealed unsafe class OpenSslServer : TlsServer
         var context = ServerContext.Make(settings);
         OpenSsl.SSL_CTX_set_client_hello_cb(context.Pointer, &OnClientHello, 0);
         _ = OpenSsl.SSL_CTX_set_timeout(context.Pointer, (nint)(settings.SessionLifetime / 1000));
+        if (tickets is not null && settings.Early != EarlyDataUse.Off)
+        {
+            _ = OpenSsl.SSL_CTX_set_max_early_data(context.Pointer, EarlyData.Most);
+            if (settings.Early == EarlyDataUse.Replayable)
+            {
+                _ = OpenSsl.SSL_CTX_set_options(context.Pointer, OpenSsl.OptionNoAntiReplay);
+            }
+            else
+            {
+                // Single use: sessions are kept here, and the oldest makes room.
+                _ = OpenSsl.SSL_CTX_ctrl(context.Pointer, OpenSsl.CtrlSessionCacheMode, OpenSsl.CacheServer | OpenSsl.CacheNoAutoClear, null);
+                _ = OpenSsl.SSL_CTX_ctrl(context.Pointer, OpenSsl.CtrlSessionCacheSize, MostSessions, null);
+            }
+        }
+
         if (tickets is not null)
         {
             _ = OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context.Pointer, &Tls.Tickets.OnTicket);
@@ -124,8 +144,12 @@ public sealed unsafe class OpenSslServer : TlsServer
         return AlpnFatal;
     }
 
-    private static ReadOnlySpan<byte> Lower(ReadOnlySpan<byte> name, Span<byte> room) =>
-        name.Length <= room.Length && System.Text.Ascii.ToLower(name, room, out var length) == System.Buffers.OperationStatus.Done ? room[..length] : default;
+    // As hosts of requests are: in lower case, without the dot of the root.
+    private static ReadOnlySpan<byte> Lower(ReadOnlySpan<byte> name, Span<byte> room)
+    {
+        if (name.EndsWith((byte)'.')) name = name[..^1];
+        return name.Length <= room.Length && System.Text.Ascii.ToLower(name, room, out var length) == System.Buffers.OperationStatus.Done ? room[..length] : default;
+    }
 
     // RFC 6066 §3: a list of one name of type 0.
     private static ReadOnlySpan<byte> NameIn(nint ssl)

@@ -2,9 +2,6 @@
 
 namespace Weir.Engine.Tls;
 
-/// <summary>A certificate with its chain, and its key, as files in PEM.</summary>
-public sealed record CertificateFiles(string Chain, string Key);
-
 /// <summary>Makes contexts. Any thread.</summary>
 internal static unsafe class ServerContext
 {
@@ -29,34 +26,6 @@ internal static unsafe class ServerContext
         _ = OpenSsl.SSL_CTX_ctrl(pointer, OpenSsl.CtrlSessionCacheMode, 0, null);
         _ = OpenSsl.SSL_CTX_set_options(pointer, OpenSsl.OptionNoCompression | OpenSsl.OptionNoRenegotiation);
         OpenSsl.SSL_CTX_set_alpn_select_cb(pointer, &OpenSslServer.OnAlpn, 0);
-        OpenSsl.ERR_clear_error();
-        return context;
-    }
-
-    /// <summary>One that shows certificates: one of each kind of key.</summary>
-    /// <param name="settings">What is spoken.</param>
-    /// <param name="files">The certificates.</param>
-    /// <param name="clients">What clients are asked for; null: nothing.</param>
-    /// <param name="trouble">What is wrong, where there is none.</param>
-    public static SslContext? TryMake(TlsSettings settings, IEnumerable<CertificateFiles> files, ClientDemands? clients, out string trouble)
-    {
-        var context = Make(settings);
-        trouble = clients?.ApplyTo(context.Pointer) ?? "";
-        if (trouble.Length > 0)
-        {
-            context.Dispose();
-            return null;
-        }
-
-        foreach (var file in files)
-        {
-            if (OpenSsl.SSL_CTX_use_certificate_chain_file(context.Pointer, file.Chain) != 1) trouble = $"{file.Chain}: {OpenSsl.TakeError()}";
-            else if (OpenSsl.SSL_CTX_use_PrivateKey_file(context.Pointer, file.Key, OpenSsl.FilePem) != 1) trouble = $"{file.Key}: {OpenSsl.TakeError()}";
-            if (trouble.Length == 0) continue;
-            context.Dispose();
-            return null;
-        }
-
         OpenSsl.ERR_clear_error();
         return context;
     }

@@ -32,13 +32,19 @@ internal sealed class SslContext : SafeHandle
     }
 
     /// <summary>Shows its certificates on a connection that was made from another.</summary>
-    public void ShowOn(nint ssl)
+    /// <returns>False where it has been let go of.</returns>
+    public bool TryShowOn(nint ssl)
     {
         var held = false;
         try
         {
             DangerousAddRef(ref held);
             _ = OpenSsl.SSL_set_SSL_CTX(ssl, handle);
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
         }
         finally
         {

@@ -17,6 +17,8 @@ public sealed record TlsSettings
 {
     public TlsProfile Profile { get; init; } = TlsProfile.Intermediate;
 
+    public EarlyDataUse Early { get; init; }
+
     /// <summary>How long a session can be gone on with, in ms.</summary>
     public long SessionLifetime { get; init; } = 8 * 3_600_000;
 }

@@ -51,6 +51,39 @@ public sealed class TlsFacts
     /// <summary>Whether an earlier session was gone on with.</summary>
     public bool IsResumed { get; init; }
 
+    /// <summary>Whose certificates were shown; null: nobody's are known.</summary>
+    public object? Site { get; init; }
+
+    /// <summary>What the client was asked to show; null: nothing.</summary>
+    public object? Demands { get; init; }
+
+    /// <summary>What each of them covers: which one the client was shown is not known of a resumed session.</summary>
+    public CertificateNames[] Names { get; init; } = [];
+
+    /// <summary>
+    /// Whether a request for a host may come over this connection (RFC 9110 §15.5.20). Never where more would have been asked of the
+    /// client. Else for the name that was asked for in the handshake; for another where the certificate covers it too, as
+    /// browsers reuse connections. A client that asked for no name knows an address only: it is served by the site that showed
+    /// itself. A trusted proxy knows whom it has connected to.
+    /// </summary>
+    /// <param name="host">Lower case, without a port; empty: the request has none.</param>
+    /// <param name="site">Whose certificates a handshake for the host would show; null: nobody's.</param>
+    /// <param name="demands">What it would ask.</param>
+    /// <param name="isTrusted">Whether the client is a trusted proxy.</param>
+    public bool MayCarry(ReadOnlySpan<byte> host, object? site, object? demands, bool isTrusted)
+    {
+        if (!Equals(demands, Demands)) return false;
+        if (isTrusted) return true;
+        if (host.SequenceEqual(ServerName) && !host.IsEmpty) return true;
+        if ((ServerName.Length == 0 || host.IsEmpty) && ReferenceEquals(site, Site)) return true;
+        foreach (var names in Names)
+        {
+            if (!names.Cover(host)) return false;
+        }
+
+        return Names.Length > 0;
+    }
+
     /// <summary>The peer's certificate; null: it showed none.</summary>
     public PeerCertificate? Peer { get; init; }
 

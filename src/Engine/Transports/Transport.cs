@@ -75,8 +75,14 @@ public abstract class Transport
     /// <summary>Whether the connection broke, rather than that the peer only ended its direction.</summary>
     public virtual bool IsBroken { get; protected set; }
 
+    /// <summary>What the peer, or its encryption, said when it broke; empty: nothing.</summary>
+    public virtual string Trouble => "";
+
     /// <summary>What its encryption was agreed to be; null: it has none.</summary>
     public virtual TlsFacts? Tls => null;
+
+    /// <summary>Whether what was read so far is no replay of what somebody has seen before (RFC 8470 §2).</summary>
+    public virtual bool IsConfirmed => true;
 
     /// <summary>Whether an idle peer has said something, or left.</summary>
     public virtual bool HasUnasked => Readable.IsSet || Gone.IsSet;
@@ -93,6 +99,9 @@ public abstract class Transport
     /// <summary>The port of <see cref="Local"/>; for an accepted connection its listener's, known without asking the kernel.</summary>
     public virtual int LocalPort => Local.Port;
 
+    /// <summary>Sees to it that it is confirmed, as far as that goes now: some, would block, or reset.</summary>
+    public virtual IoStatus TryConfirm() => IoStatus.Some;
+
     /// <summary>Reads what is there, up to the span's length, which must not be 0.</summary>
     public abstract IoResult TryRead(Span<byte> into);
 
@@ -106,7 +115,8 @@ public abstract class Transport
     public abstract int ConnectError();
 
     /// <summary>Ends this side's direction: the peer reads the end after the last byte.</summary>
-    public abstract void ShutdownWrite();
+    /// <returns>False where the end is a message that has no room yet: again when <see cref="Writable"/> is set.</returns>
+    public abstract bool ShutdownWrite();
 
     /// <summary>Closes both directions. With <paramref name="reset"/> the peer sees a break, not an end.</summary>
     public abstract void Close(bool reset = false);

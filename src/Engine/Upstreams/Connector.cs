@@ -58,6 +58,7 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
     private async LoopTask<Lent> TryAddressesAsync(Endpoint endpoint, Exchange exchange, Waiter flow, Signal? gone, long timeout)
     {
         var cause = FaultCause.NoEndpoint;
+        var why = "no connection could be made";
         foreach (var address in endpoint.Addresses)
         {
             var deadline = exchange.Deadline(timeout);
@@ -79,21 +80,47 @@ public sealed class Connector(Loop loop, Network network, BufferPool buffers, Er
             }
 
             error = transport.ConnectError();
-            if (error == 0)
+            if (error != 0)
             {
-                var pool = endpoint.Pool(loop.Index);
-                var connection = new ClientConnection(transport, buffers, pool) { Address = address };
-                pool.Opened(connection);
-                endpoint.Connected();
-                return new Lent(connection, FaultCause.None);
+                transport.Close();
+                cause = Say(endpoint, address, error);
+                continue;
             }
 
-            transport.Close();
-            cause = Say(endpoint, address, error);
+            if (endpoint.Tls is { } tls)
+            {
+                var agreed = await ClientHandshake.RunAsync(tls.Connect(transport), transport, flow, gone, deadline);
+                if (agreed.Transport is null)
+                {
+                    if (agreed.Wake is not (Wake.First or Wake.Deadline)) return new Lent(null, agreed.Wake == Wake.Cancelled ? FaultCause.Stopping : FaultCause.Closed);
+                    (cause, why) = Say(endpoint, address, agreed);
+                    if (exchange.Loop.Now >= exchange.TotalDeadline) break;
+                    continue;
+                }
+
+                transport = agreed.Transport;
+                endpoint.Shook(null, transport.Tls!.IsResumed);
+            }
+
+            var pool = endpoint.Pool(loop.Index);
+            var connection = new ClientConnection(transport, buffers, pool) { Address = address };
+            pool.Opened(connection);
+            endpoint.Connected();
+            return new Lent(connection, FaultCause.None);
         }
 
-        endpoint.ConnectFailed("no connection could be made", loop.Now, cause is FaultCause.Refused or FaultCause.ConnectTimeout);
+        endpoint.ConnectFailed(why, loop.Now, cause is not (FaultCause.NoEndpoint or FaultCause.Exhausted));
         return new Lent(null, cause);
+    }
+
+    // A session that the origin did not like is not offered again.
+    private (FaultCause Cause, string Why) Say(Endpoint endpoint, NetworkAddress address, Agreed agreed)
+    {
+        endpoint.Tls!.Forget(loop);
+        var why = agreed.Trouble == TlsTrouble.Certificate ? $"certificate of {address} is not accepted: {agreed.Text}" : $"no TLS with {address}: {agreed.Text}";
+        errors.Warn("upstream", $"{endpoint.Name}: {why}");
+        endpoint.Shook(why);
+        return (agreed.Trouble switch { TlsTrouble.Certificate => FaultCause.Untrusted, TlsTrouble.Timeout => FaultCause.ConnectTimeout, _ => FaultCause.TlsFailed }, why);
     }
 
     private FaultCause Say(Endpoint endpoint, NetworkAddress address, int error)

@@ -28,6 +28,7 @@ public sealed class Endpoint : IBalanced, ICounted
     private long startingSince; // 0: it has its whole share; -1: it starts with the next choice.
     private bool isHttp10;
     private ResponseTime responses;
+    private string? trouble;
     private UpstreamSettings settings = new();
 
     public Endpoint(string identity, string name, int loops, string? authority = null)
@@ -48,6 +49,18 @@ public sealed class Endpoint : IBalanced, ICounted
 
     /// <summary>The Host that belongs to it, for `host: endpoint`.</summary>
     public byte[] Authority { get; }
+
+    /// <summary>How it is spoken to; null: without TLS.</summary>
+    public TlsClient? Tls { get; init; }
+
+    /// <summary>Whether it is sent its own Host unless something else is said: one of many sites, most often.</summary>
+    public bool WantsOwnHost { get; init; }
+
+    /// <summary>Why the last handshake with it failed; null: it did not.</summary>
+    public string? TlsTrouble => Volatile.Read(ref trouble);
+
+    /// <summary>Handshakes with it.</summary>
+    public Handshakes Handshakes { get; } = new();
 
     public Traffic Traffic { get; }
 
@@ -227,6 +240,14 @@ public sealed class Endpoint : IBalanced, ICounted
     {
         if (Volatile.Read(ref refusals) != 0) Volatile.Write(ref refusals, 0);
         Absence.Clear(Away.Unreachable);
+    }
+
+    /// <summary>A handshake has ended: with the words of its failure, or with an earlier session gone on with or not.</summary>
+    internal void Shook(string? failure, bool isResumed = false)
+    {
+        Handshakes.Tell(failure is not null, isResumed);
+        Home?.Handshakes.Tell(failure is not null, isResumed);
+        if (failure is not null || trouble is not null) Volatile.Write(ref trouble, failure);
     }
 
     internal void ForgetLatency() => responses = default;

@@ -110,10 +110,11 @@ public sealed class EndpointPool(Endpoint endpoint) : Posted, ISlotOwner
     public void ConnectionClosed() => endpoint.ConnectionClosed();
 
     /// <summary>The endpoint has left the plan: idle connections close now, the others when their exchange ends.</summary>
-    public void Leave(long now)
+    public void Leave(Loop loop)
     {
         left = true;
-        Sweep(now, all: true);
+        Sweep(loop.Now, all: true);
+        endpoint.Tls?.Leave(loop);
     }
 
     /// <summary>Closes what is dead or too old, or all.</summary>

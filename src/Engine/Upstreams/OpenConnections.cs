@@ -19,6 +19,9 @@ public sealed class OpenConnections(Upstream upstream)
     /// <summary>Connections now, those being made included.</summary>
     public int Count => Volatile.Read(ref held);
 
+    /// <summary>Handshakes with the endpoints, those included that have left.</summary>
+    public Handshakes Handshakes { get; } = new();
+
     /// <summary>Whether connections are limited.</summary>
     internal bool AreBounded => Volatile.Read(ref bounds) is { } now && (now.Connections != 0 || now.EndpointConnections != 0);
 

@@ -19,15 +19,16 @@ internal sealed class Origins
     private readonly Acceptor acceptor;
     private readonly Connector connector;
     private readonly Exchange exchange;
+    private readonly MemoryStream said = new();
 
-    public Origins(UpstreamSettings? settings = null)
+    public Origins(UpstreamSettings? settings = null, TlsClient? tls = null)
     {
         (Loop, var network) = World.AddLoop();
         var (_, originNetwork) = World.AddLoop();
         acceptor = originNetwork.Accept(World.Listen(Address));
-        Endpoint = new Endpoint("http://10.0.0.1:9000", "10.0.0.1:9000", 1) { Addresses = [Address], Settings = settings ?? new UpstreamSettings() };
+        Endpoint = new Endpoint("http://10.0.0.1:9000", "10.0.0.1:9000", 1) { Addresses = [Address], Settings = settings ?? new UpstreamSettings(), Tls = tls };
         var buffers = new BufferPool(new MemoryBudget(1 << 24));
-        connector = new Connector(Loop, network, buffers, new ErrorLog(new StreamTarget(Stream.Null)));
+        connector = new Connector(Loop, network, buffers, new ErrorLog(new StreamTarget(said)));
         exchange = new Exchange(Loop, buffers);
         exchange.TotalDeadline = Timeouts.None;
     }
@@ -50,6 +51,20 @@ internal sealed class Origins
 
         async LoopTask ConnectAsync() => lent = await connector.ConnectAsync(Endpoint, exchange, exchange.Flow, null, 1_000);
     }
+
+    /// <summary>Begins a connection; gives what it has become so far.</summary>
+    public Func<Lent?> Begin(long timeout = 1_000, Signal? gone = null)
+    {
+        Lent? lent = null;
+        ConnectAsync().Detach();
+        Wait(10);
+        return () => lent;
+
+        async LoopTask ConnectAsync() => lent = await connector.ConnectAsync(Endpoint, exchange, exchange.Flow, gone, timeout);
+    }
+
+    /// <summary>The origin's end of the next connection.</summary>
+    public Transport? Accept() => acceptor.TryAccept(out _);
 
     /// <summary>Several connections, all lent.</summary>
     public ClientConnection[] Connect(int count) => [.. Enumerable.Range(0, count).Select(_ => Connect().Connection)];

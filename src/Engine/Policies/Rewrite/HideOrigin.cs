@@ -66,7 +66,7 @@ public sealed class HideOrigin : IResponsePolicy
         if (authority < 0) return true;
         var length = url[authority..].IndexOfAny(AuthorityEnd);
         if (length < 0) length = url.Length - authority;
-        if (!Ascii.EqualsIgnoreCase(WithoutPort80(url.Slice(authority, length)), WithoutPort80(endpoint.Authority))) return true;
+        if (!Ascii.EqualsIgnoreCase(WithoutDefaultPort(url.Slice(authority, length), authority == 8), WithoutDefaultPort(endpoint.Authority, endpoint.Tls is not null))) return true;
         var rest = WithoutPrefix(url[(authority + length)..], exchange.Request.PathPrefix);
 
         // A client that named no host gets a path.
@@ -166,7 +166,8 @@ public sealed class HideOrigin : IResponsePolicy
 
     private static bool BeginsWith(ReadOnlySpan<byte> value, ReadOnlySpan<byte> with) => value.Length >= with.Length && Ascii.EqualsIgnoreCase(value[..with.Length], with);
 
-    private static ReadOnlySpan<byte> WithoutPort80(ReadOnlySpan<byte> authority) => authority.EndsWith(":80"u8) ? authority[..^3] : authority;
+    private static ReadOnlySpan<byte> WithoutDefaultPort(ReadOnlySpan<byte> authority, bool isTls) =>
+        authority.EndsWith(":80"u8) ? authority[..^3] : isTls && authority.EndsWith(":443"u8) ? authority[..^4] : authority;
 
     private static ReadOnlySpan<byte> HostOf(ReadOnlySpan<byte> authority)
     {

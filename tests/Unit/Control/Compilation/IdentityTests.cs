@@ -21,6 +21,20 @@ public class IdentityTests
         Assert.Same(before.Upstreams[0], after.Upstreams[0]);
     }
 
+    [Theory]
+    [InlineData("http://127.0.0.1:443", "", "https://127.0.0.1", "")]
+    [InlineData("https://127.0.0.1", "", "https://127.0.0.1", ", tls: { server_name: other.test }")]
+    [InlineData("https://127.0.0.1", "", "https://127.0.0.1", ", tls: { min_version: 1.3 }")]
+    [InlineData("https://127.0.0.1", "", "https://127.0.0.1", ", tls: { verify: off }")]
+    public void Who_is_spoken_to_in_another_way_is_another_one(string first, string with, string next, string nextWith)
+    {
+        var before = Assert.Single(Endpoints(Execute($"proxy: {{ endpoints: [\"{first}\"]{with} }}")));
+        Assert.Same(before, Assert.Single(Endpoints(Execute($"proxy: {{ endpoints: [{{ url: \"{first}/path\", weight: 2 }}]{with} }}"))));
+        var after = Assert.Single(Endpoints(Execute($"proxy: {{ endpoints: [\"{next}\"]{nextWith} }}")));
+        Assert.NotSame(before, after);
+        Assert.Equal(before.Addresses, after.Addresses);
+    }
+
     [Fact]
     public void Endpoints_that_differ_in_their_path_only_are_two_and_stay_the_same_two()
     {

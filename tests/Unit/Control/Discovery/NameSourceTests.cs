@@ -82,6 +82,19 @@ public sealed class NameSourceTests : IDisposable
     }
 
     [Fact]
+    public void Over_tls_a_names_servers_are_verified_as_the_name_and_a_services_as_its_domain()
+    {
+        Addresses("app.internal", "10.0.0.1");
+        Addresses("one.elsewhere", "10.0.0.2");
+        Services("_https._tcp.example.com", new ServiceRecord("one.elsewhere", 443, 0, 7));
+        Begin(DnsSource.Plan(names, "app.internal", 443, Settings, isTls: true), SrvSource.Plan(names, "_https._tcp.example.com", Settings, isTls: true));
+        Becomes("10.0.0.1:443 weight 1 tier 0, 10.0.0.2:443 weight 7 tier 0");
+        Assert.Equal(["app.internal", "one.elsewhere"], membership.Seats.Select(static s => System.Text.Encoding.ASCII.GetString(s.Endpoint.Authority)));
+        Assert.Equal(["app.internal", "example.com"], membership.Seats.Select(static s => ((Weir.Engine.Tls.OpenSslClient)s.Endpoint.Tls!).Name));
+        Assert.All(membership.Seats, static s => Assert.True(s.Endpoint.WantsOwnHost));
+    }
+
+    [Fact]
     public void A_failure_is_told_of_the_source_which_keeps_its_list()
     {
         Addresses("app.internal", "10.0.0.1");

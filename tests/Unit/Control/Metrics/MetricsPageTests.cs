@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.RegularExpressions;
 using CsCheck;
@@ -29,14 +30,17 @@ public sealed class MetricsPageTests
     {
         var file = Path.GetTempFileName();
         File.WriteAllText(file, "[]");
+        var made = new TestCertificates(Directory.CreateTempSubdirectory("weir-unit-").FullName);
+        made.Issue("a", ["a.test"], extensions: [new X509AuthorityInformationAccessExtension(["http://127.0.0.1:1/"], null)]);
         using var running = new Running($$"""
-            listen: "127.0.0.1:0"
+            listen: ["127.0.0.1:0", { address: "0.0.0.0:0", tls: true }]
             loops: 1
             error_log: { target: /dev/null }
             access_log: /dev/null
-            sites: [{ routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "http://127.0.0.1:2" }] }]
+            sites: [{ tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "https://127.0.0.1:2" }] }]
             """);
         File.Delete(file);
+        Directory.Delete(made.Folder, recursive: true);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());
     }
 

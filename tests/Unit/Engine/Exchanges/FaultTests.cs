@@ -29,6 +29,8 @@ public class FaultTests
         [FaultCause.StaleConnection] = (502, 502, 502),
         [FaultCause.Refused] = (502, 502, 502),
         [FaultCause.ConnectTimeout] = (504, 504, 504),
+        [FaultCause.Untrusted] = (502, 502, 502),
+        [FaultCause.TlsFailed] = (502, 502, 502),
         [FaultCause.NoEndpoint] = (503, 503, 503),
         [FaultCause.BreakerOpen] = (503, 503, 503),
         [FaultCause.QueueFull] = (503, 503, 503),

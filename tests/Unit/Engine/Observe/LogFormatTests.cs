@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using CsCheck;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Observe;
+using Weir.Engine.Transports;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Wire.Fields;
 
@@ -60,12 +61,20 @@ public class LogFormatTests
             threads: 1);
     });
 
+    private static TlsFacts Tls()
+    {
+        using var key = System.Security.Cryptography.ECDsa.Create();
+        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=c", key, System.Security.Cryptography.HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddDays(1));
+        return new TlsFacts { Version = "TLSv1.3"u8.ToArray(), Cipher = "C"u8.ToArray(), ServerName = "h.example"u8.ToArray(), IsResumed = true, Peer = new PeerCertificate(certificate.RawData) };
+    }
+
     [Fact]
     public void Every_field_has_a_value_of_its_kind() => Served.Look(
         "POST /a?b HTTP/1.0\r\nHost: h.example:81\r\nConnection: close\r\nReferer: r\r\nUser-Agent: u\r\nTraceparent: t\r\n\r\n",
         exchange =>
         {
             exchange.ClientAddress = exchange.Ends.ClientAddress;
+            exchange.Ends = exchange.Ends with { Tls = Tls() };
             exchange.Place = new Place { Site = "s", Route = "f:1", Upstream = "up", Endpoint = "e" };
             exchange.RequestId = ByteRange.Of("id"u8.ToArray());
             (exchange.BytesIn, exchange.BytesOut, exchange.Retries) = (7, 8, 2);
@@ -76,7 +85,7 @@ public class LogFormatTests
             Assert.Equal(LogFormat.Names.Select(n => n.Name).Where(n => n != "clf_time"), record.EnumerateObject().Select(m => m.Name));
             Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", record.GetProperty("time").GetString());
             Assert.Equal(
-                """["127.0.0.1","POST","/a?b","HTTP/1.0","h.example:81",0,7,8,100,10,5,20,30,40,"s","f:1","up","e",2,"oW","id","t","r","u"]""",
+                """["127.0.0.1","POST","/a?b","HTTP/1.0","h.example:81",0,7,8,100,10,5,20,30,40,"s","f:1","up","e",2,"oW","id","t","r","u","TLSv1.3","C","h.example","yes","CN=c",FINGERPRINT]""".Replace("FINGERPRINT", record.GetProperty("client_cert_fingerprint").GetRawText(), StringComparison.Ordinal),
                 $"[{string.Join(',', record.EnumerateObject().Where(m => m.Name is not ("time" or "client_port")).Select(m => m.Value.GetRawText()))}]");
         });
 

@@ -114,7 +114,7 @@ public class EndpointPoolTests
         var made = origins.Connect(3);
         origins.GiveBack(made[0]);
         origins.GiveBack(made[1]);
-        origins.Pool.Leave(origins.Loop.Now);
+        origins.Pool.Leave(origins.Loop);
         Assert.Equal((0, 1, 1), (origins.Pool.Count, origins.Endpoint.Connections, origins.Endpoint.Active));
         origins.GiveBack(made[2]); // Nobody sweeps this pool any more.
         Assert.Equal((0, 0, 0), (origins.Pool.Count, origins.Endpoint.Connections, origins.Endpoint.Active));
