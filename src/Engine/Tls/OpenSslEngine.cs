@@ -1,6 +1,8 @@
 // One side of one connection, by libssl. It is reached from libssl's callbacks through a handle, which is freed with it.
 
 using System.Runtime.InteropServices;
+using System.Text;
+using Weir.Engine.Loops;
 using Weir.Engine.Transports;
 
 namespace Weir.Engine.Tls;
@@ -21,6 +23,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
+    private bool hasDemanded;
     private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
@@ -87,6 +90,20 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     /// <summary>What the site asked of the client; null: nothing.</summary>
     internal ClientDemands? Demands { get; private set; }
+
+    /// <summary>An issuer of certificates looks, and asks for nothing.</summary>
+    internal bool IsProof { get; set; }
+
+    public override bool EndsAfterHandshake => IsProof;
+
+    /// <summary>Has a certificate obtained, once: the handshake goes on when it is known whether there is one. False: it does not wait.</summary>
+    internal bool TryDemand(CertificateDemand demand, ReadOnlySpan<byte> name)
+    {
+        if (hasDemanded) return false;
+        hasDemanded = true;
+        var resume = new Resume(this);
+        return demand.TryBegin(Encoding.ASCII.GetString(name), () => Over.Loop.Post(resume));
+    }
 
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
@@ -329,5 +346,10 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             if (!Names.TryGetValue(text, out var name)) Names[text] = name = System.Text.Encoding.ASCII.GetBytes(OpenSsl.Text(text));
             return name;
         }
+    }
+
+    private sealed class Resume(OpenSslEngine engine) : Posted
+    {
+        public override void Run() => engine.Resumed.Raise();
     }
 }
