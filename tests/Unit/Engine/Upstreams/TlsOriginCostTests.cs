@@ -10,6 +10,7 @@ using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Tests.Support;
+using Weir.Tests.Unit.Engine.Transports;
 
 namespace Weir.Tests.Unit.Engine.Upstreams;
 
@@ -40,9 +41,7 @@ public sealed partial class TlsOriginCostTests : IDisposable
         acceptor = network.Accept(listening);
         var shown = authority.Issue("app.test");
         server = new OpenSslServer(new TlsSettings(), new TicketKeys());
-        var site = new TlsSite();
-        Assert.Null(site.TryShow(server.Settings, [new CertificateFiles(shown.Certificate, shown.Key)]));
-        server.Sites.Default = site;
+        server.Sites.Default = ShownSite.Of(shown.Certificate, shown.Key);
         client = new Watched(new OpenSslClient(new OriginTls(new OriginTlsSettings { Authorities = authority.File }), "app.test", 1));
         endpoint = new Endpoint("https://app.test", "app.test:443", 1) { Addresses = [listening.Address], Tls = client };
         connector = new Connector(loop, network, buffers, new ErrorLog(new StreamTarget(Stream.Null)));

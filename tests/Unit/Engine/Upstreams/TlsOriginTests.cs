@@ -6,6 +6,7 @@ using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Tests.Support;
+using Weir.Tests.Unit.Engine.Transports;
 
 namespace Weir.Tests.Unit.Engine.Upstreams;
 
@@ -281,9 +282,7 @@ public sealed class TlsOriginTests : IDisposable
     private static OpenSslServer Server(TestCertificate shown, TlsProfile profile = TlsProfile.Intermediate)
     {
         var server = new OpenSslServer(new TlsSettings { Profile = profile }, Tickets);
-        var site = new TlsSite();
-        Assert.Null(site.TryShow(server.Settings, [new CertificateFiles(shown.Certificate, shown.Key)]));
-        server.Sites.Default = site;
+        server.Sites.Default = ShownSite.Of(shown.Certificate, shown.Key);
         return server;
     }
 
