@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
+using Weir.Control.Certificates;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Http1;
 using Weir.Engine.Loops;
@@ -40,9 +41,7 @@ public sealed partial class TlsOriginCostTests : IDisposable
         acceptor = network.Accept(listening);
         var shown = authority.Issue("app.test");
         server = new OpenSslServer(new TlsSettings(), new TicketKeys());
-        var site = new TlsSite();
-        Assert.Null(site.TryShow(server.Settings, [new CertificateFiles(shown.Certificate, shown.Key)]));
-        server.Sites.Default = site;
+        server.Sites.Default = new TlsSite { Shown = LoadedCertificates.Read([new CertificateFiles(shown.Certificate, shown.Key)], null).Shown };
         client = new Watched(new OpenSslClient(new OriginTls(new OriginTlsSettings { Authorities = authority.File }), "app.test", 1));
         endpoint = new Endpoint("https://app.test", "app.test:443", 1) { Addresses = [listening.Address], Tls = client };
         connector = new Connector(loop, network, buffers, new ErrorLog(new StreamTarget(Stream.Null)));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Weir.Control.Certificates;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Loops;
 using Weir.Engine.Tls;
@@ -285,9 +286,7 @@ public sealed class TlsOriginTests : IDisposable
     private static OpenSslServer Server(TestCertificate shown, TlsProfile profile = TlsProfile.Intermediate)
     {
         var server = new OpenSslServer(new TlsSettings { Profile = profile }, Tickets);
-        var site = new TlsSite();
-        Assert.Null(site.TryShow(server.Settings, [new CertificateFiles(shown.Certificate, shown.Key)]));
-        server.Sites.Default = site;
+        server.Sites.Default = new TlsSite { Shown = LoadedCertificates.Read([new CertificateFiles(shown.Certificate, shown.Key)], null).Shown };
         return server;
     }
 
