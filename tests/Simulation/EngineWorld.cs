@@ -23,7 +23,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null)
     {
         balancing ??= new Balancing();
         World = new SimulatedWorld(seed, weather);
@@ -48,11 +48,12 @@ internal sealed class EngineWorld
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000, Total = balancing.Total };
         routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge }, Timeouts = times, MinRate = 0 }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
+        if (tls is not null) (FrontTls, ClientTls) = (new TlsLedger(World, tls), new TlsLedger(World, tls));
         var plan = new Plan
         {
             Upstreams = [upstream],
             Hops = new Hops("weir-sim"),
-            Listeners = [new ListenerPlan { Name = "front", Address = Front, Hosts = hosts, Settings = new() { Timeouts = times } }],
+            Listeners = [new ListenerPlan { Name = "front", Address = Front, Hosts = hosts, Settings = new() { Timeouts = times }, Tls = FrontTls is null ? null : new SimulatedTlsServer(FrontTls) }],
         };
         if (!Engine.TryExecute(plan, out var trouble)) throw new InvalidOperationException(string.Join('\n', trouble));
         Engine.Start();
@@ -93,6 +94,51 @@ internal sealed class EngineWorld
     public Endpoint[] Endpoints { get; }
 
     public List<SimulatedListenSocket> OriginSockets { get; } = [];
+
+    /// <summary>The engines of the front's side; null: it speaks no TLS.</summary>
+    public TlsLedger? FrontTls { get; }
+
+    /// <summary>The engines of the clients.</summary>
+    public TlsLedger? ClientTls { get; }
+
+    /// <summary>Handshakes of clients that came to nothing.</summary>
+    public int FailedHandshakes { get; private set; }
+
+    /// <summary>Connects to the front as a client does, with TLS where it is spoken; null: there is no connection.</summary>
+    public async LoopTask<Transport?> ConnectAsync()
+    {
+        var opened = ClientNetwork.Connect(Front, out _)!;
+        var waiter = new Waiter(ClientLoop);
+        await waiter.FirstOf(opened.Writable, long.MaxValue);
+        if (opened.ConnectError() != 0) return null;
+        if (ClientTls is null) return opened;
+        var agreed = await AgreeAsync(opened, new SimulatedTlsClient(ClientTls).Connect(opened), waiter);
+        if (agreed is null) FailedHandshakes++;
+        return agreed;
+    }
+
+    /// <summary>A handshake; null, and closed: there is no connection.</summary>
+    public static async LoopTask<Transport?> AgreeAsync(Transport opened, TlsEngine engine, Waiter waiter)
+    {
+        while (true)
+        {
+            switch (engine.Handshake())
+            {
+                case TlsStatus.Done:
+                    return new TlsTransport(opened, engine);
+                case TlsStatus.WantRead:
+                    await waiter.FirstOf(opened.Readable, long.MaxValue);
+                    break;
+                case TlsStatus.WantWrite:
+                    await waiter.FirstOf(opened.Writable, long.MaxValue);
+                    break;
+                default:
+                    engine.Free();
+                    opened.Close();
+                    return null;
+            }
+        }
+    }
 
     /// <summary>What must hold while connections are idle: they hold no buffer.</summary>
     public IEnumerable<string> HeldWhileIdle()
@@ -135,6 +181,9 @@ internal sealed class EngineWorld
             if (worker.Connections != 0) yield return $"loop {worker.Loop.Index}: {worker.Connections} connections left";
         }
 
+        if (FrontTls is { Live: not 0 }) yield return $"{FrontTls.Live} TLS engines leaked";
+        if (FrontTls is { Suspended: not 0 }) yield return $"{FrontTls.Suspended} handshakes suspended for ever";
+        if (Engine.Handshakes.Active != 0) yield return $"{Engine.Handshakes.Active} handshakes counted that are gone";
         if (Engine.Occupancy.Connections != 0) yield return $"{Engine.Occupancy.Connections} connections counted that are gone";
         if (Upstream.Door.Taken != 0) yield return $"{Upstream.Door.Taken} slots held by nobody";
         if (Upstream.Door.QueueLength != 0) yield return $"{Upstream.Door.QueueLength} exchanges wait for ever";

@@ -102,7 +102,7 @@ public class FailureTests
                 Retry = new RetryPlan { PerTry = 1_000, BudgetPercent = seed % 4 == 0 ? 100 : 20 },
                 Hedge = seed % 3 == 0 ? new HedgePlan(300, 0, 100) : null,
             };
-            world = new EngineWorld(seed, new Weather { MostDelay = seed % 4, MostDelivered = seed % 2 == 0 ? 100_000 : 300, Window = 65_536, SplitsWrites = seed % 2 == 1 }, origins: 3, balancing);
+            world = new EngineWorld(seed, new Weather { MostDelay = seed % 4, MostDelivered = seed % 2 == 0 ? 100_000 : 300, Window = 65_536, SplitsWrites = seed % 2 == 1 }, origins: 3, balancing, tls: Whims.Calm(seed));
         }
 
         public List<string> Broken()
@@ -290,7 +290,7 @@ public class FailureTests
             var pause = new Waiter(world.ClientLoop);
             for (var id = firstId; !isOver; id++)
             {
-                stream ??= await ConnectAsync(pause);
+                stream ??= new Stream((await world.ConnectAsync())!);
                 var method = random.Next(5) switch { 0 => "POST", 1 => "HEAD", 2 => "DELETE", _ => "GET" };
                 var size = random.Next(4) == 0 ? random.Next(0, 40_000) : random.Next(0, 300);
                 var body = method == "POST" ? Findings.Pattern(id, random.Next(0, 200)) : [];
@@ -308,13 +308,6 @@ public class FailureTests
 
             stream?.Transport.Close();
             if (++done == Clients) JudgeShares();
-        }
-
-        private async LoopTask<Stream> ConnectAsync(Waiter waiter)
-        {
-            var opened = world.ClientNetwork.Connect(EngineWorld.Front, out _)!;
-            await waiter.FirstOf(opened.Writable, long.MaxValue);
-            return new Stream(opened);
         }
 
         /// <summary>Whether the connection can go on.</summary>

@@ -19,7 +19,7 @@ public class ListenerEndTests
         var (waited, late) = (0, 0);
         for (var seed = 1; seed <= 100; seed++)
         {
-            var world = new EngineWorld(seed, new Weather { MostDelay = seed % 20 });
+            var world = new EngineWorld(seed, new Weather { MostDelay = seed % 20 }, tls: Whims.Calm(seed));
             var findings = new Findings();
             new Origin(world, findings, Manners.Kind).Serve();
             if (seed % 2 == 0) world.Engine.Occupancy.Most = 3; // The others wait in the backlog.

@@ -210,11 +210,9 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
     public async LoopTask RunAsync()
     {
         var random = world.World.Random;
-        var opened = world.ClientNetwork.Connect(EngineWorld.Front, out _)!;
-        var waiter = new Waiter(world.ClientLoop);
-        await waiter.FirstOf(opened.Writable, long.MaxValue);
-        if (opened.ConnectError() != 0)
+        if (await world.ConnectAsync() is not { } opened)
         {
+            if (calm && world.FailedHandshakes > 0) findings.Broken.Add("no handshake in calm weather");
             findings.ClientsDone++;
             return;
         }

@@ -185,13 +185,10 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
         }
 
         var status = TryFlush();
-        if (status == SinkStatus.Done)
-        {
-            finished = true;
-            if (framing == BodyFraming.UntilClose) transport.ShutdownWrite();
-        }
-
-        return status;
+        if (status != SinkStatus.Done) return status;
+        if (framing == BodyFraming.UntilClose && !transport.ShutdownWrite()) return SinkStatus.Wait;
+        finished = true;
+        return SinkStatus.Done;
     }
 
     private bool OpenChunk(int size)

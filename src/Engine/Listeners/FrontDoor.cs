@@ -16,6 +16,7 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
 {
     private Handshake? oldest;
     private Handshake? newest;
+    private bool isStopped;
 
     /// <summary>The listener's TLS; null: it speaks none. Swapped by a new plan.</summary>
     public TlsServer? Tls { get; set; }
@@ -29,7 +30,7 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
     /// <summary>Called when a handshake has ended: with whether its connection is served, and what it was counted under.</summary>
     public Action<bool, IPAddress?>? OnEnded { get; set; }
 
-    /// <summary>Called when a connection was closed whose client had too many handshakes under way.</summary>
+    /// <summary>Called when a connection was closed whose client had too many handshakes under way, or that came after the end.</summary>
     public Action<IPAddress?>? OnRefused { get; set; }
 
     /// <summary>Takes a connection.</summary>
@@ -41,7 +42,7 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
         {
             host.Serve(transport, counted);
         }
-        else if (counts.TryEnter(transport.Remote.Ip, out var client))
+        else if (!isStopped && counts.TryEnter(transport.Remote.Ip, out var client))
         {
             if (counts.AreTooMany) Displace();
             ShakeAsync(new Handshake(transport, counted, client), tls).Detach();
@@ -53,9 +54,10 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
         }
     }
 
-    /// <summary>Ends the handshakes under way.</summary>
+    /// <summary>Ends the handshakes under way, and begins no more.</summary>
     public void Stop()
     {
+        isStopped = true;
         while (oldest is { } next) next.Waiter.Cancel();
     }
 
@@ -134,11 +136,12 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
                     wake = await waiter.FirstOf(transport.Writable, deadline);
                     break;
                 case TlsStatus.Suspended:
-                    wake = await waiter.FirstOf(engine.Resumed, deadline);
+                    wake = await waiter.FirstOf(engine.Resumed, transport.Gone, deadline);
+                    if (wake == Wake.Second) return TlsTrouble.Broken; // For nobody a certificate is waited for.
                     engine.Resumed.Clear();
                     break;
                 default:
-                    return engine.Trouble;
+                    return engine.Trouble == TlsTrouble.None ? TlsTrouble.Broken : engine.Trouble;
             }
 
             if (wake != Wake.First) return TlsTrouble.Timeout;

@@ -131,6 +131,9 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_write_ex(nint ssl, byte* bytes, nuint length, nuint* count);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_in_init(nint ssl);
+
+    [LibraryImport(Ssl)]
     public static partial int SSL_CTX_set_max_early_data(nint context, uint most);
 
     [LibraryImport(Ssl)]
@@ -165,6 +168,12 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Ssl)]
     public static partial void SSL_get0_alpn_selected(nint ssl, byte** name, uint* length);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_get_session(nint ssl);
+
+    [LibraryImport(Ssl)]
+    public static partial byte SSL_SESSION_get_max_fragment_length(nint session);
 
     [LibraryImport(Ssl)]
     public static partial int SSL_session_reused(nint ssl);

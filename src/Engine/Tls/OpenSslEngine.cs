@@ -53,6 +53,10 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     public override TlsFacts Facts => facts ??= ReadFacts();
 
+    // RFC 6066 §4: 512 to 4096 bytes, in four steps.
+    public override int MostPiece =>
+        OpenSsl.SSL_get_session(ssl) is not 0 and var session && OpenSsl.SSL_SESSION_get_max_fragment_length(session) is > 0 and < 5 and var step ? 256 << step : MostWritten;
+
     public override bool HasPending => early is { HasBytes: true } || OpenSsl.SSL_has_pending(ssl) != 0;
 
     public override bool IsConfirmed => early is null or { IsOver: true };
@@ -127,7 +131,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     {
         OpenSsl.ERR_clear_error();
         var result = OpenSsl.SSL_do_handshake(ssl);
-        return result == 1 ? TlsStatus.Done : Why(result);
+        if (result == 1) return TlsStatus.Done;
+        var status = Why(result);
+        return status == TlsStatus.End ? Broken() : status;
     }
 
     public override TlsStatus Read(Span<byte> into, out int count)
@@ -136,10 +142,10 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         {
             count = early.Take(into);
             if (count > 0) return TlsStatus.Done;
-            var status = Confirm();
+            var confirmed = Confirm();
             count = early?.Take(into) ?? 0;
             if (count > 0) return TlsStatus.Done;
-            if (status != TlsStatus.Done) return status;
+            if (confirmed != TlsStatus.Done) return confirmed;
             early = null;
         }
 
@@ -160,7 +166,14 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         OpenSsl.ERR_clear_error();
         int result;
         fixed (byte* at = piece) result = IsConfirmed ? OpenSsl.SSL_write_ex(ssl, at, (nuint)piece.Length, &sent) : OpenSsl.SSL_write_early_data(ssl, at, (nuint)piece.Length, &sent);
-        return result == 1 ? TlsStatus.Done : Why(result);
+        if (result != 1)
+        {
+            // New keys, that the peer asked for, go before the record.
+            var status = Why(result);
+            return status == TlsStatus.WantWrite && IsConfirmed && OpenSsl.SSL_in_init(ssl) != 0 ? TlsStatus.WantWriteFirst : status;
+        }
+
+        return (int)sent == piece.Length ? TlsStatus.Done : Broken();
     }
 
     public override void BeginBatch() => gathered = 0;
@@ -188,11 +201,12 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         return hasSome;
     }
 
-    public override void SendEnd()
+    public override TlsStatus SendEnd()
     {
-        if (isOver) return;
+        if (isOver) return TlsStatus.Failed;
         OpenSsl.ERR_clear_error();
-        _ = OpenSsl.SSL_shutdown(ssl);
+        var result = OpenSsl.SSL_shutdown(ssl);
+        return result >= 0 ? TlsStatus.Done : Why(result);
     }
 
     public override void Free()
@@ -208,10 +222,13 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>A ticket came: libssl took a buffer to write an answer to it, of which there is none.</summary>
     internal bool HoldsBuffers { get; set; }
 
-    /// <summary>Takes a record into the open batch.</summary>
+    /// <summary>Whether a batch is open.</summary>
+    internal bool IsGathering => gathered >= 0;
+
+    /// <summary>Takes a record into the open batch, which has room for what is written in one.</summary>
     internal bool TryGather(ReadOnlySpan<byte> record)
     {
-        if (gathered < 0 || gathered + record.Length > TransportBio.Batch.Length) return false;
+        if (gathered + record.Length > TransportBio.Batch.Length) return false;
         record.CopyTo(TransportBio.Batch.AsSpan(gathered));
         gathered += record.Length;
         return true;
@@ -225,18 +242,19 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         HoldsBuffers = OpenSsl.SSL_free_buffers(ssl) == 0;
     }
 
-    private TlsStatus SendRest()
+    /// <summary>What found no room of a batch; nothing else leaves before it.</summary>
+    internal TlsStatus SendRest()
     {
-        while (true)
+        while (rest is not null)
         {
             var sent = Over.TryWrite(rest.AsSpan(restStart));
             if (sent.Status == IoStatus.WouldBlock) return TlsStatus.WantWrite;
             if (sent.Status != IoStatus.Some) return Broken();
             restStart += sent.Count;
-            if (restStart < rest!.Length) continue;
-            rest = null;
-            return TlsStatus.Done;
+            if (restStart == rest.Length) rest = null;
         }
+
+        return TlsStatus.Done;
     }
 
     private TlsStatus Why(int result)

@@ -61,9 +61,14 @@ internal static unsafe class TransportBio
     private static int Write(nint bio, byte* bytes, int length)
     {
         var engine = EngineOf(bio);
-        if (engine.TryGather(new ReadOnlySpan<byte>(bytes, length))) return length;
-        var sent = engine.Over.TryWrite(new ReadOnlySpan<byte>(bytes, length));
         OpenSsl.BIO_clear_flags(bio, OpenSsl.BioAll);
+        if (engine.IsGathering) return engine.TryGather(new ReadOnlySpan<byte>(bytes, length)) ? length : -1;
+        var sent = engine.SendRest() switch
+        {
+            TlsStatus.Done => engine.Over.TryWrite(new ReadOnlySpan<byte>(bytes, length)),
+            TlsStatus.WantWrite => IoResult.WouldBlock,
+            _ => IoResult.Reset,
+        };
         if (sent.Status == IoStatus.Some) return sent.Count;
         if (sent.Status == IoStatus.WouldBlock) OpenSsl.BIO_set_flags(bio, OpenSsl.BioWrite | OpenSsl.BioRetry);
         return -1;

@@ -141,9 +141,10 @@ public sealed unsafe class SocketTransport : Transport, IPolled
         return error;
     }
 
-    public override void ShutdownWrite()
+    public override bool ShutdownWrite()
     {
         if (!IsClosed) _ = SocketCalls.shutdown(descriptor, SocketCalls.ShutWrite);
+        return true;
     }
 
     public override void Close(bool reset = false)

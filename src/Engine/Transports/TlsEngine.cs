@@ -17,6 +17,9 @@ public enum TlsStatus : byte
     /// <summary>What is to be sent has no room now.</summary>
     WantWrite,
 
+    /// <summary>Of a write: messages of the protocol itself have no room now, and nothing of the piece was taken.</summary>
+    WantWriteFirst,
+
     /// <summary>A handshake waits for something of ours, such as a certificate; <see cref="TlsEngine.Resumed"/> tells when it is there.</summary>
     Suspended,
 
@@ -54,7 +57,7 @@ public enum TlsTrouble : byte
 /// <summary>One side of TLS on one connection. The loop's own thread; no method waits or throws.</summary>
 public abstract class TlsEngine
 {
-    /// <summary>The longest piece that <see cref="Write"/> takes: one record.</summary>
+    /// <summary>The most bytes in a record.</summary>
     public const int MostWritten = 16384;
 
     /// <summary>Raised where a <see cref="TlsStatus.Suspended"/> handshake can go on.</summary>
@@ -69,6 +72,9 @@ public abstract class TlsEngine
     /// <summary>What was agreed; once the handshake is done.</summary>
     public abstract TlsFacts Facts { get; }
 
+    /// <summary>The longest piece that <see cref="Write"/> takes: a peer may have asked for less.</summary>
+    public virtual int MostPiece => MostWritten;
+
     /// <summary>Whether it holds bytes of the peer that were not read yet, whole records or not.</summary>
     public abstract bool HasPending { get; }
 
@@ -78,7 +84,7 @@ public abstract class TlsEngine
     /// </summary>
     public virtual bool IsConfirmed => true;
 
-    /// <summary>Goes on with the handshake; done as well where early data came, which reads go on with.</summary>
+    /// <summary>Goes on with the handshake; done as well where early data came, which reads go on with. An end within it is a failure.</summary>
     public abstract TlsStatus Handshake();
 
     /// <summary>Goes on with a handshake that early data came in; that data is kept for reads.</summary>
@@ -88,22 +94,25 @@ public abstract class TlsEngine
     public abstract TlsStatus Read(Span<byte> into, out int count);
 
     /// <summary>
-    /// Writes a piece of at most <see cref="MostWritten"/> bytes, whole. After <see cref="TlsStatus.WantWrite"/> the piece is on its
+    /// Writes a piece of at most <see cref="MostPiece"/> bytes, whole. After <see cref="TlsStatus.WantWrite"/> the piece is on its
     /// way: the next write is of the same length, and its bytes are not looked at.
     /// </summary>
     public abstract TlsStatus Write(ReadOnlySpan<byte> piece);
 
-    /// <summary>Between <see cref="BeginBatch"/> and this, written records leave together.</summary>
-    public abstract TlsStatus Flush();
-
-    /// <summary>Gathers what is written until <see cref="Flush"/>.</summary>
+    /// <summary>Gathers what is written until <see cref="Flush"/>: no write is told that there is no room.</summary>
     public abstract void BeginBatch();
+
+    /// <summary>
+    /// What was written since <see cref="BeginBatch"/> leaves together. After <see cref="TlsStatus.WantWrite"/> the next write goes on
+    /// with that, whatever its piece.
+    /// </summary>
+    public abstract TlsStatus Flush();
 
     /// <summary>Whether there are bytes to read, or an end; messages of the protocol itself are taken meanwhile.</summary>
     public abstract bool Peek();
 
-    /// <summary>Says that no more will be sent (close_notify), as far as that goes now.</summary>
-    public abstract void SendEnd();
+    /// <summary>Says that no more will be sent (close_notify). After <see cref="TlsStatus.WantWrite"/> it is on its way: again goes on with it.</summary>
+    public abstract TlsStatus SendEnd();
 
     /// <summary>Frees what it holds. Nothing is called after that.</summary>
     public abstract void Free();

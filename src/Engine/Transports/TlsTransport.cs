@@ -12,24 +12,33 @@ namespace Weir.Engine.Transports;
 /// <summary>A <see cref="Transport"/> over TLS, once its handshake is done.</summary>
 public sealed class TlsTransport : Transport
 {
-    // Of a write; the rest is offered again.
-    private const int MostAtOnce = 5 * TlsEngine.MostWritten;
+    // Of a write, in records; the rest is offered again.
+    private const int MostAtOnce = 5;
+
+    // Stands for what is on its way already: not what others have left in the staging.
+    private static readonly byte[] Spent = new byte[TlsEngine.MostWritten];
 
     [ThreadStatic]
     private static byte[]? staging;
 
     private readonly Transport inner;
     private readonly TlsEngine engine;
+    private readonly int mostPiece;
     private int committed; // The length of the record that is on its way.
+    private int held; // Of its bytes, those not told as taken yet.
     private bool ended;
+    private bool endSaid;
     private bool broken;
     private bool isSlow; // Its last write found no room for all: one record at a time, so that little waits encrypted.
+    private bool readWaits; // For a write of its own.
+    private bool writeWaits; // For the peer's word.
 
     public TlsTransport(Transport inner, TlsEngine engine)
         : base(inner)
     {
         this.inner = inner;
         this.engine = engine;
+        mostPiece = engine.MostPiece;
         if (engine.HasPending) Readable.Latch();
     }
 
@@ -48,7 +57,16 @@ public sealed class TlsTransport : Transport
     public override bool IsConfirmed => engine.IsConfirmed;
 
     // Tickets and the like are not the peer's words.
-    public override bool HasUnasked => Gone.IsSet || (Readable.IsSet && engine.Peek());
+    public override bool HasUnasked
+    {
+        get
+        {
+            if (IsClosed || broken || Gone.IsSet) return true;
+            if (!Readable.IsSet || !engine.Peek()) return false;
+            Readable.Latch(); // No event tells of what was read ahead.
+            return true;
+        }
+    }
 
     public override IoResult TryRead(Span<byte> into)
     {
@@ -59,14 +77,15 @@ public sealed class TlsTransport : Transport
             var status = engine.Read(into[total..], out var count);
             if (status == TlsStatus.Done)
             {
-                if (inner.CrossesWakes) inner.CrossesWakes = false;
+                readWaits = false;
+                if (inner.CrossesWakes) Uncross(ref writeWaits, Writable);
                 total += count;
                 if (total < into.Length && (engine.HasPending || Readable.IsSet)) continue;
-                if (engine.HasPending) Readable.Latch(); // No event tells of what was read ahead.
+                if (engine.HasPending) Readable.Latch();
                 return IoResult.Some(total);
             }
 
-            if (status == TlsStatus.WantWrite) Cross(Readable);
+            if (status == TlsStatus.WantWrite) Cross(ref readWaits, Readable);
             else if (status == TlsStatus.End) ended = true;
             else if (status != TlsStatus.WantRead) broken = true;
             if (total > 0)
@@ -94,7 +113,7 @@ public sealed class TlsTransport : Transport
             case TlsStatus.WantRead:
                 return IoStatus.WouldBlock;
             case TlsStatus.WantWrite:
-                Cross(Readable);
+                Cross(ref readWaits, Readable);
                 return IoStatus.WouldBlock;
             default:
                 broken = true;
@@ -106,53 +125,42 @@ public sealed class TlsTransport : Transport
 
     public override IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third = default)
     {
-        if (IsClosed || broken) return IoResult.Reset;
-        var offered = Math.Min(first.Length + second.Length + third.Length, MostAtOnce);
+        if (IsClosed || broken || endSaid) return IoResult.Reset;
+        var offered = Math.Min(first.Length + second.Length + third.Length, MostAtOnce * mostPiece);
+        if (offered == 0) return IoResult.WouldBlock;
+        var wasReadable = Readable.IsSet;
         var taken = 0;
-        if (committed > 0)
+        var status = GoOn(offered, ref taken);
+        if (status == TlsStatus.Done) status = Write(offered, ref taken, first, second, third);
+        isSlow = status != TlsStatus.Done;
+        if (taken > 0 && inner.CrossesWakes)
         {
-            var status = engine.Write(Staging.AsSpan(0, committed));
-            if (status != TlsStatus.Done) return Stopped(status, 0);
-            committed = 0;
-            taken = Math.Min(1, offered);
+            writeWaits = false;
+            Uncross(ref readWaits, Readable);
         }
 
-        var isBatch = offered - taken > TlsEngine.MostWritten && !isSlow;
-        if (isBatch) engine.BeginBatch();
-        while (taken < offered)
-        {
-            var piece = Next(taken, first, second, third);
-            if (piece.Length > offered - taken) piece = piece[..(offered - taken)];
-            var status = engine.Write(piece);
-            if (status == TlsStatus.WantWrite) committed = piece.Length;
-            if (status != TlsStatus.Done) return Stopped(status, taken + Math.Max(0, committed - 1));
-            taken += piece.Length;
-        }
-
-        if (isBatch && engine.Flush() is var flushed && flushed != TlsStatus.Done)
-        {
-            if (flushed == TlsStatus.WantWrite) committed = 1;
-            return Stopped(flushed, taken - committed);
-        }
-
-        isSlow = false;
-        return IoResult.Some(taken);
+        // What it read while it waited for the peer's word.
+        if (wasReadable && !Readable.IsSet && engine.HasPending) Readable.RaiseLater();
+        if (status == TlsStatus.WantRead) Cross(ref writeWaits, Writable);
+        else if (status is not (TlsStatus.Done or TlsStatus.WantWrite or TlsStatus.WantWriteFirst)) broken = true;
+        if (taken > 0) return IoResult.Some(taken);
+        return broken ? IoResult.Reset : IoResult.WouldBlock;
     }
 
     public override int ConnectError() => inner.ConnectError();
 
-    public override void ShutdownWrite()
+    public override bool ShutdownWrite()
     {
-        if (IsClosed) return;
-        if (!broken) engine.SendEnd();
-        inner.ShutdownWrite();
+        if (IsClosed) return true;
+        if (!SayEnd()) return false;
+        return inner.ShutdownWrite();
     }
 
     public override void Close(bool reset = false)
     {
         if (IsClosed) return;
         IsClosed = true;
-        if (!reset && !IsBroken && committed == 0) engine.SendEnd();
+        if (!reset && !IsBroken) SayEnd();
         engine.Free();
         inner.Close(reset);
     }
@@ -160,7 +168,7 @@ public sealed class TlsTransport : Transport
     private static byte[] Staging => staging ??= new byte[TlsEngine.MostWritten];
 
     // A record's worth from a position of the three pieces: where it lies if it is in one, else gathered.
-    private static ReadOnlySpan<byte> Next(int at, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third)
+    private ReadOnlySpan<byte> Next(int at, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third)
     {
         if (at >= first.Length)
         {
@@ -177,9 +185,9 @@ public sealed class TlsTransport : Transport
         }
 
         first = first[at..];
-        if (first.Length >= TlsEngine.MostWritten) return first[..TlsEngine.MostWritten];
+        if (first.Length >= mostPiece) return first[..mostPiece];
         if (second.IsEmpty && third.IsEmpty) return first;
-        var to = Staging.AsSpan();
+        var to = Staging.AsSpan(0, mostPiece);
         first.CopyTo(to);
         var length = first.Length;
         length += Append(second, to[length..]);
@@ -194,19 +202,68 @@ public sealed class TlsTransport : Transport
         return count;
     }
 
-    private IoResult Stopped(TlsStatus status, int taken)
+    // The record that is on its way first.
+    private TlsStatus GoOn(int offered, ref int taken)
     {
-        isSlow = true;
-        if (status == TlsStatus.WantRead) Cross(Writable);
-        else if (status != TlsStatus.WantWrite) broken = true;
-        if (taken > 0) return IoResult.Some(taken);
-        return broken ? IoResult.Reset : IoResult.WouldBlock;
+        if (committed == 0) return TlsStatus.Done;
+        var status = engine.Write(Spent.AsSpan(0, committed));
+        if (status != TlsStatus.Done) return status;
+        committed = 0;
+        taken = Math.Min(held, offered);
+        return status;
+    }
+
+    private TlsStatus Write(int offered, ref int taken, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third)
+    {
+        var status = TlsStatus.Done;
+        var isBatch = offered - taken > mostPiece && !isSlow;
+        if (isBatch) engine.BeginBatch();
+        while (taken < offered && status == TlsStatus.Done)
+        {
+            var piece = Next(taken, first, second, third);
+            if (piece.Length > offered - taken) piece = piece[..(offered - taken)];
+            status = engine.Write(piece);
+            if (status == TlsStatus.Done) taken += piece.Length;
+            else if (status == TlsStatus.WantWrite) taken += Commit(piece.Length, piece.Length);
+        }
+
+        // Where it stopped early too: what was gathered is told as taken.
+        if (!isBatch) return status;
+        var flushed = engine.Flush();
+        if (flushed == TlsStatus.WantWrite) taken = Commit(1, taken);
+        return flushed == TlsStatus.Done ? status : flushed;
+    }
+
+    /// <summary>Something has begun to leave.</summary>
+    /// <returns>How many of its bytes are taken.</returns>
+    private int Commit(int length, int bytes)
+    {
+        committed = length;
+        held = Math.Min(1, bytes);
+        return bytes - held;
+    }
+
+    // False where it has no room yet. Within a record it is not said: then the peer sees a break, which it is.
+    private bool SayEnd()
+    {
+        if (endSaid || broken || committed > 0) return true;
+        if (engine.SendEnd() == TlsStatus.WantWrite) return false;
+        return endSaid = true;
     }
 
     // The other direction has to come first: until then an event of either wakes both.
-    private void Cross(Signal blocked)
+    private void Cross(ref bool waits, Signal blocked)
     {
+        waits = true;
         inner.CrossesWakes = true;
         blocked.Clear();
+    }
+
+    // One direction went on. If the other has waited for that, no event tells it.
+    private void Uncross(ref bool waits, Signal blocked)
+    {
+        if (waits) blocked.RaiseLater();
+        waits = false;
+        inner.CrossesWakes = readWaits || writeWaits;
     }
 }

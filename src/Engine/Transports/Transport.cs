@@ -115,7 +115,8 @@ public abstract class Transport
     public abstract int ConnectError();
 
     /// <summary>Ends this side's direction: the peer reads the end after the last byte.</summary>
-    public abstract void ShutdownWrite();
+    /// <returns>False where the end is a message that has no room yet: again when <see cref="Writable"/> is set.</returns>
+    public abstract bool ShutdownWrite();
 
     /// <summary>Closes both directions. With <paramref name="reset"/> the peer sees a break, not an end.</summary>
     public abstract void Close(bool reset = false);

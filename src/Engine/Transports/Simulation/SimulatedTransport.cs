@@ -86,11 +86,12 @@ public sealed class SimulatedTransport : Transport
 
     public override int ConnectError() => connectError;
 
-    public override void ShutdownWrite()
+    public override bool ShutdownWrite()
     {
-        if (IsClosed || sendingEnded) return;
+        if (IsClosed || sendingEnded) return true;
         sendingEnded = true;
         Deliver();
+        return true;
     }
 
     public override void Close(bool reset = false)
@@ -132,6 +133,7 @@ public sealed class SimulatedTransport : Transport
         if (IsClosed) return;
         var (readable, writable, gone) = (eventReadable, eventWritable, eventGone);
         eventReadable = eventWritable = eventGone = false;
+        if (CrossesWakes) readable = writable = true;
         if (readable) Readable.Latch();
         if (writable) Writable.Latch();
         if (gone) Gone.Latch();

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
-using Weir.Control.Certificates;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Http1;
 using Weir.Engine.Loops;
@@ -11,6 +10,7 @@ using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Tests.Support;
+using Weir.Tests.Unit.Engine.Transports;
 
 namespace Weir.Tests.Unit.Engine.Upstreams;
 
@@ -41,7 +41,7 @@ public sealed partial class TlsOriginCostTests : IDisposable
         acceptor = network.Accept(listening);
         var shown = authority.Issue("app.test");
         server = new OpenSslServer(new TlsSettings(), new TicketKeys());
-        server.Sites.Default = new TlsSite { Shown = LoadedCertificates.Read([new CertificateFiles(shown.Certificate, shown.Key)], null).Shown };
+        server.Sites.Default = ShownSite.Of(shown.Certificate, shown.Key);
         client = new Watched(new OpenSslClient(new OriginTls(new OriginTlsSettings { Authorities = authority.File }), "app.test", 1));
         endpoint = new Endpoint("https://app.test", "app.test:443", 1) { Addresses = [listening.Address], Tls = client };
         connector = new Connector(loop, network, buffers, new ErrorLog(new StreamTarget(Stream.Null)));

@@ -1,12 +1,12 @@
 using System.Net;
 using System.Text;
-using Weir.Control.Certificates;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Loops;
 using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 using Weir.Tests.Support;
+using Weir.Tests.Unit.Engine.Transports;
 
 namespace Weir.Tests.Unit.Engine.Upstreams;
 
@@ -286,7 +286,7 @@ public sealed class TlsOriginTests : IDisposable
     private static OpenSslServer Server(TestCertificate shown, TlsProfile profile = TlsProfile.Intermediate)
     {
         var server = new OpenSslServer(new TlsSettings { Profile = profile }, Tickets);
-        server.Sites.Default = new TlsSite { Shown = LoadedCertificates.Read([new CertificateFiles(shown.Certificate, shown.Key)], null).Shown };
+        server.Sites.Default = ShownSite.Of(shown.Certificate, shown.Key);
         return server;
     }
 
