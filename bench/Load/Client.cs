@@ -41,10 +41,8 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
     /// <summary>Whether the last answer was a 200.</summary>
     public bool IsGood { get; private set; }
 
-    public long Handshakes => tls?.Handshakes ?? 0;
-
-    /// <summary>How many of them went on with an earlier session.</summary>
-    public long Resumed => tls?.Resumed ?? 0;
+    /// <summary>Handshakes, those that went on with an earlier session, and those of either that brought no new ticket where one was needed.</summary>
+    public (long All, long Resumed, long Ticketless) Handshakes => tls is null ? default : (tls.Handshakes, tls.Resumed, tls.Ticketless);
 
     /// <summary>Bytes of bodies moved, either way.</summary>
     public long Bytes { get; private set; }

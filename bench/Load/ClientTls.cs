@@ -25,6 +25,9 @@ internal sealed unsafe class ClientTls(Work work)
     /// <summary>How many of the handshakes went on with an earlier session.</summary>
     public long Resumed { get; private set; }
 
+    /// <summary>Connections that brought no new ticket.</summary>
+    public long Ticketless { get; private set; }
+
     /// <summary>Whether what could not be sent or received can be later.</summary>
     public bool Waits => waits;
 
@@ -85,6 +88,7 @@ internal sealed unsafe class ClientTls(Work work)
         if (session != 0 && session != offered && OpenSsl.SSL_SESSION_is_resumable(session) == 1) return true;
         if (session != 0) OpenSsl.SSL_SESSION_free(session);
         session = 0;
+        Ticketless++;
         return false;
     }
 

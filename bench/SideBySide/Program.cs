@@ -57,7 +57,7 @@ try
     File.WriteAllText(Path.Combine(settings.Tools, "latest.md"), (hasTable ? tables.ToMarkdown() : "") + scenes);
     if (hasTable) Console.WriteLine(settings.Markdown ? tables.ToMarkdown() : tables.ToText());
     Console.WriteLine(scenes);
-    return failed ? 1 : 0;
+    return failed || run.HasFailed ? 1 : 0;
 }
 catch (FormatException e)
 {

@@ -99,11 +99,14 @@ internal static class Handshakes
     public const int AtOnce = 16;
 
     public static string? AreFull(LoadReport report) =>
-        report.Errors == 0 && report.Resumed == 0 && report.Handshakes == report.Requests ? null : $"not every connection was a full handshake: {report}";
+        report.Errors == 0 && report.Resumed == 0 && report.Handshakes == report.Requests ? null : $"not every connection was a full handshake: {Said(report)}";
 
     /// <summary>Each client's first handshake is a full one.</summary>
     public static string? AreResumed(LoadReport report) =>
-        report.Errors == 0 && report.Handshakes == report.Requests && report.Resumed == report.Requests - AtOnce ? null : $"not every connection but the first {AtOnce} was resumed: {report}";
+        report.Errors == 0 && report.Handshakes == report.Requests && report.Resumed == report.Requests - AtOnce ? null : $"not every connection but the first {AtOnce} was resumed and brought a new ticket: {Said(report)}";
+
+    private static string Said(LoadReport report) =>
+        $"{report.Requests} answered, {report.Errors} errors, {report.Handshakes} handshakes, {report.Resumed} of them resumed, {report.Ticketless} without a new ticket";
 }
 
 /// <summary>Tails at a fixed rate: 70 % of what each can do, and 70 % of what nginx can do for everybody.</summary>

@@ -48,6 +48,9 @@ internal sealed class Run
 
     public List<Figure> Figures { get; } = [];
 
+    /// <summary>Whether a sample did not pass its check.</summary>
+    public bool HasFailed { get; private set; }
+
     /// <summary>The tables of scenes, as Markdown.</summary>
     public List<string> Scenes { get; } = [];
 
@@ -93,14 +96,20 @@ internal sealed class Run
         return JsonSerializer.Deserialize<LoadReport>(line, Names)!;
     }
 
-    /// <summary>Measures a peer under load and keeps the sample. A peer that somebody ended meanwhile is measured again.</summary>
+    /// <summary>Measures a peer under load and keeps the sample, but one that does not pass its check. A peer that somebody ended meanwhile is measured again.</summary>
     public void Measure(string row, string @case, Peer peer, Setup setup, int round, double bytesPerUnit, IEnumerable<string> arguments, Func<LoadReport, string?>? check = null)
     {
         var proxy = Proxy(peer, setup);
         var sample = Sample(row, @case, proxy, round, bytesPerUnit, arguments);
         if (proxy.Process.HasExited) sample = Sample(row, @case, Proxy(peer, setup), round, bytesPerUnit, arguments);
         if (sample.Load.Requests == 0) throw new InvalidOperationException($"{peer.Name} ({setup.Name}) answers nothing");
-        if (check?.Invoke(sample.Load) is { } mistake) throw new InvalidOperationException($"{peer.Name} ({setup.Name}): {mistake}");
+        if (check?.Invoke(sample.Load) is { } mistake)
+        {
+            Say($"{row} {peer.Name} round {round}, which does not count: {mistake}");
+            HasFailed = true;
+            return;
+        }
+
         Loads.Add(sample);
         Say(FormattableString.Invariant($"{row,-12} {@case,-24} {peer.Name,-8} round {round}: {sample.Total,9:F2} µs each, {sample.UnitsPerSecond,9:F1}/s, p50 {sample.Load.P50:F0} p99 {sample.Load.P99:F0} µs{(sample.Load.Errors > 0 ? $", {sample.Load.Errors} ERRORS" : "")}"));
     }

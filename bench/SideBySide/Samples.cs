@@ -26,6 +26,9 @@ internal sealed record LoadReport(long Requests, long Bytes, double Seconds, lon
 
     /// <summary>How many of them went on with an earlier session.</summary>
     public long Resumed { get; init; }
+
+    /// <summary>Connections that were to be followed by a resumed one and brought no new ticket.</summary>
+    public long Ticketless { get; init; }
 }
 
 internal sealed record LoadSample(string Row, string Case, string Peer, int Round, LoadReport Load, double UserMicroseconds, double KernelMicroseconds, long Resident, long Private)
