@@ -16,12 +16,14 @@ namespace Weir.Tests.Simulation;
 
 public class ForwardingTests
 {
-    [Fact]
-    public void What_was_waited_in_the_queue_is_told_as_time_before_the_connection_though_that_was_there_already()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_was_waited_in_the_queue_is_told_as_time_before_the_connection_though_that_was_there_already(bool tls)
     {
         var target = new EngineWorld.StringTarget();
         var log = new AccessLog("log", LogFormat.Json, target, 2);
-        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 1, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = new Bounds { Requests = 1 } }, Log = log });
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 1, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = new Bounds { Requests = 1 } }, Log = log }, tls: tls ? new TlsWhims() : null);
         Serve(world, 0, answers: true, after: 200);
         var answers = new List<int>();
         for (var i = 0; i < 6; i++) AskAsync(world, answers).Detach();
@@ -35,10 +37,12 @@ public class ForwardingTests
         Assert.All(records, static record => Assert.InRange(record.GetProperty("wait_us").GetInt64(), 199_000, 210_000));
     }
 
-    [Fact]
-    public void A_breaker_counts_statuses_where_nobody_is_ejected_too()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_breaker_counts_statuses_where_nobody_is_ejected_too(bool tls)
     {
-        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 1, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Passive = null, Breaker = new BreakerSettings(50, 10_000, 5, 3_000, OfUpstream: true, OfEndpoints: false) }, Retry = new RetryPlan { Attempts = 0 } });
+        var world = new EngineWorld(1, new Weather { MostDelay = 0, SplitsWrites = false }, origins: 1, balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Passive = null, Breaker = new BreakerSettings(50, 10_000, 5, 3_000, OfUpstream: true, OfEndpoints: false) }, Retry = new RetryPlan { Attempts = 0 } }, tls: tls ? new TlsWhims() : null);
         Serve(world, 0, answers: true, status: 503);
         var answers = new List<int>();
         for (var i = 0; i < 5; i++) AskAsync(world, answers).Detach();
@@ -151,8 +155,7 @@ public class ForwardingTests
 
     private static async LoopTask AskAsync(EngineWorld world, List<int> answers, string request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     {
-        var transport = world.ClientNetwork.Connect(EngineWorld.Front, out _)!;
-        await new Waiter(world.ClientLoop).FirstOf(transport.Writable, long.MaxValue);
+        var transport = (await world.ConnectAsync())!;
         var stream = new Stream(transport);
         await stream.SendAsync(Encoding.ASCII.GetBytes(request));
         var head = new ResponseHead();

@@ -131,6 +131,9 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_write_ex(nint ssl, byte* bytes, nuint length, nuint* count);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_in_init(nint ssl);
+
+    [LibraryImport(Ssl)]
     public static partial int SSL_CTX_set_max_early_data(nint context, uint most);
 
     [LibraryImport(Ssl)]

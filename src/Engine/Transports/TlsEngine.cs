@@ -17,6 +17,9 @@ public enum TlsStatus : byte
     /// <summary>What is to be sent has no room now.</summary>
     WantWrite,
 
+    /// <summary>Of a write: messages of the protocol itself have no room now, and nothing of the piece was taken.</summary>
+    WantWriteFirst,
+
     /// <summary>A handshake waits for something of ours, such as a certificate; <see cref="TlsEngine.Resumed"/> tells when it is there.</summary>
     Suspended,
 
@@ -69,6 +72,8 @@ public abstract class TlsEngine
     /// <summary>What was agreed; once the handshake is done.</summary>
     public abstract TlsFacts Facts { get; }
 
+    /// <summary>Whether the handshake was all there is to it: nothing is served.</summary>
+    public virtual bool EndsAfterHandshake => false;
     /// <summary>The longest piece that <see cref="Write"/> takes: a peer may have asked for less.</summary>
     public virtual int MostPiece => MostWritten;
 

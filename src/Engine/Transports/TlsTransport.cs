@@ -15,6 +15,9 @@ public sealed class TlsTransport : Transport
     // Of a write, in records; the rest is offered again.
     private const int MostAtOnce = 5;
 
+    // Stands for what is on its way already: not what others have left in the staging.
+    private static readonly byte[] Spent = new byte[TlsEngine.MostWritten];
+
     [ThreadStatic]
     private static byte[]? staging;
 
@@ -139,7 +142,7 @@ public sealed class TlsTransport : Transport
         // What it read while it waited for the peer's word.
         if (wasReadable && !Readable.IsSet && engine.HasPending) Readable.RaiseLater();
         if (status == TlsStatus.WantRead) Cross(ref writeWaits, Writable);
-        else if (status is not (TlsStatus.Done or TlsStatus.WantWrite)) broken = true;
+        else if (status is not (TlsStatus.Done or TlsStatus.WantWrite or TlsStatus.WantWriteFirst)) broken = true;
         if (taken > 0) return IoResult.Some(taken);
         return broken ? IoResult.Reset : IoResult.WouldBlock;
     }
@@ -203,7 +206,7 @@ public sealed class TlsTransport : Transport
     private TlsStatus GoOn(int offered, ref int taken)
     {
         if (committed == 0) return TlsStatus.Done;
-        var status = engine.Write(Staging.AsSpan(0, committed));
+        var status = engine.Write(Spent.AsSpan(0, committed));
         if (status != TlsStatus.Done) return status;
         committed = 0;
         taken = Math.Min(held, offered);

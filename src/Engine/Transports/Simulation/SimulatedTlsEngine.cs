@@ -137,6 +137,9 @@ public sealed class SimulatedTlsEngine : TlsEngine
             return gone;
         }
 
+        // Messages of the protocol go first, or with it.
+        if (!isBatch && leaving.Length > 0 && ledger.World.Random.Next(2) == 0 && SendLeaving() is var first && first != TlsStatus.Done) return first == TlsStatus.WantWrite ? TlsStatus.WantWriteFirst : first;
+
         if (ledger.World.Chance(Whims.Alerts))
         {
             ledger.Broken++;

@@ -25,6 +25,15 @@ internal static partial class OpenSslPair
     public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
         (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), default(OpenSslClient)!), Shared.Value.Accept(world.Beneath(1)));
 
+    public static void RenewKeys(OpenSslEngine engine)
+    {
+        const int Requested = 1;
+        if (SSL_key_update(engine.Ssl, Requested) == 0) OpenSsl.ERR_clear_error(); // Not within a record.
+    }
+
+    [LibraryImport("libssl.so.3")]
+    private static partial int SSL_key_update(nint ssl, int type);
+
     private static unsafe SslContext MakeClient(int mostPiece)
     {
         var context = new SslContext(server: false);

@@ -2,6 +2,7 @@
 
 using System.Net;
 using Weir.Engine.Loops;
+using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Transports.Simulation;
 
@@ -36,6 +37,12 @@ internal sealed class TlsWorld
     public string Trouble => string.Join(", ", engines.Select(static e => e.TroubleText));
 
     public SimulatedTransport Beneath(int side) => beneath[side];
+
+    /// <summary>Where OpenSSL speaks: the next write takes new keys, and the peer is asked to do the same before it writes on.</summary>
+    public void RenewKeys(int side)
+    {
+        if (engines[side] is OpenSslEngine engine) OpenSslPair.RenewKeys(engine);
+    }
 
     /// <summary>Agrees with the stand-in.</summary>
     public TlsLedger Agree(TlsWhims whims)
