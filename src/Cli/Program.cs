@@ -15,6 +15,7 @@ var root = new RootCommand("Weir: a reverse proxy. One address in front of many 
     ControlCommands.Drain(),
     MemberCommands.Weight(),
     MemberCommands.Endpoints(),
+    CertCommand.Make(),
     VersionCommand.Make(),
 };
 var parsed = root.Parse(args);

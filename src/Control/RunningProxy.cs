@@ -62,7 +62,8 @@ public sealed class RunningProxy : IDisposable
         Engine = new ProxyEngine(ground, Errors);
         live = new LiveThings(loops, Errors, Engine.Forget);
         Health = new HealthChecks(Engine, Errors);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled) };
+        Automatic = new AutomaticTls(stateFolder, Errors, first.User is { } user ? SystemUser.Find(user)?.Id : null);
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), Automatic = Automatic };
         StartedAt = DateTimeOffset.UtcNow;
     }
 
@@ -75,6 +76,9 @@ public sealed class RunningProxy : IDisposable
     public HealthChecks Health { get; }
 
     public ErrorLog Errors { get; }
+
+    /// <summary>What obtains certificates by itself.</summary>
+    public AutomaticTls Automatic { get; }
 
     public LogWriter Logs => writer;
 
@@ -145,6 +149,7 @@ public sealed class RunningProxy : IDisposable
     /// <summary>Serves. Whoever becomes another user does so before: nothing is answered until now.</summary>
     public void Start()
     {
+        Automatic.Start();
         Engine.Start();
         lock (turn)
         {
@@ -218,6 +223,7 @@ public sealed class RunningProxy : IDisposable
         while ((Engine.Connections > 0 || Engine.IsAccepting) && DateTimeOffset.UtcNow - since < patience && !hurry.IsCancellationRequested) hurry.WaitHandle.WaitOne(10);
         watchdog?.Dispose();
         watchdog = null;
+        Automatic.Dispose();
         certificates?.Dispose();
         stapling?.Dispose();
         lock (turn) live.Close();
@@ -262,6 +268,7 @@ public sealed class RunningProxy : IDisposable
         certificates?.Dispose();
         stapling?.Dispose();
         admin?.Dispose();
+        Automatic.Dispose();
         live.Names.Dispose();
         writer.Dispose();
     }

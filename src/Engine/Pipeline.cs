@@ -53,6 +53,7 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
     {
         ClientIdentity.Find(exchange, plan.TrustedProxies);
         var request = exchange.Request;
+        if (plan.Proofs is { HasHttp: true } proofs && proofs.Find(request) is { } proof) return Prove(exchange, proof);
         var site = listener.Hosts.Find(request.Host.Span);
         if (site is null || IsMisdirected(exchange, site)) return (null, null, new Fault(FaultCause.Misdirected, Side.Client, Stage.Policy));
         exchange.Place.Site = site.Name;
@@ -67,6 +68,14 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, LoopRecords r
         if (route is null) return (site, null, new Fault(FaultCause.NoRoute, Side.Client, Stage.Policy));
         Take(exchange, route);
         return (site, route, request.BodyLength > route.BodyLimit ? new Fault(FaultCause.BodyTooLarge, Side.Client, Stage.Policy) : Fault.None);
+    }
+
+    // An issuer of certificates looks whether a name is ours.
+    private static (SitePlan? Site, RoutePlan Route, Fault Fault) Prove(Exchange exchange, Answer proof)
+    {
+        var route = new RoutePlan { Name = "acme", Answer = proof };
+        Take(exchange, route);
+        return (null, route, Fault.None);
     }
 
     // RFC 9110 §7.4: https is not asked for in the clear, nor one site over a connection on which another has shown itself, unless

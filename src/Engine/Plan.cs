@@ -45,6 +45,9 @@ public sealed record Plan
     /// <summary>Who may say on whose behalf it speaks.</summary>
     public TrustedProxies TrustedProxies { get; init; } = TrustedProxies.None;
 
+    /// <summary>What is shown to issuers of certificates; null: nothing ever.</summary>
+    public ShownProofs? Proofs { get; init; }
+
     /// <summary>The name of this hop, for Via and for recognising loops.</summary>
     public required Hops Hops { get; init; }
 }

@@ -20,7 +20,7 @@ public partial class RoomTests
         ["Engine.Disk"] = ["Engine.Loops", "Engine.Memory", "Engine.Exchanges"],
         ["Engine.Http1"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Transports", "Engine.Exchanges"],
         ["Engine.Observe"] = ["Wire.Bytes", "Wire.Fields", "Engine.Loops", "Engine.Transports", "Engine.Exchanges"],
-        ["Engine.Listeners"] = ["Wire.Bytes", "Wire.Fields", "Engine.Loops", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe"],
+        ["Engine.Listeners"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe"],
         ["Engine.Tls"] = ["Engine.Loops", "Engine.Transports", "Engine.Routing"],
         ["Engine.Routing"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Transports", "Engine.Exchanges"],
         ["Engine.Balancing"] = ["Wire.Bytes", "Wire.Fields", "Engine.Exchanges"],

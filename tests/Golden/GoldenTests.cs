@@ -99,7 +99,7 @@ public partial class GoldenTests
             found += $"? {request}\n" + Explanation.Of(config, words[0], words[1], fields[1..], "192.0.2.1", diagnostics);
         }
 
-        // What differs from system to system has no place in a golden case.
+        // Where these are differs from system to system.
         return found.Replace($"the system's CAs ({string.Join(", ", Engine.Tls.SystemAuthorities.Paths)})", "the system's CAs (where they are)", StringComparison.Ordinal);
     }
 }

@@ -3,6 +3,7 @@
 //   GET  /ready     200, 503 while draining  GET  /live     200
 //   POST /reload    takes the configuration  POST /drain    ends connections after their response
 //   /upstreams/…    see UpstreamsHandler     POST /undrain  ends draining
+//   /certificates…  see CertificatesHandler
 // With a token, all but /live and /ready ask for it. Without one, what a web page made somebody's browser send is refused.
 // Errors are JSON. A reload runs on a thread of its own.
 
@@ -27,6 +28,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
     private static readonly ByteRange Challenge = ByteRange.Of("Bearer"u8.ToArray());
 
     private readonly UpstreamsHandler upstreams = new(proxy);
+    private readonly CertificatesHandler certificates = new(proxy);
     private int reloads;
 
     public async LoopTask HandleAsync(Exchange exchange)
@@ -101,6 +103,9 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
                 break;
             case (_, not null) when path.StartsWith(UpstreamsHandler.Path, StringComparison.Ordinal):
                 await upstreams.AnswerAsync(exchange, method, path);
+                break;
+            case (_, not null) when path == CertificatesHandler.Path || path.StartsWith(CertificatesHandler.Path + "/", StringComparison.Ordinal):
+                certificates.Answer(exchange, method, path);
                 break;
             default:
                 AdminAnswer.Error(exchange, 404, "there is nothing here");

@@ -69,6 +69,15 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         }
     }
 
+    /// <summary>Asks this of clients, whatever is shown.</summary>
+    public void Ask(ClientDemands? clients)
+    {
+        lock (turn)
+        {
+            if (!Equals(Site.Clients, clients)) Site.Clients = clients;
+        }
+    }
+
     /// <summary>Lets go of what was loaded and is not shown: its plan was refused.</summary>
     public void Discard(LoadedCertificates loaded)
     {

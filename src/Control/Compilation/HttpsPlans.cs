@@ -19,7 +19,7 @@ internal static class HttpsPlans
     public static LoadedCertificates Load(SiteConfig site, SiteCertificates certificates, DateTimeOffset now, Diagnostics diagnostics)
     {
         CertificateConfig[] written = [.. site.Tls!.All];
-        var clients = site.Tls.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
+        var clients = Clients(site);
         var loaded = certificates.Load([.. written.Select(static c => new CertificateFiles(c.Certificate!, c.Key ?? c.Certificate!))], clients);
         foreach (var finding in loaded.Findings(site.Hosts, now))
         {
@@ -32,6 +32,9 @@ internal static class HttpsPlans
 
         return loaded;
     }
+
+    /// <summary>What a site asks of its clients; null: nothing.</summary>
+    public static ClientDemands? Clients(SiteConfig site) => site.Tls!.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
 
     /// <summary>The route of who comes in the clear; null: as everybody's.</summary>
     public static RouteConfig? Redirect(SiteConfig site, ProxyConfig config)

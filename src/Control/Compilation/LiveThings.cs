@@ -26,6 +26,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, OriginTls> origins = [];
 
     private TicketRotation? rotation;
+    private volatile OriginTls[] originsInForce = [];
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
     private volatile SiteCertificates[] shown = [];
@@ -65,6 +66,9 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return found;
     }
 
+    /// <summary>How the upstreams in force speak TLS. Any thread.</summary>
+    public IReadOnlyList<OriginTls> Origins => originsInForce;
+
     public OriginTls OriginTls(OriginTlsSettings settings)
     {
         if (!origins.TryGetValue(settings.ToString(), out var tls)) origins[settings.ToString()] = tls = new OriginTls(settings);
@@ -89,9 +93,10 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
+        Drop(origins, named);
+        originsInForce = [.. origins.Values];
         var left = certificates.Values.Where(c => !named.Contains(c)).ToArray();
         Drop(certificates, named);
-        Drop(origins, named);
         shown = [.. certificates.Values];
         if (left.Length > 0) _ = EndAsync(left);
     }

@@ -36,6 +36,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     private readonly List<Upstream> upstreams = [];
     private readonly Dictionary<string, List<string>> inlineLists = [];
     private readonly Dictionary<string, OpenSslServer> tlsServers = [];
+    private readonly List<AutomaticName> automatic = [];
+    private readonly List<AutomaticName> open = [];
+    private readonly Dictionary<(SiteConfig, string), TlsSite> hostsOf = [];
     private HashSet<object> inForce = [];
     private Diagnostics diagnostics = new();
     private ProxyConfig config = new();
@@ -43,6 +46,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
     /// <summary>Where bodies are kept that do not stay in memory; null: nowhere.</summary>
     public SpillFolder? Spill { get; init; }
+
+    /// <summary>What obtains certificates; null: plans are not served.</summary>
+    public AutomaticTls? Automatic { get; init; }
 
     /// <summary>The access logs of the last plan, and where each is written first.</summary>
     public IReadOnlyList<(AccessLog Log, Position At)> Logs => logs;
@@ -57,6 +63,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         logs.Clear();
         upstreams.Clear();
         inlineLists.Clear();
+        automatic.Clear();
+        open.Clear();
+        hostsOf.Clear();
         stickies.Clear();
         hops = new Hops(config.Via ?? instance);
         LookupsAhead.Run(config, live.Names);
@@ -90,6 +99,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         }
 
         Tickets(config.SessionTickets);
+        Obtain();
         if (diagnostics.HasErrors) return null;
         return new Plan
         {
@@ -103,6 +113,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             MostHandshakesPerClient = (int)(config.Limits.HandshakesPerClient ?? 200),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
+            Proofs = UsesCertificates ? Automatic?.Issuance?.Answers : null,
         };
     }
 
@@ -117,9 +128,40 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (listener.Tls is not { Off: false } tls) return null;
         var name = listener.Address.ToString();
         var settings = new TlsSettings { Profile = tls.Profile == "modern" ? TlsProfile.Modern : TlsProfile.Intermediate, Early = EarlyDataOn(listener) };
-        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, StrictServerName = tls.StrictSni };
+        var server = new OpenSslServer(settings, config.SessionTickets.Off ? null : live.Tickets, tlsServers.GetValueOrDefault(name)) { HandshakeTimeout = config.Timeouts.Handshake ?? 10_000, StrictServerName = tls.StrictSni, Proofs = UsesCertificates ? Automatic?.Proofs : null };
         changes.Add(() => tlsServers[name] = server);
         return server;
+    }
+
+    private bool UsesCertificates => config.Sites.Exists(static s => s.Tls is { Auto: true });
+
+    // Names are wanted once the plan is in force.
+    private void Obtain()
+    {
+        if (UsesCertificates && Automatic is { Issuance: null }) diagnostics.Error(config.At, "tls: auto needs a state folder to keep certificates in: write state: FOLDER");
+        var (acme, wanted, demanding) = (config.Acme, automatic.ToArray(), open.ToArray());
+        changes.Add(() => Automatic?.Use(acme, wanted, demanding));
+    }
+
+    // Each host has a certificate of its own: one that cannot be had leaves the others alone.
+    private TlsSite Automatically(SiteConfig site, string name, string listeners)
+    {
+        var clients = HttpsPlans.Clients(site);
+        var whole = live.CertificatesOf($"auto\n{listeners}", name);
+        named.Add(whole);
+        changes.Add(() => whole.Ask(clients));
+        if (site.Hosts.Count == 0 && config.Acme?.OnDemand is not null) open.Add(new AutomaticName("", whole, clients, false));
+        foreach (var host in site.Hosts)
+        {
+            var one = live.CertificatesOf($"auto {host}\n{listeners}", host);
+            named.Add(one);
+            changes.Add(() => one.Ask(clients));
+            hostsOf[(site, host)] = one.Site;
+            if (!host.StartsWith("*.", StringComparison.Ordinal) || config.Acme?.Dns is not null) automatic.Add(new AutomaticName(host, one, clients, site.Tls!.Staples));
+            else if (config.Acme?.OnDemand is not null) open.Add(new AutomaticName(host, one, clients, false));
+        }
+
+        return whole.Site;
     }
 
     private EarlyDataUse EarlyDataOn(ListenConfig listener)
@@ -129,17 +171,19 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     }
 
     // Who asks for no name that is known sees the default site's, else the first's.
-    private static void Show(SiteConfig site, TlsSite shown, OpenSslServer on)
+    private void Show(SiteConfig site, TlsSite shown, OpenSslServer on)
     {
-        if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = shown;
-        foreach (var host in site.Hosts) on.Sites.TryAdd(host, shown);
+        if (site.Hosts.Count == 0 || on.Sites.Default is null) on.Sites.Default = site.Hosts.Count > 0 ? hostsOf.GetValueOrDefault((site, site.Hosts[0]), shown) : shown;
+        foreach (var host in site.Hosts) on.Sites.TryAdd(host, hostsOf.GetValueOrDefault((site, host), shown));
     }
 
     // Read now, shown when the plan is in force.
     private TlsSite? Certificates(SiteConfig site, string name)
     {
         if (site.Tls is null) return null;
-        var certificates = live.CertificatesOf(string.Join('\n', site.Listen.Select(static l => l.ToString()).Prepend(name)), name);
+        var identity = string.Join('\n', site.Listen.Select(static l => l.ToString()).Prepend(name));
+        if (site.Tls.Auto) return Automatically(site, name, identity);
+        var certificates = live.CertificatesOf(identity, name);
         named.Add(certificates);
         var now = DateTimeOffset.UtcNow;
         var loaded = HttpsPlans.Load(site, certificates, now, diagnostics);
@@ -379,6 +423,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         named.Add(tls);
         if (from.Tls is null && !from.SpeaksTls) return tls;
         if (settings is { Verifies: true, Authorities: null } && SystemAuthorities.Paths.Length == 0) diagnostics.Warn(from.Tls?.At ?? from.At, "no CAs of the system were found: no certificate of these servers will be accepted before there are some, or tls.ca names others");
+        if (settings.Certificate is { } own && FileStamp.Of(own.Key) is { } stamp && CertificateJudge.Readers(own.Key, stamp) is { } readers) diagnostics.Warn(diagnostics.Where(from.Tls!, from.Tls!.Key is null ? "certificate" : "key"), readers);
         if (tls.TryRead(out var trouble) is { } take) changes.Add(take);
         else diagnostics.Error(from.Tls is { } said ? diagnostics.Where(said, said.Authorities is { } ca && trouble.Contains(ca, StringComparison.Ordinal) ? "ca" : "certificate") : from.At, trouble);
         return tls;

@@ -19,6 +19,7 @@ public static class ConfigChecks
         if (config.User is { } user && SystemUser.Find(user) is null) diagnostics.Error(diagnostics.Where(config, "user"), $"there is no user '{user}'");
         CheckListeners(config, diagnostics);
         CheckTickets(config.SessionTickets, diagnostics);
+        AcmeChecks.Check(config, diagnostics);
         CheckEarlyData(config, diagnostics);
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);

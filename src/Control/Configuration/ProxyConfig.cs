@@ -29,6 +29,7 @@ public sealed class ProxyConfig : IWritten
     public long DrainDelay { get; set; }
     public string? Via { get; set; }
     public ResolveConfig Resolve { get; set; } = new();
+    public AcmeConfig? Acme { get; set; }
     public SessionTicketsConfig SessionTickets { get; set; } = new();
     public HttpsRedirectConfig? HttpsRedirect { get; set; }
     public HstsConfig? Hsts { get; set; }
@@ -66,6 +67,7 @@ public sealed class ListenTlsConfig : IWritten
 public sealed class SiteTlsConfig : IWritten
 {
     public Position At { get; set; }
+    public bool Auto { get; set; }
     public string? Certificate { get; set; }
     public string? Key { get; set; }
     public List<CertificateConfig> Certificates { get; set; } = [];
@@ -74,6 +76,62 @@ public sealed class SiteTlsConfig : IWritten
 
     /// <summary>All of them.</summary>
     public IEnumerable<CertificateConfig> All => Certificate is null ? Certificates : Certificates.Prepend(new CertificateConfig { At = At, Certificate = Certificate, Key = Key, Within = this });
+}
+
+public sealed class AcmeConfig : IWritten
+{
+    public Position At { get; set; }
+    public List<IssuerConfig> Issuers { get; set; } = [];
+    public string? Email { get; set; }
+    public List<string> Challenges { get; set; } = [];
+    public AcmeDnsConfig? Dns { get; set; }
+    public string KeyType { get; set; } = "ecdsa_p256";
+    public string UntilIssued { get; set; } = "refuse";
+    public OnDemandConfig? OnDemand { get; set; }
+}
+
+public sealed class IssuerConfig : IWritten
+{
+    public Position At { get; set; }
+    public string Directory { get; set; } = "";
+    public string? Email { get; set; }
+    public EabConfig? Eab { get; set; }
+    public string? Profile { get; set; }
+    public string? Ca { get; set; }
+}
+
+public sealed class EabConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Kid { get; set; }
+    public string? Key { get; set; }
+}
+
+public sealed class AcmeDnsConfig : IWritten
+{
+    public Position At { get; set; }
+    public string? Hook { get; set; }
+    public long? Timeout { get; set; }
+    public Rfc2136Config? Update { get; set; }
+    public long? Wait { get; set; }
+}
+
+public sealed class Rfc2136Config : IWritten
+{
+    public Position At { get; set; }
+    public IPEndPoint? Server { get; set; }
+    public string? Key { get; set; }
+    public string? Secret { get; set; }
+    public string? Zone { get; set; }
+    public long? Ttl { get; set; }
+}
+
+public sealed class OnDemandConfig : IWritten
+{
+    public Position At { get; set; }
+    public Uri? Ask { get; set; }
+    public long? Rate { get; set; }
+    public long? Burst { get; set; }
 }
 
 public sealed class ClientAuthConfig : IWritten

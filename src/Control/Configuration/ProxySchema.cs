@@ -64,12 +64,52 @@ public static class ProxySchema
         .Add("early_data", Shapes.Bool, (t, v) => t.EarlyData = v, "With keys that nodes share, a request that came early can be replayed at each of them: nothing is taken early unless this says that it may.", "false");
 
     public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
+        .Short(Shapes.OneOf("auto"), (t, v) => t.Auto = true)
+        .Add("auto", Shapes.Bool, (t, v) => t.Auto = v, "Certificates for its hosts are obtained and renewed by themselves, one for each, as acme says.", "false")
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
         .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
         .Add("certificates", Shapes.ListOf(Certificate), (t, v) => t.Certificates = v, "Several, one for each kind of key: ECDSA and RSA.")
         .Add("ocsp", Shapes.OneOf("on", "off"), (t, v) => t.Staples = v == "on", "Staples what the issuer says of a certificate to handshakes, where the certificate names a responder: asked in the background, and kept in the state folder.", "on")
         .Add("clients", ClientAuth, (t, v) => t.Clients = v, "Asks clients for a certificate.");
 
+    public static Section<EabConfig> Eab { get; } = new Section<EabConfig>("eab", "The account elsewhere that the account with an issuer belongs to.")
+        .Add("kid", Shapes.Text, (e, v) => e.Kid = v, "Its name.")
+        .Add("key", Shapes.EabKey, (e, v) => e.Key = v, "Its key, in base64url.");
+
+    public static Section<IssuerConfig> Issuer { get; } = new Section<IssuerConfig>("issuer", "Who gives certificates, by ACME (RFC 8555).")
+        .Short(Shapes.Issuer, (i, v) => i.Directory = v)
+        .Add("directory", Shapes.Issuer, (i, v) => i.Directory = v, "The URL of its directory, or a word: letsencrypt, letsencrypt-staging, zerossl, google.")
+        .Add("email", Shapes.Email, (i, v) => i.Email = v, "Where it writes to.", "acme.email")
+        .Add("eab", Eab, (i, v) => i.Eab = v, "An account elsewhere, where the issuer wants one.")
+        .Add("profile", Shapes.Text, (i, v) => i.Profile = v, "The kind of certificate, by the issuer's name for it, as shortlived.", "the issuer's choice")
+        .Add("ca", Shapes.Text, (i, v) => i.Ca = v, "A file with the certificates that vouch for the issuer's own, in PEM.", "the system's");
+
+    public static Section<Rfc2136Config> Rfc2136 { get; } = new Section<Rfc2136Config>("rfc2136", "Updates of a zone (RFC 2136), signed by TSIG with hmac-sha256.")
+        .Add("server", Shapes.NameServer, (r, v) => r.Server = v, "The zone's primary server.")
+        .Add("key", Shapes.DnsName, (r, v) => r.Key = v, "The key, as the server calls it.")
+        .Add("secret", Shapes.TsigSecret, (r, v) => r.Secret = v, "The key itself, in base64.")
+        .Add("zone", Shapes.DnsName, (r, v) => r.Zone = v, "The zone.", "what the server says")
+        .Add("ttl", Shapes.DurationFrom("1s", "1h"), (r, v) => r.Ttl = v, "How long others may keep the records.", "60s");
+
+    public static Section<AcmeDnsConfig> AcmeDns { get; } = new Section<AcmeDnsConfig>("acme_dns", "How TXT records come into the DNS, for dns-01: by a command, or by updates.")
+        .Add("hook", Shapes.Text, (d, v) => d.Hook = v, "A command that is called with present or cleanup, the record's name and its value, without a shell.")
+        .Add("timeout", Shapes.DurationFrom("1s", "10m"), (d, v) => d.Timeout = v, "How long the command may take.", "2m")
+        .Add("rfc2136", Rfc2136, (d, v) => d.Update = v, "Updates of the zone.")
+        .Add("wait", Shapes.DurationFrom("0s", "30m"), (d, v) => d.Wait = v, "How long it is waited until the zone's servers show the record, before the issuer looks; 0s: not at all.", "2m");
+
+    public static Section<OnDemandConfig> OnDemand { get; } = new Section<OnDemandConfig>("on_demand", "Certificates for names that no site writes down, ordered when a handshake asks for one.")
+        .Add("ask", Shapes.AskUrl, (o, v) => o.Ask = v, "A URL that is asked with ?domain=NAME, and answers 200 where the name may have a certificate.")
+        .Add("rate", Shapes.Int(1, 100_000), (o, v) => o.Rate = v, "Certificates an hour.", "20")
+        .Add("burst", Shapes.Int(1, 100_000), (o, v) => o.Burst = v, "So many at once.", "10");
+
+    public static Section<AcmeConfig> Acme { get; } = new Section<AcmeConfig>("acme", "Automatic certificates, for sites with tls: auto. Accounts, keys and certificates lie in the state folder, which several nodes may share.")
+        .Add("issuers", Shapes.ListOf(Issuer), (a, v) => a.Issuers = v, "Who is asked, in this order: the next one where one fails.", "letsencrypt")
+        .Add("email", Shapes.Email, (a, v) => a.Email = v, "Where issuers write to.", "nowhere")
+        .Add("challenges", Shapes.ListOf(Shapes.OneOf("http-01", "tls-alpn-01", "dns-01")), (a, v) => a.Challenges = v, "How it may be shown that a name is ours, in this order: the next one where one is not found.", "http-01, tls-alpn-01, and dns-01 with dns")
+        .Add("dns", AcmeDns, (a, v) => a.Dns = v, "How dns-01 is shown; wildcards need it.")
+        .Add("key_type", Shapes.OneOf("ecdsa_p256", "ecdsa_p384", "rsa_2048", "rsa_3072", "rsa_4096"), (a, v) => a.KeyType = v, "The keys of certificates.", "ecdsa_p256")
+        .Add("until_issued", Shapes.OneOf("refuse", "self_signed"), (a, v) => a.UntilIssued = v, "What a handshake gets until the first certificate of a name is there.", "refuse")
+        .Add("on_demand", OnDemand, (a, v) => a.OnDemand = v, "Certificates for names that a handshake asks for.");
     public static Section<HttpsRedirectConfig> HttpsRedirect { get; } = new Section<HttpsRedirectConfig>("https_redirect", "Sends whoever asks in the clear to https (308), as sites with tls do where it is on. Who comes through a trusted proxy that says https is served.")
         .Short(Shapes.Bool, (r, v) => r.Off = !v)
         .Add("port", Shapes.Int(1, 65535), (r, v) => r.Port = v, "The port that clients are sent to, where it is not the one listened on.", "that of the site's first listener that speaks TLS");
@@ -373,6 +413,7 @@ public static class ProxySchema
         .Add("https_redirect", HttpsRedirect, (c, v) => c.HttpsRedirect = v, "Sends whoever asks a site with tls in the clear to https.", "false")
         .Add("hsts", Hsts, (c, v) => c.Hsts = v, "Tells browsers to come over https only.", "off")
         .Add("resolve", Resolve, (c, v) => c.Resolve = v, "How names of servers are looked up.")
+        .Add("acme", Acme, (c, v) => c.Acme = v, "Automatic certificates.")
         .Add("session_tickets", SessionTickets, (c, v) => c.SessionTickets = v, "Resuming TLS sessions of clients.")
         .Add("drain_timeout", Shapes.Duration, (c, v) => c.DrainTimeout = v, "How long what is under way may take to end when the program stops.", "30s")
         .Add("drain_delay", Shapes.Delay, (c, v) => c.DrainDelay = v, "How long connections are still taken after the program was told to stop, while the readiness path answers 503 and answers end their connections: so that load balancers notice first.", "0s")

@@ -68,6 +68,23 @@ public static class Shapes
         IPAddress.TryParse(text, out var ip) ? (new IPEndPoint(ip, 53), null) :
         IPEndPoint.TryParse(text, out var end) && end.Port > 0 ? (end, null) : (null!, $"expected the address of a name server such as 10.0.0.53 or 10.0.0.53:5353, found '{text}'"));
 
+    /// <summary>An issuer of certificates: a word, or the URL of its directory.</summary>
+    public static Shape<string> Issuer { get; } = new ScalarShape<string>("letsencrypt, letsencrypt-staging, zerossl, google, or the URL of an ACME directory", "string", text =>
+        Certificates.Issuer.Known.Any(k => k.Word == text) || (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == "https") ? (text, null)
+        : (text, $"expected letsencrypt, letsencrypt-staging, zerossl, google, or the https:// URL of an ACME directory, found '{text}'{NearestWord.Suggest(text, Certificates.Issuer.Known.Select(static k => k.Word))}"));
+
+    public static Shape<string> Email { get; } = new ScalarShape<string>("an email address", "string", text =>
+        text.Length <= 254 && text.Split('@') is [{ Length: > 0 } name, { Length: > 0 }] && !name.Contains(',', StringComparison.Ordinal) && text.All(static c => c is > ' ' and < (char)127 and not '?' and not '%') ? (text, null) : (text, $"expected an email address, found '{text}'"));
+
+    public static Shape<string> EabKey { get; } = new ScalarShape<string>("a key in base64url", "string", text =>
+        Certificates.Acme.AcmeAccount.Secret(text) is { Length: >= 16 } ? (text, null) : (text, "expected a key of at least 16 bytes in base64url")); // Not told: it is a secret.
+
+    public static Shape<string> TsigSecret { get; } = new ScalarShape<string>("a key in base64", "string", text =>
+        Convert.TryFromBase64String(text, new byte[text.Length + 3], out var length) && length >= 16 ? (text, null) : (text, "expected a key of at least 16 bytes in base64"));
+
+    public static Shape<Uri> AskUrl { get; } = new ScalarShape<Uri>("a URL such as http://127.0.0.1:8000/allowed", "string", text =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? (url!, null) : (null!, $"expected a URL such as http://127.0.0.1:8000/allowed, found '{text}'"));
+
     /// <summary>The mode of a file, in octal digits.</summary>
     public static Shape<UnixFileMode?> FileMode { get; } = new ScalarShape<UnixFileMode?>("a mode in octal digits such as \"660\"", "scalar", text =>
         text.Length is 3 or 4 && text.All(c => c is >= '0' and <= '7') && Convert.ToInt32(text, 8) is <= 0x1FF and var mode ? ((UnixFileMode)mode, null) : (null, $"expected a mode in octal digits such as \"660\", found '{text}'"));

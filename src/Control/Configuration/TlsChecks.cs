@@ -29,7 +29,7 @@ internal static class TlsChecks
 
     private static void CheckCertificates(SiteTlsConfig tls, Diagnostics diagnostics)
     {
-        if (tls.Certificate is null && tls.Certificates.Count == 0 && !diagnostics.IsFlawed(tls)) diagnostics.Error(tls.At, tls.Key is null ? "tls needs a certificate" : "a key without a certificate shows nothing: add certificate");
+        if (!tls.Auto && tls.Certificate is null && tls.Certificates.Count == 0 && !diagnostics.IsFlawed(tls)) diagnostics.Error(tls.At, tls.Key is null ? "tls needs a certificate" : "a key without a certificate shows nothing: add certificate");
         foreach (var certificate in tls.Certificates)
         {
             if (certificate.Certificate is null && !diagnostics.IsTold(certificate, "certificate")) diagnostics.Error(certificate.At, "here a certificate is missing");

@@ -11,7 +11,10 @@ namespace Weir.Control.Discovery;
 public enum DnsType : ushort
 {
     Address = 1,
+    NameServer = 2,
     Alias = 5,
+    Authority = 6,
+    Text = 16,
     Address6 = 28,
     Service = 33,
     Options = 41,
@@ -190,7 +193,7 @@ public static class DnsMessage
 
     // Without its last dot; the root is empty. A pointer leads to what stands before the place it was read at, so that there is
     // no circle.
-    private static bool TryReadName(ReadOnlySpan<byte> message, ref int at, out string? name)
+    internal static bool TryReadName(ReadOnlySpan<byte> message, ref int at, out string? name)
     {
         name = null;
         var text = new StringBuilder();

@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
 using Weir.Engine.Listeners;
@@ -63,6 +64,10 @@ public static class MetricsPage
         ("weir_health_checks_total", "counter", "Active health checks by endpoint and outcome: passed; refused, timeout, broken, status, body; none: out of descriptors, ports or buffers, which says nothing about the endpoint."),
         ("weir_dns_lookups_total", "counter", "Lookups of the names of servers, by outcome: done, not_found, timeout, failed."),
         ("weir_dns_names", "gauge", "Names of servers that are followed, by state: good, failing. What is known of one that fails is kept."),
+        ("weir_certificate_expiry_time_seconds", "gauge", "Until when an automatic certificate holds, in Unix time; 0: the name has none yet."),
+        ("weir_certificate_renewal_time_seconds", "gauge", "When an automatic certificate is to be renewed, or its order tried again after a failure, in Unix time."),
+        ("weir_certificate_failing", "gauge", "1 while the last order for a name has come to nothing. What it has is kept."),
+        ("weir_certificate_orders_total", "counter", "Orders of certificates by issuer and outcome: given; unreachable, rate_limited, refused, not_shown (the issuer did not find that the name is ours); own: the folder, a hook, another node."),
         ("weir_certificate_not_after_seconds", "gauge", "When a certificate that a site shows expires, in Unix time, by the kind of its key."),
         ("weir_certificate_stapled_until_seconds", "gauge", "When what is stapled to a certificate (OCSP) expires, in Unix time; 0: nothing is stapled. Of certificates that name a responder."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
@@ -122,6 +127,7 @@ public static class MetricsPage
         WriteSources(page, proxy, upstreams);
         WriteChecks(page, upstreams, proxy.Health);
         WriteNames(page, proxy.Names);
+        if (proxy.Automatic.Issuance is { } issuance) WriteIssuance(page, issuance);
         WriteCertificates(page, proxy);
         foreach (var worker in engine.Workers)
         {
@@ -228,6 +234,15 @@ public static class MetricsPage
         {
             foreach (var outcome in Enum.GetValues<CheckOutcome>()) page.Sample("weir_health_checks_total", same.Sum(c => c?.Count(outcome) ?? 0), ("upstream", same.Key.Upstream), ("endpoint", same.Key.Endpoint), ("outcome", CheckResult.Names[(int)outcome]));
         }
+    }
+
+    private static void WriteIssuance(Page page, Issuance issuance)
+    {
+        var all = issuance.All;
+        foreach (var one in all) page.Sample("weir_certificate_expiry_time_seconds", one.Given?.NotAfter.ToUnixTimeSeconds() ?? 0, ("name", one.Name));
+        foreach (var one in all.Where(static c => (c.TryAt ?? c.RenewAt) is not null)) page.Sample("weir_certificate_renewal_time_seconds", (one.TryAt ?? one.RenewAt)!.Value.ToUnixTimeSeconds(), ("name", one.Name));
+        foreach (var one in all) page.Sample("weir_certificate_failing", one.Trouble is null ? 0 : 1, ("name", one.Name));
+        foreach (var (issuer, outcome, count) in issuance.Outcomes) page.Sample("weir_certificate_orders_total", count, ("issuer", issuer), ("outcome", outcome));
     }
 
     private static void WriteNames(Page page, Names names)

@@ -83,10 +83,11 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
         handshake.Waiter.Release();
         Leave(handshake);
         counts.Leave(handshake.Client, outcome);
-        var served = outcome is HandshakeOutcome.Full or HandshakeOutcome.Resumed;
+        var served = outcome is HandshakeOutcome.Full or HandshakeOutcome.Resumed && !handshake.Engine!.EndsAfterHandshake;
         if (served) host.Serve(new TlsTransport(transport, handshake.Engine!), handshake.Counted);
         OnEnded?.Invoke(served, handshake.Counted);
         if (served) return;
+        if (outcome is HandshakeOutcome.Full or HandshakeOutcome.Resumed) handshake.Engine!.SendEnd();
         handshake.Engine?.Free();
         transport.Close();
     }

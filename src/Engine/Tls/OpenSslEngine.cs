@@ -1,6 +1,8 @@
 // One side of one connection, by libssl. It is reached from libssl's callbacks through a handle, which is freed with it.
 
 using System.Runtime.InteropServices;
+using System.Text;
+using Weir.Engine.Loops;
 using Weir.Engine.Transports;
 
 namespace Weir.Engine.Tls;
@@ -22,6 +24,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private int restStart;
     private bool owesRest; // A write has to go on with it: it may be gone by then, before a record of libssl's own.
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
+    private bool hasDemanded;
     private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
@@ -89,6 +92,20 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>What the site asked of the client; null: nothing.</summary>
     internal ClientDemands? Demands { get; private set; }
 
+    /// <summary>An issuer of certificates looks, and asks for nothing.</summary>
+    internal bool IsProof { get; set; }
+
+    public override bool EndsAfterHandshake => IsProof;
+
+    /// <summary>Has a certificate obtained, once: the handshake goes on when it is known whether there is one. False: it does not wait.</summary>
+    internal bool TryDemand(CertificateDemand demand, ReadOnlySpan<byte> name)
+    {
+        if (hasDemanded) return false;
+        hasDemanded = true;
+        var resume = new Resume(this);
+        return demand.TryBegin(Encoding.ASCII.GetString(name), () => Over.Loop.Post(resume));
+    }
+
     /// <summary>The engine of a callback's connection.</summary>
     public static OpenSslEngine Of(nint ssl) => (OpenSslEngine)GCHandle.FromIntPtr(OpenSsl.SSL_get_ex_data(ssl, 0)).Target!;
 
@@ -155,9 +172,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
-        var status = result == 1 ? TlsStatus.Done : Why(result);
+        var outcome = result == 1 ? TlsStatus.Done : Why(result);
         if (HoldsBuffers) GiveBack();
-        return status;
+        return outcome;
     }
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
@@ -337,5 +354,10 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
             if (!Names.TryGetValue(text, out var name)) Names[text] = name = System.Text.Encoding.ASCII.GetBytes(OpenSsl.Text(text));
             return name;
         }
+    }
+
+    private sealed class Resume(OpenSslEngine engine) : Posted
+    {
+        public override void Run() => engine.Resumed.Raise();
     }
 }

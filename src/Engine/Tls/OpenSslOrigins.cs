@@ -28,9 +28,6 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_CTX_set_alpn_protos(nint context, byte* protocols, uint length);
 
     [LibraryImport(Ssl)]
-    public static partial void SSL_CTX_set_default_passwd_cb(nint context, delegate* unmanaged<byte*, int, int, nint, int> callback);
-
-    [LibraryImport(Ssl)]
     public static partial void SSL_CTX_sess_set_new_cb(nint context, delegate* unmanaged<nint, nint, int> callback);
 
     [LibraryImport(Ssl)]

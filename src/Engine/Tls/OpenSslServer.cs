@@ -11,10 +11,12 @@ namespace Weir.Engine.Tls;
 public sealed unsafe class OpenSslServer : TlsServer
 {
     private const uint ServerNameExtension = 0;
+    private const uint ProtocolsExtension = 16;
     private const int MostName = 255;
     private const int MostSessions = 20_000;
     private const int CallbackSuccess = 1;
     private const int CallbackError = 0;
+    private const int CallbackRetry = -1;
     private const int AlertHandshakeFailure = 40;
     private const int AlertUnrecognizedName = 112;
     private const int AlpnFatal = 2;
@@ -36,6 +38,9 @@ public sealed unsafe class OpenSslServer : TlsServer
 
     public TlsSettings Settings { get; }
 
+    /// <summary>What is shown to issuers of certificates; null: nothing ever.</summary>
+    public AlpnProofs? Proofs { get; init; }
+
     /// <summary>Whether a client that asks for no name, or for one that no site has, is refused.</summary>
     public bool StrictServerName { get; init; }
 
@@ -53,8 +58,15 @@ public sealed unsafe class OpenSslServer : TlsServer
         var engine = OpenSslEngine.Of(ssl);
         var server = engine.Server!;
         Span<byte> room = stackalloc byte[MostName];
+        if (server.Proofs is { IsEmpty: false } proofs && ShowsProof(ssl, proofs)) return CallbackSuccess;
         var name = Lower(NameIn(ssl), room);
         var site = server.Choose(name);
+        if (site?.Demand is { } demand && !name.IsEmpty)
+        {
+            if (demand.Find(name) is { Shown: not null } own) site = own;
+            else if (engine.TryDemand(demand, name)) return CallbackRetry;
+        }
+
         var shown = site?.Shown;
         while (shown is not null && !shown.Context.TryShowOn(ssl)) shown = site!.Shown; // It was replaced at this moment.
         if (site is null || shown is null)
@@ -68,6 +80,18 @@ public sealed unsafe class OpenSslServer : TlsServer
         fixed (byte* id = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)site.SessionContext.Length);
         if (engine.Demands is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
         return CallbackSuccess;
+    }
+
+    // No session of it is one of a site's, and none of a site's is gone on with.
+    private static bool ShowsProof(nint ssl, AlpnProofs proofs)
+    {
+        byte* bytes;
+        nuint length;
+        if (OpenSsl.SSL_client_hello_get0_ext(ssl, ProtocolsExtension, &bytes, &length) != 1 || !AlpnProofs.IsAsked(new ReadOnlySpan<byte>(bytes, (int)length))) return false;
+        if (proofs.Find(NameIn(ssl)) is not { } shown || !shown.Context.TryShowOn(ssl)) return false;
+        OpenSslEngine.Of(ssl).IsProof = true;
+        fixed (byte* name = AlpnProofs.Protocol) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)AlpnProofs.Protocol.Length);
+        return true;
     }
 
     private static SslContext MakeFirst(TlsSettings settings, TicketKeys? tickets)
@@ -107,10 +131,11 @@ public sealed unsafe class OpenSslServer : TlsServer
     [UnmanagedCallersOnly]
     internal static int OnAlpn(nint ssl, byte** chosen, byte* chosenLength, byte* offered, uint offeredLength, nint argument)
     {
+        var spoken = OpenSslEngine.Of(ssl).IsProof ? AlpnProofs.Protocol : "http/1.1"u8;
         for (var at = 0u; at < offeredLength; at += 1u + offered[at])
         {
             if (at + 1 + offered[at] > offeredLength) return AlpnFatal;
-            if (!new ReadOnlySpan<byte>(offered + at + 1, offered[at]).SequenceEqual("http/1.1"u8)) continue;
+            if (!new ReadOnlySpan<byte>(offered + at + 1, offered[at]).SequenceEqual(spoken)) continue;
             *chosen = offered + at + 1;
             *chosenLength = offered[at];
             return 0;

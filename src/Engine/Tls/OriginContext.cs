@@ -1,7 +1,6 @@
 // Making contexts for the client's side.
 
 using System.Globalization;
-using System.Runtime.InteropServices;
 
 namespace Weir.Engine.Tls;
 
@@ -24,10 +23,9 @@ internal static unsafe class OriginContext
         _ = OpenSsl.SSL_CTX_set_options(pointer, OpenSsl.OptionNoCompression | OpenSsl.OptionNoRenegotiation);
         OpenSsl.SSL_CTX_set_verify(pointer, settings.Verifies ? OpenSsl.VerifyPeer : OpenSsl.VerifyNone, 0);
         OpenSsl.SSL_CTX_sess_set_new_cb(pointer, &OpenSslClient.OnSession);
-        OpenSsl.SSL_CTX_set_default_passwd_cb(pointer, &OnPassword);
         var protocols = "\bhttp/1.1"u8;
         fixed (byte* at = protocols) _ = OpenSsl.SSL_CTX_set_alpn_protos(pointer, at, (uint)protocols.Length);
-        trouble = (settings.Verifies ? Trust(pointer, settings.Authorities) : null) ?? Show(pointer, settings.Certificate) ?? "";
+        trouble = (settings.Verifies ? Trust(pointer, settings.Authorities) : null) ?? Show(context, settings.Certificate);
         OpenSsl.ERR_clear_error();
         if (trouble.Length == 0) return context;
         context.Dispose();
@@ -80,12 +78,11 @@ internal static unsafe class OriginContext
         }
     }
 
-    private static string? Show(nint context, CertificateFiles? own)
+    private static string Show(SslContext context, CertificateFiles? own)
     {
-        if (own is null) return null;
-        if ((Unreadable(own.Chain) ?? Unreadable(own.Key)) is { } reason) return reason;
-        if (OpenSsl.SSL_CTX_use_certificate_chain_file(context, own.Chain) != 1) return $"{own.Chain}: {OpenSsl.TakeError()}";
-        return OpenSsl.SSL_CTX_use_PrivateKey_file(context, own.Key, OpenSsl.FilePem) != 1 ? $"{own.Key}: {OpenSsl.TakeError()}" : null;
+        if (own is null) return "";
+        using var certificate = KeyedCertificate.TryRead(own, out var trouble, out _);
+        return certificate?.Use(context) ?? trouble;
     }
 
     // OpenSSL has no words for it.
@@ -109,8 +106,4 @@ internal static unsafe class OriginContext
     // A file, or those of a folder that are called like certificates: nothing needs to be hashed.
     private static string[] Files(string path) =>
         File.Exists(path) ? [path] : Directory.Exists(path) ? [.. Directory.GetFiles(path).Where(static f => Endings.Contains(Path.GetExtension(f))).Order(StringComparer.Ordinal)] : [];
-
-    // Nobody sits at a terminal to be asked.
-    [UnmanagedCallersOnly]
-    private static int OnPassword(byte* into, int length, int isForWriting, nint argument) => 0;
 }

@@ -10,6 +10,8 @@ public sealed class OriginTls(OriginTlsSettings settings)
     private readonly Lock making = new();
     private volatile SslContext? context;
     private string stamp = "";
+    private string seen = "";
+    private string? tried;
 
     public OriginTlsSettings Settings { get; } = settings;
 
@@ -31,6 +33,23 @@ public sealed class OriginTls(OriginTlsSettings settings)
         }
     }
 
+    /// <summary>
+    /// Whether its files have become others than those read last, and have been still since the call before. Once for each change.
+    /// </summary>
+    public bool HasChanged()
+    {
+        lock (making)
+        {
+            if (context is null) return false; // Nothing is in use that could be old.
+            var now = OriginContext.Stamp(Settings);
+            var isStill = now == seen;
+            seen = now;
+            if (!isStill || now == (tried ?? stamp)) return false;
+            tried = now;
+            return true;
+        }
+    }
+
     /// <summary>Reads the files now where no plan has, as for an endpoint that was added while it runs.</summary>
     public bool MakeReady()
     {
@@ -40,6 +59,6 @@ public sealed class OriginTls(OriginTlsSettings settings)
 
     private void Take(SslContext next, string of)
     {
-        lock (making) (context, stamp) = (next, of);
+        lock (making) (context, stamp, tried) = (next, of, null);
     }
 }

@@ -10,6 +10,7 @@ public sealed class TlsSite
 {
     private volatile ShownCertificates? shown;
     private volatile ClientDemands? clients;
+    private volatile CertificateDemand? demand;
     private volatile byte[] sessionContext = SHA256.HashData([]);
 
     /// <summary>What is shown from the next handshake on; null: nothing yet.</summary>
@@ -31,5 +32,12 @@ public sealed class TlsSite
     {
         get => sessionContext;
         set => sessionContext = value;
+    }
+
+    /// <summary>What obtains certificates for names that are asked for and have none of their own; null: nothing.</summary>
+    public CertificateDemand? Demand
+    {
+        get => demand;
+        set => demand = value;
     }
 }

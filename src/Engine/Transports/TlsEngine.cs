@@ -72,6 +72,8 @@ public abstract class TlsEngine
     /// <summary>What was agreed; once the handshake is done.</summary>
     public abstract TlsFacts Facts { get; }
 
+    /// <summary>Whether the handshake was all there is to it: nothing is served.</summary>
+    public virtual bool EndsAfterHandshake => false;
     /// <summary>The longest piece that <see cref="Write"/> takes: a peer may have asked for less.</summary>
     public virtual int MostPiece => MostWritten;
 

@@ -56,7 +56,14 @@ internal sealed class HeldTime : TimeProvider
             return true;
         }
 
-        public void Dispose() => DueAt = null;
+        public void Dispose()
+        {
+            lock (time.turn)
+            {
+                DueAt = null;
+                time.timers.Remove(this);
+            }
+        }
 
         public ValueTask DisposeAsync()
         {

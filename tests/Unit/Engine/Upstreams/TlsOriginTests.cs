@@ -223,8 +223,12 @@ public sealed class TlsOriginTests : IDisposable
         var first = tls.Context;
         tls.TryRead(out _)!();
         Assert.Same(first, tls.Context);
+        Assert.False(tls.HasChanged());
         File.WriteAllText(path, "nothing of the kind");
+        Assert.False(tls.HasChanged()); // It may be in the midst of being written.
+        Assert.True(tls.HasChanged());
         Assert.Null(tls.TryRead(out var trouble));
+        Assert.False(tls.HasChanged()); // Told once.
         Assert.StartsWith($"'{path}' holds no certificate in PEM", trouble, StringComparison.Ordinal);
         Assert.Same(first, tls.Context);
         File.WriteAllText(path, File.ReadAllText(authority.File) + "\n");
