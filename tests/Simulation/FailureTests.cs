@@ -102,7 +102,7 @@ public class FailureTests
                 Retry = new RetryPlan { PerTry = 1_000, BudgetPercent = seed % 4 == 0 ? 100 : 20 },
                 Hedge = seed % 3 == 0 ? new HedgePlan(300, 0, 100) : null,
             };
-            world = new EngineWorld(seed, new Weather { MostDelay = seed % 4, MostDelivered = seed % 2 == 0 ? 100_000 : 300, Window = 65_536, SplitsWrites = seed % 2 == 1 }, origins: 3, balancing, tls: Whims.Calm(seed), originTls: Whims.CalmOrigin(seed));
+            world = new EngineWorld(seed, new Weather { MostDelay = seed % 4, MostDelivered = seed % 2 == 0 ? 100_000 : 300, Window = 65_536, SplitsWrites = seed % 2 == 1 }, origins: 3, balancing, tls: Whims.Calm(seed));
         }
 
         public List<string> Broken()
