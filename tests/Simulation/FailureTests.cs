@@ -102,7 +102,7 @@ public class FailureTests
                 Retry = new RetryPlan { PerTry = 1_000, BudgetPercent = seed % 4 == 0 ? 100 : 20 },
                 Hedge = seed % 3 == 0 ? new HedgePlan(300, 0, 100) : null,
             };
-            world = new EngineWorld(seed, new Weather { MostDelay = seed % 4, MostDelivered = seed % 2 == 0 ? 100_000 : 300, Window = 65_536, SplitsWrites = seed % 2 == 1 }, origins: 3, balancing, tls: Whims.Calm(seed));
+            world = new EngineWorld(seed, new Weather { MostDelay = seed % 4, MostDelivered = seed % 2 == 0 ? 100_000 : 300, Window = 65_536, SplitsWrites = seed % 2 == 1 }, origins: 3, balancing, tls: Whims.Calm(seed), originTls: Whims.CalmOrigin(seed));
         }
 
         public List<string> Broken()
@@ -225,11 +225,16 @@ public class FailureTests
             {
                 var wake = await waiter.FirstOf(acceptor.Acceptable, world.OriginLoop.Now + 50);
                 if (wake != Wake.First) continue;
-                while (acceptor.TryAccept(out _) is { } transport) ServeAsync(i, new Stream(transport)).Detach();
+                while (acceptor.TryAccept(out _) is { } transport) WelcomeAsync(i, transport).Detach();
                 acceptor.Acceptable.Clear();
             }
 
             acceptor.Close();
+        }
+
+        private async LoopTask WelcomeAsync(int i, Transport accepted)
+        {
+            if (await world.WelcomeAsync(accepted) is { } transport) await ServeAsync(i, new Stream(transport));
         }
 
         private async LoopTask ServeAsync(int i, Stream stream)

@@ -34,7 +34,10 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
             Tunnel = timeouts.Tunnel ?? Timeouts.Tunnel,
         },
         [.. pages, .. ErrorPages],
-        Narrow(log)) { StrictTransport = StrictTransport };
+        Narrow(log))
+    {
+        StrictTransport = StrictTransport,
+    };
 
     // What a site does not say of its log holds as outside: a format alone keeps the target.
     private AccessLogConfig? Narrow(AccessLogConfig? log) => log is null ? AccessLog : new AccessLogConfig

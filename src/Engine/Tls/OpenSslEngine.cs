@@ -22,6 +22,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private TlsFacts? facts;
     private byte[]? rest; // Of a batch, what found no room.
     private int restStart;
+    private bool owesRest; // A write has to go on with it: it may be gone by then, before a record of libssl's own.
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
     private bool hasDemanded;
     private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
@@ -178,7 +179,13 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 
     public override TlsStatus Write(ReadOnlySpan<byte> piece)
     {
-        if (rest is not null) return SendRest();
+        if (owesRest)
+        {
+            var gone = SendRest();
+            if (gone == TlsStatus.Done) owesRest = false;
+            return gone;
+        }
+
         nuint sent = 0;
         OpenSsl.ERR_clear_error();
         int result;
@@ -204,7 +211,8 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         if (sent.Status is not (IoStatus.Some or IoStatus.WouldBlock)) return Broken();
         rest = bytes[sent.Count..].ToArray();
         restStart = 0;
-        return SendRest();
+        owesRest = true;
+        return Write(default);
     }
 
     public override bool Peek()

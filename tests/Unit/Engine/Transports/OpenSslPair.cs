@@ -1,6 +1,5 @@
 // OpenSSL on both sides of a simulated connection.
 
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -24,16 +23,13 @@ internal static partial class OpenSslPair
     }
 
     public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
-        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), (OpenSslClient)null!), Shared.Value.Accept(world.Beneath(1)));
+        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), default(OpenSslClient)!), Shared.Value.Accept(world.Beneath(1)));
 
     public static void RenewKeys(OpenSslEngine engine)
     {
         const int Requested = 1;
-        if (SSL_key_update(SslOf(engine), Requested) == 0) OpenSsl.ERR_clear_error(); // Not within a record.
+        if (SSL_key_update(engine.Ssl, Requested) == 0) OpenSsl.ERR_clear_error(); // Not within a record.
     }
-
-    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "ssl")]
-    private static extern ref readonly nint SslOf(OpenSslEngine engine);
 
     [LibraryImport("libssl.so.3")]
     private static partial int SSL_key_update(nint ssl, int type);
@@ -56,12 +52,10 @@ internal static partial class OpenSslPair
         var (chain, secret) = (Path.Combine(folder.FullName, "c.pem"), Path.Combine(folder.FullName, "k.pem"));
         File.WriteAllText(chain, certificate.ExportCertificatePem());
         File.WriteAllText(secret, key.ExportPkcs8PrivateKeyPem());
-        File.SetUnixFileMode(secret, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        using var read = KeyedCertificate.TryRead(new CertificateFiles(chain, secret), out var trouble, out _);
-        Assert.True(read is not null, trouble);
+        var site = ShownSite.Of(chain, secret);
         folder.Delete(recursive: true);
         var server = new OpenSslServer(settings);
-        server.Sites.Default = new TlsSite { Shown = ShownCertificates.TryMake([(read, new CertificateNames(["h"], []))], null, out _) };
+        server.Sites.Default = site;
         return server;
     }
 }

@@ -40,7 +40,7 @@ public class TlsModelTests
 
     [Fact]
     public void Over_OpenSSL_too() =>
-        Gen.Select(Gen.Int[0, 1 << 20], Sequences).Sample((seed, steps) => Check(seed, steps, OpenSslPair.Agree), iter: 60, print: Print);
+        Gen.Select(Gen.Int[0, 1 << 20], Sequences).Sample((seed, steps) => Check(seed, steps, OpenSslPair.Agree), iter: 80, print: Print);
 
     private static string Print((int Seed, (What What, int Side, int Size)[] Steps) sample) => $"{sample.Seed}: {string.Join(' ', sample.Steps.Select(step => $"{step.What}:{step.Side}:{step.Size}"))}";
 
