@@ -107,6 +107,9 @@ public partial class RoomTests
         var upstreams = UpstreamPathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "UpstreamsHandler.cs")));
         Assert.Equal(4, upstreams.Count);
         foreach (Match path in upstreams) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
+        var certificates = CertificatePathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "CertificatesHandler.cs")));
+        Assert.Equal(3, certificates.Count);
+        foreach (Match path in certificates) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
     }
 
     private static bool Reaches(string from, string to, HashSet<string> seen) =>
@@ -135,6 +138,9 @@ public partial class RoomTests
 
     [GeneratedRegex(@"^//   (\w+) +(/upstreams/\S+)", RegexOptions.Multiline)]
     private static partial Regex UpstreamPathPattern();
+
+    [GeneratedRegex(@"^//   (\w+) +(/certificates\S*)", RegexOptions.Multiline)]
+    private static partial Regex CertificatePathPattern();
 
     [GeneratedRegex(@"\]\(([^)#:]+)\)")]
     private static partial Regex LinkPattern();

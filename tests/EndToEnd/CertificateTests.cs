@@ -57,6 +57,17 @@ public sealed class CertificateTests : IDisposable
     }
 
     [Fact]
+    public void Listeners_with_different_profiles_serve_one_site_each_in_its_own_way()
+    {
+        made.Issue("a", ["a.test"]);
+        using var weir = WeirProcess.Start($$"""
+            listen: [{ address: "127.0.0.1:0", tls: true }, { address: "0.0.0.0:0", tls: { profile: modern } }]
+            sites: [{ hosts: [a.test], {{Tls("a")}}, respond: 200 }]
+            """);
+        Assert.Equal([0, 0, 1, 0], new[] { (0, "-tls1_2"), (0, "-tls1_3"), (1, "-tls1_2"), (1, "-tls1_3") }.Select(t => Command.Run("sh", ["-c", $"openssl s_client -connect 127.0.0.1:{weir.Ports[t.Item1]} -servername a.test {t.Item2} </dev/null"]).Code));
+    }
+
+    [Fact]
     public void A_connection_carries_the_names_that_its_certificate_covers_and_no_others()
     {
         made.Issue("a", ["a.test", "b.test"]);

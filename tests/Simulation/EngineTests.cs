@@ -73,7 +73,7 @@ public class EngineTests
 
     private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings, Bounds? bounds = null)
     {
-        var world = new EngineWorld(seed, weather, tls: manners == Manners.Any ? Whims.Bad(seed) : Whims.Calm(seed), balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = bounds }, Hedge = bounds is not null && seed % 4 == 1 ? new HedgePlan(30, 0, 100) : null });
+        var world = new EngineWorld(seed, weather, tls: manners == Manners.Any ? Whims.Bad(seed) : Whims.Calm(seed), originTls: manners == Manners.Any ? Whims.BadOrigin(seed) : Whims.CalmOrigin(seed), balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = bounds }, Hedge = bounds is not null && seed % 4 == 1 ? new HedgePlan(30, 0, 100) : null });
         var found = findings = new Findings();
         if (bounds is not null) found.Look = () => found.Broken.AddRange(world.BeyondLimits(bounds, manners == Manners.Kind && seed % 4 != 1 ? found.UnderWay : []));
         new Origin(world, findings, manners).Serve();

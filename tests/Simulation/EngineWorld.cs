@@ -23,7 +23,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null, TlsWhims? originTls = null)
     {
         balancing ??= new Balancing();
         World = new SimulatedWorld(seed, weather);
@@ -33,13 +33,14 @@ internal sealed class EngineWorld
         Errors = new ErrorLog(said);
         Engine = new ProxyEngine(ground, Errors);
         Networks = [.. ground.Loops.Select(l => (SimulatedNetwork)ground.NetworkOf(l))];
+        if (originTls is not null) (TowardsOrigins, OriginTls) = (new TlsLedger(World, originTls), new TlsLedger(World, originTls));
         var upstream = Upstream = new Upstream("u", "u", balancing.Balancer, 2) { Errors = Errors };
         var endpoints = new List<Endpoint>();
         for (var i = 0; i < origins; i++)
         {
             var address = NetworkAddress.FromIp(IPAddress.Parse("10.0.0.1"), 9000 + i);
             OriginSockets.Add(World.Listen(address));
-            endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address], Weight = balancing.Weights.Length > i ? balancing.Weights[i] : 1 });
+            endpoints.Add(new Endpoint($"e{i}", address.ToString(), 2) { Addresses = [address], Weight = balancing.Weights.Length > i ? balancing.Weights[i] : 1, Tls = TowardsOrigins is null ? null : new SimulatedTlsClient(TowardsOrigins) });
         }
 
         upstream.SetEndpoints([.. endpoints], Settings = balancing.Settings with { KeepAlive = 5_000, Active = active ?? balancing.Settings.Active });
@@ -101,6 +102,16 @@ internal sealed class EngineWorld
     /// <summary>The engines of the clients.</summary>
     public TlsLedger? ClientTls { get; }
 
+    /// <summary>The engines of ours towards the origins; null: they are spoken to without TLS.</summary>
+    public TlsLedger? TowardsOrigins { get; }
+
+    /// <summary>The engines of the origins.</summary>
+    public TlsLedger? OriginTls { get; }
+
+    /// <summary>What an origin speaks over; null: there is no connection.</summary>
+    public async LoopTask<Transport?> WelcomeAsync(Transport accepted) =>
+        OriginTls is null ? accepted : await AgreeAsync(accepted, new SimulatedTlsServer(OriginTls).Accept(accepted), new Waiter(OriginLoop));
+
     /// <summary>Handshakes of clients that came to nothing.</summary>
     public int FailedHandshakes { get; private set; }
 
@@ -131,6 +142,10 @@ internal sealed class EngineWorld
                     break;
                 case TlsStatus.WantWrite:
                     await waiter.FirstOf(opened.Writable, long.MaxValue);
+                    break;
+                case TlsStatus.Suspended:
+                    await waiter.FirstOf(engine.Resumed, long.MaxValue);
+                    engine.Resumed.Clear();
                     break;
                 default:
                     engine.Free();
@@ -183,6 +198,7 @@ internal sealed class EngineWorld
 
         if (FrontTls is { Live: not 0 }) yield return $"{FrontTls.Live} TLS engines leaked";
         if (FrontTls is { Suspended: not 0 }) yield return $"{FrontTls.Suspended} handshakes suspended for ever";
+        if (TowardsOrigins is { Live: not 0 }) yield return $"{TowardsOrigins.Live} TLS engines towards origins leaked";
         if (Engine.Handshakes.Active != 0) yield return $"{Engine.Handshakes.Active} handshakes counted that are gone";
         if (Engine.Occupancy.Connections != 0) yield return $"{Engine.Occupancy.Connections} connections counted that are gone";
         if (Upstream.Door.Taken != 0) yield return $"{Upstream.Door.Taken} slots held by nobody";

@@ -225,11 +225,16 @@ public class FailureTests
             {
                 var wake = await waiter.FirstOf(acceptor.Acceptable, world.OriginLoop.Now + 50);
                 if (wake != Wake.First) continue;
-                while (acceptor.TryAccept(out _) is { } transport) ServeAsync(i, new Stream(transport)).Detach();
+                while (acceptor.TryAccept(out _) is { } transport) WelcomeAsync(i, transport).Detach();
                 acceptor.Acceptable.Clear();
             }
 
             acceptor.Close();
+        }
+
+        private async LoopTask WelcomeAsync(int i, Transport accepted)
+        {
+            if (await world.WelcomeAsync(accepted) is { } transport) await ServeAsync(i, new Stream(transport));
         }
 
         private async LoopTask ServeAsync(int i, Stream stream)

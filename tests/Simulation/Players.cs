@@ -75,9 +75,14 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
         while (true)
         {
             await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
-            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport), origin).Detach();
+            while (acceptor.TryAccept(out _) is { } transport) WelcomeAsync(transport, origin).Detach();
             acceptor.Acceptable.Clear();
         }
+    }
+
+    private async LoopTask WelcomeAsync(Transport accepted, int origin)
+    {
+        if (await world.WelcomeAsync(accepted) is { } transport) await ServeAsync(new Stream(transport), origin);
     }
 
     private async LoopTask ServeAsync(Stream stream, int origin)
@@ -152,6 +157,7 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             if (!body.AsSpan().SequenceEqual(Findings.Pattern(id, body.Length))) findings.Broken.Add($"request {id}: its body arrived changed");
             if (!answered && (!await AnswerAsync(stream, origin, id, how, size, isHead) || how is "close" or "cut" or "cutchunked" or "lastword"))
             {
+                if (how == "close") await stream.EndAsync();
                 stream.Transport.Close(reset: how == "cut" && world.World.Random.Next(2) == 0);
                 return;
             }

@@ -59,6 +59,12 @@ internal sealed class Stream(Transport transport)
         return true;
     }
 
+    /// <summary>Ends its own direction.</summary>
+    public async LoopTask EndAsync()
+    {
+        while (!transport.ShutdownWrite()) await writing.FirstOf(transport.Writable, long.MaxValue);
+    }
+
     public async LoopTask PauseAsync(long milliseconds) => await pausing.Until(transport.Loop.Now + milliseconds);
 
     /// <summary>Reads a request's head, which stays buffered; false where none comes.</summary>

@@ -41,6 +41,15 @@ public sealed class CertificateFolder(string path, Action<string>? say = null)
             if (PrivateFile.MakeFolder(folder) is { } trouble) return trouble;
         }
 
+        try
+        {
+            foreach (var folder in Directory.EnumerateDirectories(Path, "*", SearchOption.AllDirectories).Prepend(Path)) PrivateFile.Sweep(folder, DateTime.UtcNow);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"the folder '{Path}' cannot be read: {e.Message}";
+        }
+
         return null;
     }
 

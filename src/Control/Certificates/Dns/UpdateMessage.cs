@@ -40,7 +40,7 @@ internal static class UpdateMessage
     public static byte[] Sign(byte[] message, string key, byte[] secret, DateTimeOffset now, out byte[] mac)
     {
         var time = Time(now);
-        mac = HMACSHA256.HashData(secret, (byte[])[.. message, .. Variables(key, time, 0, [])]);
+        mac = HMACSHA256.HashData(secret, (byte[])[.. message, .. Variables(key, time, Fudge, 0, [])]);
         var signed = new List<byte>(message);
         signed[11]++;
         signed.AddRange(DnsTalk.Name(key));
@@ -67,20 +67,20 @@ internal static class UpdateMessage
         var unsigned = reply.Bytes[..start];
         BinaryPrimitives.WriteUInt16BigEndian(unsigned.AsSpan(10), (ushort)(BinaryPrimitives.ReadUInt16BigEndian(unsigned.AsSpan(10)) - 1));
         var other = data[(10 + macLength + 6)..].ToArray();
-        var mac = HMACSHA256.HashData(secret, (byte[])[(byte)(requestMac.Length >> 8), (byte)requestMac.Length, .. requestMac, .. unsigned, .. Variables(key, data[..6].ToArray(), error, other)]);
+        var mac = HMACSHA256.HashData(secret, (byte[])[(byte)(requestMac.Length >> 8), (byte)requestMac.Length, .. requestMac, .. unsigned, .. Variables(key, data[..6].ToArray(), BinaryPrimitives.ReadUInt16BigEndian(data[6..]), error, other)]);
         if (!CryptographicOperations.FixedTimeEquals(mac, data.Slice(10, macLength))) return "its answer is signed by somebody else";
         var at = ((long)BinaryPrimitives.ReadUInt16BigEndian(data) << 32) | BinaryPrimitives.ReadUInt32BigEndian(data[2..]);
         if (Math.Abs(now.ToUnixTimeSeconds() - at) > Fudge) return "its clock and ours are more than five minutes apart";
         return reply.Code == 0 ? null : Word(reply.Code, error);
     }
 
-    private static byte[] Variables(string key, byte[] time, ushort error, byte[] other)
+    private static byte[] Variables(string key, byte[] time, ushort fudge, ushort error, byte[] other)
     {
         var bytes = new List<byte>(DnsTalk.Name(key));
         Put(bytes, Any, 0, 0);
         bytes.AddRange(Algorithm);
         bytes.AddRange(time);
-        Put(bytes, Fudge, error, (ushort)other.Length);
+        Put(bytes, fudge, error, (ushort)other.Length);
         return [.. bytes, .. other];
     }
 
