@@ -32,4 +32,36 @@ public sealed class OpenSslServerTests
         Assert.Equal(taken, Encoding.ASCII.GetString(server.Facts.ServerName));
         foreach (var end in world.Ends) end.Close();
     }
+
+    // New keys without end, each of which libssl takes without giving any data, do not hold the loop.
+    [Fact]
+    public void Who_sends_without_saying_anything_leaves_others_their_turns()
+    {
+        const int Many = 20_000;
+        var world = new TlsWorld(1, Wide);
+        var (client, server) = OpenSslPair.Begin(world);
+        world.Agree(client, server);
+        for (var i = 0; i < Many; i++)
+        {
+            OpenSslPair.TakeNewKeys((OpenSslEngine)client);
+        }
+
+        Assert.Equal(5, world.Ends[0].TryWrite("hello"u8).Count);
+        world.World.Run(10);
+        var room = new byte[100];
+        var turns = 0;
+        while (true)
+        {
+            var got = world.Ends[1].TryRead(room);
+            if (got.Status == IoStatus.Some) break;
+            Assert.Equal(IoStatus.WouldBlock, got.Status);
+            Assert.False(world.Ends[1].Readable.IsSet);
+            world.World.Run(1);
+            Assert.True(world.Ends[1].Readable.IsSet);
+            turns++;
+        }
+
+        Assert.InRange(turns, 10, 20);
+        foreach (var end in world.Ends) end.Close();
+    }
 }

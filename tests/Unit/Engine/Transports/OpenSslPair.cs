@@ -36,6 +36,13 @@ internal static partial class OpenSslPair
         if (SSL_key_update(engine.Ssl, Requested) == 0) OpenSsl.ERR_clear_error(); // Not within a record.
     }
 
+    /// <summary>Takes new keys and says so at once, without asking the peer to do the same.</summary>
+    public static void TakeNewKeys(OpenSslEngine engine)
+    {
+        Assert.Equal(1, SSL_key_update(engine.Ssl, 0));
+        Assert.Equal(1, OpenSsl.SSL_do_handshake(engine.Ssl));
+    }
+
     [LibraryImport("libssl.so.3")]
     private static partial int SSL_key_update(nint ssl, int type);
 
