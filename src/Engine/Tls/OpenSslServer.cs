@@ -121,6 +121,7 @@ public sealed unsafe class OpenSslServer : TlsServer
         if (tickets is not null)
         {
             _ = OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context.Pointer, &Tls.Tickets.OnTicket);
+            _ = OpenSsl.SSL_CTX_set_session_ticket_cb(context.Pointer, &Tls.Tickets.OnMaking, 0, 0);
         }
         else
         {

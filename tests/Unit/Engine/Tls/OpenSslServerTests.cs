@@ -2,6 +2,7 @@ using System.Text;
 using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Engine.Transports.Simulation;
+using Weir.Tests.Support;
 using Weir.Tests.Unit.Engine.Transports;
 
 namespace Weir.Tests.Unit.Engine.Tls;
@@ -64,4 +65,29 @@ public sealed class OpenSslServerTests
         Assert.InRange(turns, 10, 20);
         foreach (var end in world.Ends) end.Close();
     }
+
+    [Fact]
+    public void A_session_lives_no_longer_than_its_clients_certificate()
+    {
+        const int Hour = 3600;
+        var folder = Directory.CreateTempSubdirectory("weir-tls-").FullName;
+        var pki = new Pki(folder);
+        var demands = new ClientDemands(pki.Authority, null, IsRequired: true);
+        using var own = Read(pki.Issue("a.test"));
+        using var clients = Read(pki.Issue("CN=me", to: 1.0 / 24));
+        var shown = ShownCertificates.TryMake([(own, new CertificateNames(["a.test"], []))], demands, out _);
+        Directory.Delete(folder, recursive: true);
+        var server = new OpenSslServer(new TlsSettings(), new TicketKeys());
+        server.Sites.Default = new TlsSite { Shown = shown, Clients = demands };
+        using var context = new SslContext(server: false);
+        Assert.Equal("", clients.Use(context));
+        var world = new TlsWorld(1, Wide);
+        var answers = (OpenSslEngine)server.Accept(world.Beneath(1));
+        world.Agree(new OpenSslEngine(context, world.Beneath(0), default(OpenSslClient)!), answers);
+        Assert.NotNull(answers.Facts.Peer);
+        Assert.InRange(OpenSsl.SSL_SESSION_get_timeout(OpenSsl.SSL_get_session(answers.Ssl)), Hour - 60, Hour);
+        foreach (var end in world.Ends) end.Close();
+    }
+
+    private static KeyedCertificate Read((string Certificate, string Key) files) => KeyedCertificate.TryRead(new CertificateFiles(files.Certificate, files.Key), out _, out _)!;
 }
