@@ -49,6 +49,15 @@ public sealed class TestCertificates
         Write(name, [certificate], key);
     }
 
+    /// <summary>Writes the issuer's list of revoked certificates.</summary>
+    public void Revoke(string file, params byte[] serials)
+    {
+        var list = new CertificateRevocationListBuilder();
+        foreach (var serial in serials) list.AddEntry([serial]);
+        using var signing = issuer.Certificate.HasPrivateKey ? issuer.Certificate : issuer.Certificate.CopyWithPrivateKey((ECDsa)issuer.Key);
+        File.WriteAllText(At(file), new string(PemEncoding.Write("X509 CRL", list.Build(signing, 1, DateTimeOffset.UtcNow.AddDays(30), HashAlgorithmName.SHA256, thisUpdate: DateTimeOffset.UtcNow.AddDays(-1)))) + "\n");
+    }
+
     /// <summary>Writes a file from parts of others: the certificates of NAME.pem by number, whole files by name.</summary>
     public void Compose(string file, params (string File, int Number)[] parts) =>
         File.WriteAllText(At(file), string.Concat(parts.Select(p => p.Number < 0 ? File.ReadAllText(At(p.File)) : File.ReadAllText(At(p.File)).Split("-----BEGIN ")[p.Number + 1] is var text ? "-----BEGIN " + text : "")));

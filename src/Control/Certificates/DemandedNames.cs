@@ -15,11 +15,15 @@ internal sealed class DemandedNames(Issuance issuance, AutomaticName site) : Cer
     /// <summary>Names that handshakes wait for at once.</summary>
     public const int MostAwaited = 256;
 
+    /// <summary>Handshakes that wait for one name at once, those among them that have been given up.</summary>
+    public const int MostWaiting = 256;
+
     // Longer than any handshake: what comes later is there for the next.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, AutomaticName> shown = new();
-    private int awaited;
+    private readonly Lock turn = new(); // Held for a look-up.
+    private readonly Dictionary<string, List<Action>> awaited = [];
 
     public AutomaticName Site => site;
 
@@ -33,13 +37,20 @@ internal sealed class DemandedNames(Issuance issuance, AutomaticName site) : Cer
     public override bool TryBegin(string name, Action then)
     {
         if (!OnDemand.IsName(name)) return false;
-        if (Interlocked.Increment(ref awaited) > MostAwaited)
+        lock (turn)
         {
-            Interlocked.Decrement(ref awaited);
-            return false;
+            if (awaited.TryGetValue(name, out var waiting))
+            {
+                if (waiting.Count >= MostWaiting) return false;
+                waiting.Add(then);
+                return true;
+            }
+
+            if (awaited.Count >= MostAwaited) return false;
+            awaited[name] = [then];
         }
 
-        _ = Task.Run(() => ObtainAsync(name, then));
+        _ = Task.Run(() => ObtainAsync(name));
         return true;
     }
 
@@ -49,7 +60,7 @@ internal sealed class DemandedNames(Issuance issuance, AutomaticName site) : Cer
         if (shown.ContainsKey(given.Name)) Show(given);
     }
 
-    private async Task ObtainAsync(string name, Action then)
+    private async Task ObtainAsync(string name)
     {
         try
         {
@@ -68,8 +79,9 @@ internal sealed class DemandedNames(Issuance issuance, AutomaticName site) : Cer
         }
         finally
         {
-            Interlocked.Decrement(ref awaited);
-            then();
+            List<Action>? waiting;
+            lock (turn) awaited.Remove(name, out waiting);
+            foreach (var then in waiting!) then();
         }
     }
 

@@ -1,6 +1,7 @@
 // A site's certificates as they were found in their files: what is shown if nothing is wrong with them. Reading changes nothing
 // that is shown.
 
+using System.Security.Cryptography;
 using Weir.Engine.Disk;
 using Weir.Engine.Tls;
 
@@ -24,6 +25,9 @@ public sealed class LoadedCertificates
     /// <summary>Each certificate's file and key's, then those that clients are judged by, as they were found.</summary>
     public FileStamp?[] Stamps { get; }
 
+    /// <summary>What the files held that clients are judged by, in a few bytes: the same on every node.</summary>
+    public required string Judges { get; init; }
+
     /// <summary>The certificates; fewer than files where one could not be read.</summary>
     public CertificateDetails[] Details { get; }
 
@@ -34,6 +38,7 @@ public sealed class LoadedCertificates
     public static LoadedCertificates Read(CertificateFiles[] files, ClientDemands? clients)
     {
         var stamps = StampsOf(files, clients);
+        var judges = $"{Digest(clients?.Authorities)} {Digest(clients?.Revoked)}"; // Before they are used: what is written meanwhile is a change.
         var findings = new List<CertificateFinding>();
         var read = new List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)>();
         try
@@ -52,7 +57,7 @@ public sealed class LoadedCertificates
                 else if (shown is null) findings.Add(new CertificateFinding(read[trouble.Place].Place, true, false, $"OpenSSL does not take the certificate in '{read[trouble.Place].Details.File}': {trouble.Text}"));
             }
 
-            return new LoadedCertificates(files, clients, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown);
+            return new LoadedCertificates(files, clients, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown) { Judges = judges };
         }
         finally
         {
@@ -69,6 +74,20 @@ public sealed class LoadedCertificates
     /// <summary>How the files are now.</summary>
     public static FileStamp?[] StampsOf(CertificateFiles[] files, ClientDemands? clients) =>
         [.. files.SelectMany(static f => (string?[])[f.Chain, f.Key]).Append(clients?.Authorities).Append(clients?.Revoked).Select(static file => file is null ? null : FileStamp.Of(file))];
+
+    private static string Digest(string? file)
+    {
+        if (file is null) return "";
+        try
+        {
+            using var stream = File.OpenRead(file);
+            return Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ""; // It cannot be used either, which is told.
+        }
+    }
 
     private static void ReadOne(int place, CertificateFiles files, FileStamp? chain, FileStamp? key, List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)> read, List<CertificateFinding> findings)
     {

@@ -63,8 +63,7 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
             hosts = [.. names];
             isStapled = staples;
             // Asked for even where the certificates are the old ones, whose context knows none of these authorities: nobody comes in then.
-            if (!Equals(Site.Clients, loaded.Clients)) Site.Clients = loaded.Clients;
-            Site.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{hosts.FirstOrDefault()} {loaded.Clients}"));
+            Demand(loaded.Clients);
             Try(loaded, now);
         }
     }
@@ -74,7 +73,8 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
     {
         lock (turn)
         {
-            if (!Equals(Site.Clients, clients)) Site.Clients = clients;
+            Demand(clients);
+            Site.SessionContext = Sessions();
         }
     }
 
@@ -125,6 +125,22 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
     }
 
     private void Try(LoadedCertificates loaded, DateTimeOffset now)
+    {
+        Change(loaded, now);
+        Site.SessionContext = Sessions();
+    }
+
+    // Going on with a session asks for no certificate again: those that other authorities let in, or the same before they revoked one, are none.
+    private byte[] Sessions() => SHA256.HashData(Encoding.UTF8.GetBytes($"{hosts.FirstOrDefault()} {Site.Clients} {inForce?.Judges}"));
+
+    private void Demand(ClientDemands? clients)
+    {
+        if (Equals(Site.Clients, clients)) return;
+        Site.SessionContext = RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes); // None goes on meanwhile.
+        Site.Clients = clients;
+    }
+
+    private void Change(LoadedCertificates loaded, DateTimeOffset now)
     {
         if (loaded.Shown is { IsDisposed: true }) loaded = LoadedCertificates.Read(loaded.Files, loaded.Clients); // Replaced since it was loaded.
         tried = loaded;

@@ -176,6 +176,15 @@ internal static unsafe partial class OpenSsl
     public static partial nint SSL_get_session(nint ssl);
 
     [LibraryImport(Ssl)]
+    public static partial nint SSL_SESSION_get_timeout(nint session);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_SESSION_set_timeout(nint session, nint seconds);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_CTX_set_session_ticket_cb(nint context, delegate* unmanaged<nint, nint, int> making, nint opened, nint argument);
+
+    [LibraryImport(Ssl)]
     public static partial byte SSL_SESSION_get_max_fragment_length(nint session);
 
     [LibraryImport(Ssl)]

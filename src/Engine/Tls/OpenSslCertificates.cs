@@ -124,6 +124,9 @@ internal static unsafe partial class OpenSslCertificates
     [LibraryImport(Crypto)]
     public static partial int ASN1_TIME_diff(int* days, int* seconds, nint from, nint to);
 
+    [LibraryImport(Crypto)]
+    public static partial nint X509_get0_notAfter(nint certificate);
+
     public const int CtrlStatusCallback = 63;
     public const int CtrlStatusResponse = 71;
 

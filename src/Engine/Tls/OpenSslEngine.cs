@@ -12,6 +12,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
 {
     private const int BothShutdown = 3;
 
+    // Read without a byte of data for us: then others have their turn.
+    private const int MostIdle = 32 << 10;
+
     private static readonly Dictionary<nint, byte[]> Names = [];
 
     private readonly nint ssl;
@@ -26,6 +29,8 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
     private bool hasDemanded;
     private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
+    private int idle; // Bytes read since the last data.
+    private NextTurn? nextTurn;
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
     public OpenSslEngine(SslContext context, Transport over, OpenSslServer server)
@@ -172,6 +177,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         int result;
         fixed (byte* at = into) result = OpenSsl.SSL_read_ex(ssl, at, (nuint)into.Length, &got);
         count = (int)got;
+        idle = Math.Max(0, idle - count);
         var outcome = result == 1 ? TlsStatus.Done : Why(result);
         if (HoldsBuffers) GiveBack();
         return outcome;
@@ -243,6 +249,22 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         self.Free();
         rest = null;
     }
+
+    /// <summary>
+    /// Whether it may read on in this turn of the loop. libssl reads for as long as something comes that is no data, such as new
+    /// keys without end, and would hold the loop as long. False: its reads go on with the next turn.
+    /// </summary>
+    internal bool MayReadOn()
+    {
+        if (idle < MostIdle) return true;
+        Over.Readable.Clear();
+        nextTurn ??= new NextTurn(this);
+        nextTurn.Post();
+        return false;
+    }
+
+    /// <summary>Bytes were read. Where there are no more it waits in any case.</summary>
+    internal void CountRead(int count) => idle = Over.Readable.IsSet ? idle + count : 0;
 
     /// <summary>A ticket came: libssl took a buffer to write an answer to it, of which there is none.</summary>
     internal bool HoldsBuffers { get; set; }
@@ -353,6 +375,25 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         {
             if (!Names.TryGetValue(text, out var name)) Names[text] = name = System.Text.Encoding.ASCII.GetBytes(OpenSsl.Text(text));
             return name;
+        }
+    }
+
+    private sealed class NextTurn(OpenSslEngine engine) : Posted
+    {
+        private bool isPosted;
+
+        public void Post()
+        {
+            if (isPosted) return;
+            isPosted = true;
+            engine.Over.Loop.Post(this);
+        }
+
+        public override void Run()
+        {
+            isPosted = false;
+            engine.idle = 0;
+            if (!engine.Over.IsClosed) engine.Over.Readable.Raise();
         }
     }
 

@@ -1,6 +1,7 @@
 // The server's side of one listener: which site's certificate a client is shown is decided when its first message is read, by
 // the name it asks for, with the same table that routes requests.
 
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Weir.Engine.Routing;
 using Weir.Engine.Transports;
@@ -20,6 +21,8 @@ public sealed unsafe class OpenSslServer : TlsServer
     private const int AlertHandshakeFailure = 40;
     private const int AlertUnrecognizedName = 112;
     private const int AlpnFatal = 2;
+
+    private static readonly SearchValues<byte> OfNames = SearchValues.Create("-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
     private readonly SslContext first;
 
@@ -67,6 +70,7 @@ public sealed unsafe class OpenSslServer : TlsServer
             else if (engine.TryDemand(demand, name)) return CallbackRetry;
         }
 
+        var sessions = site?.SessionContext; // Before what is shown: nobody whom the old authorities let in gets a session of the new ones.
         var shown = site?.Shown;
         while (shown is not null && !shown.Context.TryShowOn(ssl)) shown = site!.Shown; // It was replaced at this moment.
         if (site is null || shown is null)
@@ -77,7 +81,7 @@ public sealed unsafe class OpenSslServer : TlsServer
 
         engine.Meet(site, shown, name);
         // A session of one site is no ticket for another, which may ask more of its clients.
-        fixed (byte* id = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)site.SessionContext.Length);
+        fixed (byte* id = sessions) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)sessions!.Length);
         if (engine.Demands is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
         return CallbackSuccess;
     }
@@ -117,6 +121,7 @@ public sealed unsafe class OpenSslServer : TlsServer
         if (tickets is not null)
         {
             _ = OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context.Pointer, &Tls.Tickets.OnTicket);
+            _ = OpenSsl.SSL_CTX_set_session_ticket_cb(context.Pointer, &Tls.Tickets.OnMaking, 0, 0);
         }
         else
         {
@@ -144,11 +149,14 @@ public sealed unsafe class OpenSslServer : TlsServer
         return AlpnFatal;
     }
 
-    // As hosts of requests are: in lower case, without the dot of the root.
+    // As hosts of requests are: in lower case, without the dot of the root. What is no host name is none: libssl lets in all but
+    // NUL, and a fact of a connection becomes a field's value, where a line's end would end it.
     private static ReadOnlySpan<byte> Lower(ReadOnlySpan<byte> name, Span<byte> room)
     {
         if (name.EndsWith((byte)'.')) name = name[..^1];
-        return name.Length <= room.Length && System.Text.Ascii.ToLower(name, room, out var length) == System.Buffers.OperationStatus.Done ? room[..length] : default;
+        if (name.Length > room.Length || name.ContainsAnyExcept(OfNames)) return default;
+        _ = System.Text.Ascii.ToLower(name, room, out var length);
+        return room[..length];
     }
 
     // RFC 6066 §3: a list of one name of type 0.

@@ -44,6 +44,24 @@ internal static unsafe class Tickets
         return result;
     }
 
+    /// <summary>A ticket is about to be made. Going on with a session asks for no certificate: it lives no longer than the client's.</summary>
+    [UnmanagedCallersOnly]
+    public static int OnMaking(nint ssl, nint argument)
+    {
+        const long Day = 86_400;
+        const int MayBeMade = 1;
+        if (OpenSslEngine.Of(ssl).Demands is null) return MayBeMade;
+        var certificate = OpenSsl.SSL_get1_peer_certificate(ssl);
+        if (certificate == 0) return MayBeMade;
+        int days, seconds;
+        var isKnown = OpenSslCertificates.ASN1_TIME_diff(&days, &seconds, 0, OpenSslCertificates.X509_get0_notAfter(certificate)) == 1;
+        OpenSsl.X509_free(certificate);
+        var session = OpenSsl.SSL_get_session(ssl);
+        var left = isKnown ? Math.Max(0, (days * Day) + seconds) : 0;
+        if (left < OpenSsl.SSL_SESSION_get_timeout(session)) _ = OpenSsl.SSL_SESSION_set_timeout(session, (nint)left);
+        return MayBeMade;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool Begin(Span<byte> key, byte* iv, nint cipher, nint mac, int seals)
     {

@@ -1,5 +1,5 @@
 // A peer's certificate as text. Its names are whatever an authority has signed: control bytes and what is not ASCII become '?',
-// so that none of them can end a field or a line.
+// so that none of them can end a field or a line; so does a comma in an alternative name, which stands between them.
 
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -29,7 +29,7 @@ public sealed class PeerCertificate(byte[] der)
                 Plain(certificate.Issuer),
                 Plain(certificate.SerialNumber.ToLowerInvariant()),
                 Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(der))),
-                Plain(string.Join(',', Names(certificate))),
+                Plain(string.Join(',', Names(certificate).Select(static n => n.Replace(',', '?')))),
                 Encoding.ASCII.GetBytes($":{Convert.ToBase64String(der)}:"),
             ];
         }

@@ -246,6 +246,18 @@ public sealed class IssuanceTests : IDisposable
         Assert.Null(Run(waits));
     }
 
+    // Whoever begins handshakes for one name, and gives them up, keeps nobody from having another.
+    [Fact]
+    public void Handshakes_that_wait_for_one_name_leave_room_for_others()
+    {
+        var (issuance, _) = StartOnDemand(rate: 20, burst: 10);
+        server.Before = _ => new TaskCompletionSource<HttpResponseMessage?>().Task;
+        var names = new DemandedNames(issuance, new AutomaticName("", new SiteCertificates("any", errors), null, false));
+        for (var i = 0; i < DemandedNames.MostWaiting; i++) Assert.True(names.TryBegin("good1.example.com", static () => { }));
+        Assert.False(names.TryBegin("good1.example.com", static () => { }));
+        Assert.True(names.TryBegin("good2.example.com", static () => { }));
+    }
+
     private (Issuance Issuance, List<GivenCertificate> Given) Start(params string[] names) => Start(new IssuanceSettings { Issuers = [new Issuer("the CA", server.Directory)] }, [], names);
 
     private (Issuance Issuance, List<GivenCertificate> Given) StartOnDemand(long rate, long burst) =>

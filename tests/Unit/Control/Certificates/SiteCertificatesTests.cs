@@ -56,6 +56,30 @@ public sealed class SiteCertificatesTests : IDisposable
         Assert.Null(site.Trouble);
     }
 
+    // A session goes on without a certificate being asked for: with the list of revoked ones, sessions change.
+    [Fact]
+    public void Sessions_end_where_what_clients_are_judged_by_changes()
+    {
+        made.Issue("a", ["a.test"]);
+        var clients = new ClientDemands(made.At("issuer.pem"), made.At("crl.pem"), IsRequired: true);
+        made.Revoke("crl.pem");
+        site.Take(site.Load([Files("a")], clients), ["a.test"], staples: true, Now);
+        var first = site.Site.SessionContext;
+        made.Issue("a", ["a.test"]);
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.Equal(first, site.Site.SessionContext);
+        made.Revoke("crl.pem", 77);
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.NotEqual(first, site.Site.SessionContext);
+        var second = site.Site.SessionContext;
+        File.Copy(made.At("root.pem"), made.At("issuer.pem"), overwrite: true);
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.NotEqual(second, site.Site.SessionContext);
+        var other = new SiteCertificates("b", errors);
+        other.Take(other.Load([Files("a")], clients), ["a.test"], staples: true, Now);
+        Assert.Equal(other.Site.SessionContext, site.Site.SessionContext); // On every node.
+    }
+
     [Fact]
     public void Unchanged_files_are_not_read_again()
     {

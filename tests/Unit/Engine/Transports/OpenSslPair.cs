@@ -25,10 +25,22 @@ internal static partial class OpenSslPair
     public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
         (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), default(OpenSslClient)!), Shared.Value.Accept(world.Beneath(1)));
 
+    public static unsafe void AskFor(OpenSslEngine engine, string name)
+    {
+        fixed (byte* at = System.Text.Encoding.Latin1.GetBytes(name + '\0')) Assert.Equal(1, OpenSsl.SSL_ctrl(engine.Ssl, OpenSsl.CtrlServerName, 0, at));
+    }
+
     public static void RenewKeys(OpenSslEngine engine)
     {
         const int Requested = 1;
         if (SSL_key_update(engine.Ssl, Requested) == 0) OpenSsl.ERR_clear_error(); // Not within a record.
+    }
+
+    /// <summary>Takes new keys and says so at once, without asking the peer to do the same.</summary>
+    public static void TakeNewKeys(OpenSslEngine engine)
+    {
+        Assert.Equal(1, SSL_key_update(engine.Ssl, 0));
+        Assert.Equal(1, OpenSsl.SSL_do_handshake(engine.Ssl));
     }
 
     [LibraryImport("libssl.so.3")]
