@@ -1,6 +1,7 @@
 // A site's certificates as they were found in their files: what is shown if nothing is wrong with them. Reading changes nothing
 // that is shown.
 
+using System.Security.Cryptography;
 using Weir.Engine.Disk;
 using Weir.Engine.Tls;
 
@@ -24,6 +25,9 @@ public sealed class LoadedCertificates
     /// <summary>Each certificate's file and key's, then those that clients are judged by, as they were found.</summary>
     public FileStamp?[] Stamps { get; }
 
+    /// <summary>What the files that clients are judged by held: by other files nobody was judged yet. Empty: there are none.</summary>
+    public byte[] ClientsDigest { get; private init; } = [];
+
     /// <summary>The certificates; fewer than files where one could not be read.</summary>
     public CertificateDetails[] Details { get; }
 
@@ -34,6 +38,7 @@ public sealed class LoadedCertificates
     public static LoadedCertificates Read(CertificateFiles[] files, ClientDemands? clients)
     {
         var stamps = StampsOf(files, clients);
+        var digest = DigestOf(clients);
         var findings = new List<CertificateFinding>();
         var read = new List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)>();
         try
@@ -52,7 +57,7 @@ public sealed class LoadedCertificates
                 else if (shown is null) findings.Add(new CertificateFinding(read[trouble.Place].Place, true, false, $"OpenSSL does not take the certificate in '{read[trouble.Place].Details.File}': {trouble.Text}"));
             }
 
-            return new LoadedCertificates(files, clients, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown);
+            return new LoadedCertificates(files, clients, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown) { ClientsDigest = digest };
         }
         finally
         {
@@ -69,6 +74,26 @@ public sealed class LoadedCertificates
     /// <summary>How the files are now.</summary>
     public static FileStamp?[] StampsOf(CertificateFiles[] files, ClientDemands? clients) =>
         [.. files.SelectMany(static f => (string?[])[f.Chain, f.Key]).Append(clients?.Authorities).Append(clients?.Revoked).Select(static file => file is null ? null : FileStamp.Of(file))];
+
+    // One that cannot be read is told where it is used.
+    private static byte[] DigestOf(ClientDemands? clients)
+    {
+        if (clients is null) return [];
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var file in (string?[])[clients.Authorities, clients.Revoked])
+        {
+            try
+            {
+                hash.AppendData(SHA256.HashData(file is null ? [] : File.ReadAllBytes(file)));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                hash.AppendData([0]);
+            }
+        }
+
+        return hash.GetHashAndReset();
+    }
 
     private static void ReadOne(int place, CertificateFiles files, FileStamp? chain, FileStamp? key, List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)> read, List<CertificateFinding> findings)
     {

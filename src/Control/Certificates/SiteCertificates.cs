@@ -1,6 +1,7 @@
 // What one site shows, over reloads and changes of its files. Good certificates take the place of those before them; what is
 // wrong with new ones is said, once for each change, and those before stay.
 
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Weir.Engine.Disk;
@@ -19,6 +20,9 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
 {
     // Days before the end at which it is said, where a certificate lives three times as long.
     private static readonly int[] Warnings = [30, 7, 1, 0];
+
+    // The longest time for which a client's certificate is not judged anew: at its end all are, the same on every node.
+    private static readonly TimeSpan JudgedFor = TimeSpan.FromHours(8);
 
     private readonly Lock turn = new();
     private string[] hosts = [];
@@ -64,7 +68,7 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
             isStapled = staples;
             // Asked for even where the certificates are the old ones, whose context knows none of these authorities: nobody comes in then.
             if (!Equals(Site.Clients, loaded.Clients)) Site.Clients = loaded.Clients;
-            Site.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{hosts.FirstOrDefault()} {loaded.Clients}"));
+            Tell(loaded.Clients, loaded.ClientsDigest, now);
             Try(loaded, now);
         }
     }
@@ -74,7 +78,9 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
     {
         lock (turn)
         {
-            if (!Equals(Site.Clients, clients)) Site.Clients = clients;
+            if (Equals(Site.Clients, clients)) return;
+            Tell(clients, [], DateTimeOffset.UtcNow);
+            Site.Clients = clients;
         }
     }
 
@@ -106,8 +112,18 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
             seen = stamps;
             if (isNew ? isStill : BecameValid(now)) Renew(LoadedCertificates.Read(tried.Files, tried.Clients), now);
             judgedAt = now;
+            if (inForce?.Clients is not null) Tell(Site.Clients, inForce.ClientsDigest, now);
             WarnOfEnd(now);
         }
+    }
+
+    // Whose sessions are gone on with. Where clients show certificates, only of those that were judged by the same authorities
+    // and lists, and not for ever: each session begets the next, and no certificate is looked at (RFC 8446 §4.6.1).
+    private void Tell(ClientDemands? clients, byte[] digest, DateTimeOffset now)
+    {
+        var period = clients is null ? 0 : now.UtcTicks / JudgedFor.Ticks;
+        var next = SHA256.HashData([.. Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{hosts.FirstOrDefault()} {period} {clients} ")), .. digest]);
+        if (!next.AsSpan().SequenceEqual(Site.SessionContext)) Site.SessionContext = next;
     }
 
     // A certificate from tomorrow on.
@@ -135,6 +151,7 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         if (loaded == inForce || trouble is not null) return;
         var before = inForce;
         inForce = loaded;
+        Tell(loaded.Clients, loaded.ClientsDigest, now);
         Site.Shown = loaded.Shown;
         before?.Shown?.Dispose();
         warned = int.MaxValue;
