@@ -60,15 +60,27 @@ public sealed class TlsTests : IDisposable
     [Theory]
     [InlineData("-tls1_2")]
     [InlineData("-tls1_3")]
-    public void A_session_is_gone_on_with_but_not_at_another_site(string version)
+    public void A_session_is_gone_on_with_but_not_at_another_site_nor_for_another_name(string version)
     {
-        using var weir = Start(sites: $"  - hosts: [two.example]\n    tls: {{ {Pki.Written(pki.Issue("two.example"))} }}\n    proxy: \"{origin.Url}\"\n");
+        using var weir = Start(sites: $"  - hosts: [two.example, three.example]\n    tls: {{ {Pki.Written(pki.Issue("two.example", others: "three.example"))} }}\n    proxy: \"{origin.Url}\"\n");
         var session = Path.Combine(folder, "session");
         Assert.Contains("New, ", Shake(weir.Port, "one.example", version, "-sess_out", session), StringComparison.Ordinal);
         var again = Shake(weir.Port, "one.example", version, "-sess_in", session);
         Assert.Contains("Reused, ", again, StringComparison.Ordinal);
         if (version == "-tls1_3") Assert.Contains("New Session Ticket arrived", again, StringComparison.Ordinal); // Each is used once.
-        Assert.Contains("New, ", Shake(weir.Port, "two.example", version, "-sess_in", session), StringComparison.Ordinal);
+        Assert.Contains("New, ", Shake(weir.Port, "two.example", version, "-sess_in", session, "-sess_out", session), StringComparison.Ordinal);
+        Assert.Contains("New, ", Shake(weir.Port, "three.example", version, "-sess_in", session), StringComparison.Ordinal); // RFC 6066 §3.
+    }
+
+    [Theory]
+    [InlineData("-tls1_2")]
+    [InlineData("-tls1_3")]
+    public void A_name_that_counted_is_acknowledged(string version)
+    {
+        const string Said = "TLS server extension \"server name\" (id=0), len=0";
+        using var weir = Start();
+        Assert.Contains(Said, Shake(weir.Port, "one.example", version, "-tlsextdebug"), StringComparison.Ordinal);
+        Assert.DoesNotContain(Said, Shake(weir.Port, "strange.example", version, "-tlsextdebug"), StringComparison.Ordinal);
     }
 
     [Fact]

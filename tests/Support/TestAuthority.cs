@@ -27,6 +27,9 @@ public sealed class TestAuthority : IDisposable
     /// <summary>Issues a certificate for names and addresses.</summary>
     public TestCertificate Issue(params string[] names) => Of(pki.Issue(names[0], others: names[1..]));
 
+    /// <summary>Issues one that names somebody in its subject only.</summary>
+    public TestCertificate IssueByCommonName(string name) => Of(pki.Issue($"CN={name}"));
+
     /// <summary>Issues one that has expired.</summary>
     public TestCertificate IssueExpired(string name) => Of(pki.Issue(name, from: -9, to: -2));
 

@@ -18,8 +18,8 @@ internal sealed class RenewalPlan(TimeProvider time, Random chance)
 
     public DateTimeOffset RenewAt { get; private set; } = DateTimeOffset.MinValue;
 
-    /// <summary>Whether the CA is to be asked.</summary>
-    public bool IsAdviceDue => given is not null && time.GetUtcNow() >= askAt;
+    /// <summary>Whether the CA is to be asked; not about one that has expired (RFC 9773 §4.3).</summary>
+    public bool IsAdviceDue => given is not null && time.GetUtcNow() is var now && now >= askAt && now < given.NotAfter;
 
     /// <summary>There is a new certificate.</summary>
     public void Begin(GivenCertificate now)

@@ -41,5 +41,18 @@ internal sealed class StapleFolder(string path)
         }
     }
 
+    /// <summary>Keeps it no more.</summary>
+    public void Forget(string fingerprint)
+    {
+        try
+        {
+            File.Delete(At(fingerprint));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is asked about again before it is shown for long.
+        }
+    }
+
     private string At(string fingerprint) => Path.Combine(path, fingerprint + ".der");
 }

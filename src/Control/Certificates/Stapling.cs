@@ -45,6 +45,9 @@ internal sealed class Stapling : IDisposable
         timer.Dispose();
     }
 
+    /// <summary>What is left of an answer where a later question failed: none once it is known to be wrong.</summary>
+    internal static OcspAnswer? Left(OcspAnswer? before, string trouble) => trouble == Ocsp.RevokedText ? null : before;
+
     private async Task TurnAsync()
     {
         if (Interlocked.Exchange(ref turning, 1) != 0) return;
@@ -125,6 +128,8 @@ internal sealed class Stapling : IDisposable
         var wait = TimeSpan.FromTicks(Math.Min(MostBackOff.Ticks, FirstBackOff.Ticks << Math.Min(stapled.Failures, 6)));
         stapled.AskAt = DateTimeOffset.UtcNow + (wait * (0.75 + (Random.Shared.NextDouble() / 2)));
         stapled.Failures++;
+        stapled.Answer = Left(stapled.Answer, trouble);
+        if (stapled.Answer is null) folder?.Forget(certificate.Fingerprint);
         if (trouble == stapled.Trouble) return;
         stapled.Trouble = trouble;
         errors.Warn("tls", $"site {place.Site}: nothing new to staple to the certificate in '{certificate.File}': {certificate.Responder}: {trouble}{(stapled.Answer is { } old ? string.Create(CultureInfo.InvariantCulture, $"; what was said before holds until {old.Until:yyyy-MM-dd HH:mm} UTC") : "")}");

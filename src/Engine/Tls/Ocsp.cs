@@ -14,6 +14,9 @@ public static unsafe class Ocsp
     /// <summary>Bytes of an answer that are looked at.</summary>
     public const int MostBytes = 64 << 10;
 
+    /// <summary>What is said of an answer that the certificate has been revoked.</summary>
+    public const string RevokedText = "the certificate has been revoked";
+
     // Clocks differ.
     private const int Slack = 300;
 
@@ -94,7 +97,7 @@ public static unsafe class Ocsp
         OpenSslCertificates.OCSP_CERTID_free(id);
         trouble = !isThere ? "the answer is about another certificate"
             : OpenSslCertificates.OCSP_check_validity(thisUpdate, nextUpdate, Slack, -1) != 1 ? "the answer is not of today"
-            : status == Revoked ? "the certificate has been revoked"
+            : status == Revoked ? RevokedText
             : status != Good ? "the issuer does not know the certificate" : "";
         if (trouble.Length > 0) return null;
         var from = Moment(thisUpdate);

@@ -128,10 +128,14 @@ internal static unsafe partial class OpenSslCertificates
     public static partial nint X509_get0_notAfter(nint certificate);
 
     public const int CtrlStatusCallback = 63;
+    public const int CtrlServerNameCallback = 53;
     public const int CtrlStatusResponse = 71;
 
     [LibraryImport(Ssl)]
     public static partial nint SSL_CTX_callback_ctrl(nint context, int command, delegate* unmanaged<nint, nint, int> callback);
+
+    [LibraryImport(Ssl)]
+    public static partial nint SSL_CTX_callback_ctrl(nint context, int command, delegate* unmanaged<nint, int*, nint, int> callback);
 
     [LibraryImport(Ssl)]
     public static partial nint SSL_ctrl(nint ssl, int command, nint number, void* pointer);

@@ -78,7 +78,7 @@ public sealed unsafe class OpenSslClient : TlsClient
         fixed (byte* at = name)
         {
             var parameters = OpenSsl.SSL_get0_param(engine.Ssl);
-            OpenSsl.X509_VERIFY_PARAM_set_hostflags(parameters, OpenSsl.WholeWildcards);
+            OpenSsl.X509_VERIFY_PARAM_set_hostflags(parameters, OpenSsl.WholeNames);
             int done;
             if (ip is null)
             {

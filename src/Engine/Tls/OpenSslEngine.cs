@@ -100,6 +100,9 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     /// <summary>An issuer of certificates looks, and asks for nothing.</summary>
     internal bool IsProof { get; set; }
 
+    /// <summary>The name that the client asked for is one of ours.</summary>
+    internal bool IsNamed { get; set; }
+
     public override bool EndsAfterHandshake => IsProof;
 
     /// <summary>Has a certificate obtained, once: the handshake goes on when it is known whether there is one. False: it does not wait.</summary>

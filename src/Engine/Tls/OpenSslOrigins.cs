@@ -15,8 +15,8 @@ internal static unsafe partial class OpenSsl
 
     public const int ControlHostName = 55;
 
-    // X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS.
-    public const uint WholeWildcards = 0x4;
+    // X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NEVER_CHECK_SUBJECT: a common name is nobody's word (RFC 9525 §2).
+    public const uint WholeNames = 0x4 | 0x20;
 
     [LibraryImport(Ssl)]
     public static partial int SSL_CTX_set_default_verify_paths(nint context);

@@ -3,6 +3,7 @@
 
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Weir.Engine.Routing;
 using Weir.Engine.Transports;
 
@@ -63,10 +64,10 @@ public sealed unsafe class OpenSslServer : TlsServer
         Span<byte> room = stackalloc byte[MostName];
         if (server.Proofs is { IsEmpty: false } proofs && ShowsProof(ssl, proofs)) return CallbackSuccess;
         var name = Lower(NameIn(ssl), room);
-        var site = server.Choose(name);
+        var (site, isDemanded) = (server.Choose(name), false);
         if (site?.Demand is { } demand && !name.IsEmpty)
         {
-            if (demand.Find(name) is { Shown: not null } own) site = own;
+            if (demand.Find(name) is { Shown: not null } own) (site, isDemanded) = (own, true);
             else if (engine.TryDemand(demand, name)) return CallbackRetry;
         }
 
@@ -80,10 +81,29 @@ public sealed unsafe class OpenSslServer : TlsServer
         }
 
         engine.Meet(site, shown, name);
-        // A session of one site is no ticket for another, which may ask more of its clients.
-        fixed (byte* id = sessions) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)sessions!.Length);
+        engine.IsNamed = !name.IsEmpty && (isDemanded || server.Sites.FindNamed(name) is not null);
+        SetSessionContext(ssl, sessions!, name);
         if (engine.Demands is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
         return CallbackSuccess;
+    }
+
+    // A session of one site is no ticket for another, which may ask more of its clients; nor is one of another name (RFC 6066 §3).
+    private static void SetSessionContext(nint ssl, ReadOnlySpan<byte> of, ReadOnlySpan<byte> name)
+    {
+        Span<byte> both = stackalloc byte[SHA256.HashSizeInBytes + MostName];
+        Span<byte> id = stackalloc byte[SHA256.HashSizeInBytes];
+        of.CopyTo(both);
+        name.CopyTo(both[of.Length..]);
+        _ = SHA256.HashData(both[..(of.Length + name.Length)], id);
+        fixed (byte* at = id) _ = OpenSsl.SSL_set_session_id_context(ssl, at, (uint)id.Length);
+    }
+
+    // The client is told that its name counted (RFC 6066 §3); where none of ours has it, it did not.
+    [UnmanagedCallersOnly]
+    internal static int OnServerName(nint ssl, int* alert, nint argument)
+    {
+        const int NotAcknowledged = 3;
+        return OpenSslEngine.Of(ssl).IsNamed ? 0 : NotAcknowledged;
     }
 
     // No session of it is one of a site's, and none of a site's is gone on with.
@@ -93,7 +113,7 @@ public sealed unsafe class OpenSslServer : TlsServer
         nuint length;
         if (OpenSsl.SSL_client_hello_get0_ext(ssl, ProtocolsExtension, &bytes, &length) != 1 || !AlpnProofs.IsAsked(new ReadOnlySpan<byte>(bytes, (int)length))) return false;
         if (proofs.Find(NameIn(ssl)) is not { } shown || !shown.Context.TryShowOn(ssl)) return false;
-        OpenSslEngine.Of(ssl).IsProof = true;
+        OpenSslEngine.Of(ssl).IsProof = OpenSslEngine.Of(ssl).IsNamed = true;
         fixed (byte* name = AlpnProofs.Protocol) _ = OpenSsl.SSL_set_session_id_context(ssl, name, (uint)AlpnProofs.Protocol.Length);
         return true;
     }

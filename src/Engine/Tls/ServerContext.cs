@@ -25,6 +25,7 @@ internal static unsafe class ServerContext
         _ = OpenSsl.SSL_CTX_ctrl(pointer, OpenSsl.CtrlReadAhead, 1, null);
         _ = OpenSsl.SSL_CTX_ctrl(pointer, OpenSsl.CtrlSessionCacheMode, 0, null);
         _ = OpenSsl.SSL_CTX_set_options(pointer, OpenSsl.OptionNoCompression | OpenSsl.OptionNoRenegotiation);
+        _ = OpenSslCertificates.SSL_CTX_callback_ctrl(pointer, OpenSslCertificates.CtrlServerNameCallback, &OpenSslServer.OnServerName);
         OpenSsl.SSL_CTX_set_alpn_select_cb(pointer, &OpenSslServer.OnAlpn, 0);
         OpenSsl.ERR_clear_error();
         return context;

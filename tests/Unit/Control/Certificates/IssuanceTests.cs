@@ -86,6 +86,23 @@ public sealed class IssuanceTests : IDisposable
         Assert.Equal(given[0].RenewalId, (string?)server.Asked[1]["replaces"]);
     }
 
+    [Fact]
+    public void A_CA_is_not_asked_about_the_renewal_of_what_has_expired()
+    {
+        server.Window = () => (Now.AddDays(59), Now.AddDays(61));
+        var (_, given) = Start("example.com");
+        Until(() => given.Count == 1);
+        server.Before = path => Task.FromResult(path.StartsWith("/renewal/", StringComparison.Ordinal) || path == "/dir" ? null : AcmeServer.Problem(403, "unauthorized", "no"));
+        Pass(TimeSpan.FromDays(91));
+        Assert.True(Now > given[0].NotAfter);
+        var asked = server.Requests.Count(IsAboutRenewal);
+        Assert.InRange(asked, 100, 600);
+        Pass(TimeSpan.FromDays(2));
+        Assert.Equal(asked, server.Requests.Count(IsAboutRenewal));
+
+        static bool IsAboutRenewal(string request) => request.StartsWith("GET /renewal/", StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("hang")]
     [InlineData("error")]

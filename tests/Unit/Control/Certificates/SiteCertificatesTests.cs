@@ -127,6 +127,32 @@ public sealed class SiteCertificatesTests : IDisposable
         Assert.NotSame(first, site.Site.Shown);
     }
 
+    [Fact]
+    public void Sessions_of_clients_that_were_judged_by_other_lists_or_long_ago_are_not_gone_on_with()
+    {
+        made.Issue("a", ["a.test"]);
+        Take();
+        var open = site.Site.SessionContext;
+        for (var i = 0; i < 2; i++) site.Look(Now.AddDays(3));
+        Assert.Equal(open, site.Site.SessionContext); // Nobody is judged.
+
+        var clients = new ClientDemands(made.At("root.pem"), null, IsRequired: true);
+        site.Take(site.Load([Files("a")], clients), ["a.test"], staples: true, Now);
+        var first = site.Site.SessionContext;
+        Assert.NotEqual(open, first);
+        site.Look(Now.AddHours(7));
+        Assert.Equal(first, site.Site.SessionContext);
+        site.Look(Now.AddHours(8));
+        var later = site.Site.SessionContext;
+        Assert.NotEqual(first, later);
+
+        File.AppendAllText(made.At("root.pem"), File.ReadAllText(made.At("issuer.pem")));
+        for (var i = 0; i < 2; i++) site.Look(Now.AddHours(8));
+        Assert.NotEqual(later, site.Site.SessionContext);
+        site.Ask(null);
+        Assert.NotEqual(later, site.Site.SessionContext);
+    }
+
     [Theory]
     [InlineData(90, new[] { 31, 30, 29, 7, 6, 1, 0, -1 }, "30 7 1 0")]
     [InlineData(47, new[] { 31, 20, 7, 6, 1, 0 }, "7 1 0")] // Renewed at a third of its life: no word before that.

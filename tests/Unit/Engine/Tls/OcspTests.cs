@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using Weir.Control.Certificates;
 using Weir.Engine.Tls;
 using Weir.Tests.Support;
 
@@ -57,16 +58,26 @@ public sealed class OcspTests : IDisposable
         Assert.Empty(Ocsp.Question([1, 2, 3], issuer));
     }
 
+    [Fact]
+    public void What_was_said_before_a_certificate_was_revoked_counts_no_more()
+    {
+        var (certificate, issuer) = (Certificate(made, "a.pem"), Certificate(made, "issuer.pem"));
+        var good = Ocsp.Judge(Answer(made, "a"), certificate, issuer, out var trouble);
+        Assert.Same(good, Stapling.Left(good, "no answer in time"));
+        Assert.Null(Ocsp.Judge(Answer(made, "a", isRevoked: true), certificate, issuer, out trouble));
+        Assert.Null(Stapling.Left(good, trouble));
+    }
+
     private static byte[] Certificate(TestCertificates of, string file)
     {
         using var read = X509CertificateLoader.LoadCertificateFromFile(of.At(file));
         return read.RawData;
     }
 
-    private static byte[] Answer(TestCertificates by, string name)
+    private static byte[] Answer(TestCertificates by, string name, bool isRevoked = false)
     {
         File.WriteAllBytes(by.At("question.der"), Ocsp.Question(Certificate(by, name + ".pem"), Certificate(by, "issuer.pem")));
-        File.WriteAllText(by.At("index.txt"), "V\t991231235959Z\t\t21\tunknown\t/CN=a\nV\t991231235959Z\t\t22\tunknown\t/CN=b\n");
+        File.WriteAllText(by.At("index.txt"), $"{(isRevoked ? "R\t991231235959Z\t220101000000Z" : "V\t991231235959Z\t")}\t21\tunknown\t/CN=a\nV\t991231235959Z\t\t22\tunknown\t/CN=b\n");
         var said = Command.Run("openssl", ["ocsp", "-index", "index.txt", "-rsigner", "issuer.pem", "-rkey", "issuer.key", "-CA", "issuer.pem", "-reqin", "question.der", "-respout", "answer.der", "-ndays", "2"], by.Folder);
         Assert.True(File.Exists(by.At("answer.der")), said.Error);
         return File.ReadAllBytes(by.At("answer.der"));

@@ -48,6 +48,14 @@ public sealed class TlsOriginTests : IDisposable
     }
 
     [Fact]
+    public void A_common_name_is_nobodys_word()
+    {
+        var origins = new Origins(tls: Client("app.test"));
+        Assert.Equal(FaultCause.Untrusted, Agree(origins, Server(authority.IssueByCommonName("app.test"))).Lent.Cause);
+        Assert.Equal("certificate of 10.0.0.1:9000 is not accepted: hostname mismatch", origins.Endpoint.TlsTrouble);
+    }
+
+    [Fact]
     public void What_is_wrong_with_a_certificate_is_told()
     {
         using var stranger = new TestAuthority("another CA");
