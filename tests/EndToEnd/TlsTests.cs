@@ -136,6 +136,19 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public void A_certificate_among_the_lists_of_revoked_ones_vouches_for_nobody()
+    {
+        var other = new Pki(Path.Combine(folder, "other"), "Another authority");
+        var (lists, others) = (Path.Combine(folder, "revoked"), Path.Combine(folder, "others"));
+        pki.Revoke(lists);
+        other.Revoke(others);
+        File.AppendAllText(lists, $"\n{File.ReadAllText(others)}\n{File.ReadAllText(other.Authority)}\n");
+        using var weir = Start(tls: $", clients: {{ ca: {pki.Authority}, crl: {lists} }}");
+        Assert.Contains(" 200 ", TlsClientStream.Ask(weir.Port, "one.example", own: pki.Issue("CN=me")), StringComparison.Ordinal);
+        Assert.ThrowsAny<Exception>(() => TlsClientStream.Ask(weir.Port, "one.example", own: other.Issue("CN=me")));
+    }
+
+    [Fact]
     public void A_client_may_have_so_many_handshakes_at_once_and_no_more()
     {
         using var weir = Start(top: "limits: { handshakes_per_client: 3 }\n");

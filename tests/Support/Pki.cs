@@ -20,6 +20,7 @@ public sealed class Pki
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
         authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(365));
         Authority = Path.Combine(this.folder, "authority.pem");
         File.WriteAllText(Authority, authority.ExportCertificatePem());
@@ -59,6 +60,21 @@ public sealed class Pki
         File.WriteAllText(stem + ".key", key.ExportPkcs8PrivateKeyPem());
         File.SetUnixFileMode(stem + ".key", UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return (stem + ".pem", stem + ".key");
+    }
+
+    /// <summary>Writes the list of those of its certificates that are revoked.</summary>
+    public void Revoke(string file, params (string Certificate, string Key)[] revoked)
+    {
+        var list = new CertificateRevocationListBuilder();
+        foreach (var (certificate, _) in revoked)
+        {
+            using var read = X509CertificateLoader.LoadCertificateFromFile(certificate);
+            list.AddEntry(read);
+        }
+
+        var bytes = list.Build(authority.SubjectName, X509SignatureGenerator.CreateForECDsa(authority.GetECDsaPrivateKey()!), issued++, DateTimeOffset.UtcNow.AddDays(1), HashAlgorithmName.SHA256, X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        File.WriteAllText(file + ".new", PemEncoding.WriteString("X509 CRL", bytes));
+        File.Move(file + ".new", file, overwrite: true);
     }
 
     /// <summary>What a site's or an upstream's `tls` says of a certificate.</summary>
