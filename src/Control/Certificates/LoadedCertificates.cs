@@ -1,6 +1,7 @@
 // A site's certificates as they were found in their files: what is shown if nothing is wrong with them. Reading changes nothing
 // that is shown.
 
+using System.Security.Cryptography;
 using Weir.Engine.Disk;
 using Weir.Engine.Tls;
 
@@ -11,15 +12,18 @@ public sealed class LoadedCertificates
 {
     private readonly CertificateFinding[] lasting;
 
-    private LoadedCertificates(CertificateFiles[] files, ClientDemands? clients, FileStamp?[] stamps, CertificateFinding[] lasting, CertificateDetails[] details, ShownCertificates? shown)
+    private LoadedCertificates(CertificateFiles[] files, ClientDemands? clients, string judgedBy, FileStamp?[] stamps, CertificateFinding[] lasting, CertificateDetails[] details, ShownCertificates? shown)
     {
-        (Files, Clients, Stamps, this.lasting, Details, Shown) = (files, clients, stamps, lasting, details, shown);
+        (Files, Clients, JudgedBy, Stamps, this.lasting, Details, Shown) = (files, clients, judgedBy, stamps, lasting, details, shown);
     }
 
     public CertificateFiles[] Files { get; }
 
     /// <summary>What clients are asked for; null: nothing.</summary>
     public ClientDemands? Clients { get; }
+
+    /// <summary>What the files that clients are judged by hold, in short: the same on every node that has the same.</summary>
+    public string JudgedBy { get; }
 
     /// <summary>Each certificate's file and key's, then those that clients are judged by, as they were found.</summary>
     public FileStamp?[] Stamps { get; }
@@ -34,6 +38,7 @@ public sealed class LoadedCertificates
     public static LoadedCertificates Read(CertificateFiles[] files, ClientDemands? clients)
     {
         var stamps = StampsOf(files, clients);
+        var judgedBy = clients is null ? "" : $"{clients.IsRequired} {DigestOf(clients.Authorities)} {DigestOf(clients.Revoked)}";
         var findings = new List<CertificateFinding>();
         var read = new List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)>();
         try
@@ -52,7 +57,7 @@ public sealed class LoadedCertificates
                 else if (shown is null) findings.Add(new CertificateFinding(read[trouble.Place].Place, true, false, $"OpenSSL does not take the certificate in '{read[trouble.Place].Details.File}': {trouble.Text}"));
             }
 
-            return new LoadedCertificates(files, clients, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown);
+            return new LoadedCertificates(files, clients, judgedBy, stamps, [.. findings], [.. read.Select(static r => r.Details)], shown);
         }
         finally
         {
@@ -69,6 +74,19 @@ public sealed class LoadedCertificates
     /// <summary>How the files are now.</summary>
     public static FileStamp?[] StampsOf(CertificateFiles[] files, ClientDemands? clients) =>
         [.. files.SelectMany(static f => (string?[])[f.Chain, f.Key]).Append(clients?.Authorities).Append(clients?.Revoked).Select(static file => file is null ? null : FileStamp.Of(file))];
+
+    // What is wrong with a file is said by whoever reads it in earnest.
+    private static string DigestOf(string? file)
+    {
+        try
+        {
+            return file is null ? "" : Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
 
     private static void ReadOne(int place, CertificateFiles files, FileStamp? chain, FileStamp? key, List<(int Place, KeyedCertificate Certificate, CertificateDetails Details)> read, List<CertificateFinding> findings)
     {

@@ -64,8 +64,8 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
             isStapled = staples;
             // Asked for even where the certificates are the old ones, whose context knows none of these authorities: nobody comes in then.
             if (!Equals(Site.Clients, loaded.Clients)) Site.Clients = loaded.Clients;
-            Site.SessionContext = SHA256.HashData(Encoding.UTF8.GetBytes($"{hosts.FirstOrDefault()} {loaded.Clients}"));
             Try(loaded, now);
+            Site.SessionContext = SessionContextOf(tried!);
         }
     }
 
@@ -136,11 +136,15 @@ public sealed class SiteCertificates(string name, ErrorLog? errors)
         var before = inForce;
         inForce = loaded;
         Site.Shown = loaded.Shown;
+        Site.SessionContext = SessionContextOf(loaded); // After it: no session that the old lists let in is one of the new context.
         before?.Shown?.Dispose();
         warned = int.MaxValue;
         foreach (var certificate in loaded.Details) errors?.Deed(LogLevel.Info, "tls", $"site {Name} shows the {certificate}");
         WarnOfEnd(now);
     }
+
+    // Nothing asks again who resumes a session: those of clients that were judged by other authorities or lists are gone on with no more.
+    private byte[] SessionContextOf(LoadedCertificates loaded) => SHA256.HashData(Encoding.UTF8.GetBytes($"{hosts.FirstOrDefault()} {loaded.JudgedBy}"));
 
     private void WarnOfEnd(DateTimeOffset now)
     {

@@ -67,6 +67,7 @@ public sealed unsafe class OpenSslServer : TlsServer
             else if (engine.TryDemand(demand, name)) return CallbackRetry;
         }
 
+        var sessions = site?.SessionContext; // Before what is shown: a client that is judged by the old lists gets no session of the new ones.
         var shown = site?.Shown;
         while (shown is not null && !shown.Context.TryShowOn(ssl)) shown = site!.Shown; // It was replaced at this moment.
         if (site is null || shown is null)
@@ -77,7 +78,7 @@ public sealed unsafe class OpenSslServer : TlsServer
 
         engine.Meet(site, shown, name);
         // A session of one site is no ticket for another, which may ask more of its clients.
-        fixed (byte* id = site.SessionContext) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)site.SessionContext.Length);
+        fixed (byte* id = sessions) _ = OpenSsl.SSL_set_session_id_context(ssl, id, (uint)sessions!.Length);
         if (engine.Demands is { } clients) OpenSsl.SSL_set_verify(ssl, clients.Mode, 0);
         return CallbackSuccess;
     }

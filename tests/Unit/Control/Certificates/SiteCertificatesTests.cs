@@ -90,6 +90,22 @@ public sealed class SiteCertificatesTests : IDisposable
     }
 
     [Fact]
+    public void Sessions_of_clients_that_were_judged_by_other_files_are_none_of_the_sites()
+    {
+        made.Issue("a", ["a.test"]);
+        File.Copy(made.At("root.pem"), made.At("clients.pem"));
+        site.Take(site.Load([Files("a")], new ClientDemands(made.At("clients.pem"), null, true)), ["a.test"], staples: true, Now);
+        var before = site.Site.SessionContext;
+        File.SetLastWriteTimeUtc(made.At("clients.pem"), DateTime.UtcNow.AddMinutes(-1));
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.Equal(2, Said("shows the"));
+        Assert.Equal(before, site.Site.SessionContext); // The same, on this node as on others.
+        File.Copy(made.At("issuer.pem"), made.At("clients.pem"), overwrite: true);
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.NotEqual(before, site.Site.SessionContext);
+    }
+
+    [Fact]
     public void One_from_tomorrow_on_is_shown_tomorrow()
     {
         made.Issue("a", ["a.test"]);
