@@ -1,5 +1,5 @@
 // One connection of the generator: writes a request, reads its response to the last byte, says how it went. Bodies are
-// taken off the socket without being copied.
+// taken off the socket without being copied, but over TLS.
 
 using System.Buffers.Text;
 
@@ -19,6 +19,7 @@ internal enum ClientState : byte
 
 internal sealed unsafe class Client(int index, Work work, byte[] buffer)
 {
+    private readonly ClientTls? tls = work.Tls ? new ClientTls(work) : null;
     private byte[] head = [];
     private int descriptor = -1;
     private uint use;
@@ -40,6 +41,9 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
     /// <summary>Whether the last answer was a 200.</summary>
     public bool IsGood { get; private set; }
 
+    /// <summary>Handshakes, those that went on with an earlier session, and those of either that brought no new ticket where one was needed.</summary>
+    public (long All, long Resumed, long Ticketless) Handshakes => tls is null ? default : (tls.Handshakes, tls.Resumed, tls.Ticketless);
+
     /// <summary>Bytes of bodies moved, either way.</summary>
     public long Bytes { get; private set; }
 
@@ -52,6 +56,7 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
         IsGood = false;
         descriptor = Kernel.Connect(work.Port, work.Sources > 1 ? index % work.Sources : 0);
         if (descriptor < 0) return false;
+        tls?.Open(descriptor);
         use++;
         Kernel.Watch(epoll, descriptor, Kernel.In | Kernel.Out | Kernel.PeerClosed | Kernel.EdgeTriggered, (uint)index | ((ulong)use << 32));
         State = ClientState.Idle;
@@ -60,6 +65,7 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
 
     public void Drop()
     {
+        tls?.Drop();
         if (descriptor >= 0) _ = Kernel.close(descriptor);
         descriptor = -1;
         State = ClientState.Ended;
@@ -74,13 +80,14 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
         bodySent = left = 0;
         inBody = awaitsEnd = false;
         State = ClientState.Busy;
-        return Go(write: true, read: false, false);
+        return tls is null ? Go(write: true, read: false, false) : GoSecurely(read: false, false);
     }
 
     /// <summary>Goes on after an event.</summary>
     public ClientState OnEvent(uint events)
     {
         var ended = (events & (Kernel.PeerClosed | Kernel.HangUp | Kernel.Error)) != 0;
+        if (State == ClientState.Busy && tls is not null) return GoSecurely(ended || (events & Kernel.In) != 0, ended);
         if (State == ClientState.Busy) return Go((events & (Kernel.Out | Kernel.Error | Kernel.HangUp)) != 0, ended || (events & Kernel.In) != 0, ended);
         if (ended) Drop();
         return State;
@@ -96,13 +103,22 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
         return State;
     }
 
+    // Until the handshake is done, what arrives is for it, and writing goes on where it does.
+    private ClientState GoSecurely(bool read, bool ended)
+    {
+        if (writing && !Write()) return State = ClientState.Failed;
+        if (writing) return ended ? State = ClientState.Failed : State;
+        if (read && !Read(ended)) return State = ClientState.Failed;
+        return State;
+    }
+
     private bool Write()
     {
         if (headSent < head.Length)
         {
             nint n;
-            fixed (byte* start = head) n = Kernel.send(descriptor, start + headSent, (nuint)(head.Length - headSent), Kernel.NoSignal | (work.Upload > 0 ? Kernel.More : 0));
-            if (n < 0) return Kernel.Errno is Kernel.Again or Kernel.NotConnected;
+            fixed (byte* start = head) n = Send(start + headSent, (nuint)(head.Length - headSent));
+            if (n < 0) return tls?.Waits ?? Kernel.Errno is Kernel.Again or Kernel.NotConnected;
             headSent += (int)n;
             if (headSent < head.Length) return true;
         }
@@ -118,9 +134,9 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
     {
         while (State == ClientState.Busy)
         {
-            var (n, room) = inBody && left > 0 ? ((long)Kernel.recv(descriptor, null, (nuint)Math.Min(left, 1 << 26), Kernel.Discard), left) : ReadHead();
+            var (n, room) = inBody && left > 0 ? (Discard(), left) : ReadHead();
             if (n == 0) return AtEnd();
-            if (n < 0) return Kernel.Errno == Kernel.Again;
+            if (n < 0) return tls?.Waits ?? Kernel.Errno == Kernel.Again;
             if (inBody && left > 0)
             {
                 left -= n;
@@ -137,22 +153,33 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
                 else State = ClientState.Done;
             }
 
-            if (n < room && !ended) return true;
+            // A record is often shorter than the room for it, and others may be behind it.
+            if (n < room && !ended && tls is null) return true;
         }
 
         return true;
+    }
+
+    private nint Send(byte* bytes, nuint count) =>
+        tls is null ? Kernel.send(descriptor, bytes, count, Kernel.NoSignal | (work.Upload > 0 ? Kernel.More : 0)) : tls.Send(bytes, count);
+
+    private long Discard()
+    {
+        if (tls is null) return Kernel.recv(descriptor, null, (nuint)Math.Min(left, 1 << 26), Kernel.Discard);
+        fixed (byte* start = buffer) return tls.Receive(start, (nuint)Math.Min(left, buffer.Length));
     }
 
     private (long Count, long Room) ReadHead()
     {
         keptBytes.AsSpan(0, kept).CopyTo(buffer);
         var room = buffer.Length - kept;
-        fixed (byte* start = buffer) return (Kernel.recv(descriptor, start + kept, (nuint)room, 0), room);
+        fixed (byte* start = buffer) return (tls is null ? Kernel.recv(descriptor, start + kept, (nuint)room, 0) : tls.Receive(start + kept, (nuint)room), room);
     }
 
     private bool AtEnd()
     {
         if (!awaitsEnd || State != ClientState.Busy) return false;
+        if (work.Resume && !tls!.KeepSession()) return false;
         Drop();
         State = ClientState.Done;
         return true;

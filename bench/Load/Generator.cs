@@ -78,7 +78,7 @@ internal sealed unsafe class Generator
         var bytes = clients.Sum(c => c.Bytes);
         foreach (var client in clients) client.Drop();
         return FormattableString.Invariant(
-            $$"""{"requests":{{done}},"bytes":{{bytes}},"seconds":{{seconds:F6}},"errors":{{errors + busy + unsent}},"reopened":{{Math.Max(0, reopened - clients.Length)}},"p50":{{Us(0.5)}},"p90":{{Us(0.9)}},"p99":{{Us(0.99)}},"p999":{{Us(0.999)}},"max":{{latencies.Most / 1000.0:F1}},"first":{{first}},"firstGood":{{done - failed - bins.Sum(b => b.Good)}},"failed":{{failed}},"failedP50":{{failures.At(0.5) / 1000.0:F1}},"failedP99":{{failures.At(0.99) / 1000.0:F1}},"recovery":{{Recovery:F1}}}""");
+            $$"""{"requests":{{done}},"bytes":{{bytes}},"seconds":{{seconds:F6}},"errors":{{errors + busy + unsent}},"reopened":{{Math.Max(0, reopened - clients.Length)}},"p50":{{Us(0.5)}},"p90":{{Us(0.9)}},"p99":{{Us(0.99)}},"p999":{{Us(0.999)}},"max":{{latencies.Most / 1000.0:F1}},"first":{{first}},"firstGood":{{done - failed - bins.Sum(b => b.Good)}},"failed":{{failed}},"failedP50":{{failures.At(0.5) / 1000.0:F1}},"failedP99":{{failures.At(0.99) / 1000.0:F1}},"recovery":{{Recovery:F1}},"handshakes":{{clients.Sum(c => c.Handshakes.All)}},"resumed":{{clients.Sum(c => c.Handshakes.Resumed)}},"ticketless":{{clients.Sum(c => c.Handshakes.Ticketless)}}}""");
     }
 
     /// <summary>Opens connections that each carry one request, and holds them until standard input ends.</summary>

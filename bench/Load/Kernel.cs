@@ -99,6 +99,9 @@ internal static unsafe partial class Kernel
         return -1;
     }
 
+    /// <summary>OpenSSL writes to sockets without asking to be spared the signal.</summary>
+    public static void IgnoreBrokenPipes() => _ = signal(13, 1);
+
     /// <summary>Raises the limit on descriptors to the hard one.</summary>
     public static void RaiseDescriptors()
     {
@@ -194,6 +197,9 @@ internal static unsafe partial class Kernel
 
     [LibraryImport("libc")]
     private static partial int prctl(int option, nuint a, nuint b, nuint c, nuint d);
+
+    [LibraryImport("libc")]
+    private static partial nint signal(int number, nint handler);
 
     [LibraryImport("libc")]
     private static partial int getrlimit(int resource, ulong* limit);

@@ -28,7 +28,7 @@ try
         case ["hold", ..]:
             return Generator.Hold(Work.Read(args.AsSpan(1)));
         default:
-            Console.Error.WriteLine("load origin PORT | load slow-origins [--service MICROSECONDS,…] [--slots N] [--refuse] | load run --port P [--connections N] [--seconds S | --requests N] [--rate R [--then-rate R --then-seconds S]] [--any-status] [--path /] [--host H] [--upload BYTES] [--close] [--sources N] | load hold --port P --connections N");
+            Console.Error.WriteLine("load origin PORT | load slow-origins [--service MICROSECONDS,…] [--slots N] [--refuse] | load run --port P [--connections N] [--seconds S | --requests N] [--rate R [--then-rate R --then-seconds S]] [--any-status] [--path /] [--host H] [--upload BYTES] [--close] [--tls] [--resume] [--sources N] | load hold --port P --connections N [--tls]");
             return 2;
     }
 }

@@ -38,6 +38,12 @@ internal sealed record Work
     /// <summary>A new connection for each request, ended by the server.</summary>
     public bool Close { get; init; }
 
+    /// <summary>Whether it speaks TLS.</summary>
+    public bool Tls { get; init; }
+
+    /// <summary>Over TLS, a new connection for each request: each after a client's first goes on with the session before it.</summary>
+    public bool Resume { get; init; }
+
     /// <summary>Loopback addresses to connect from: each has its own 28,000 ports.</summary>
     public int Sources { get; init; } = 1;
 
@@ -52,9 +58,15 @@ internal sealed record Work
         var work = new Work();
         for (var i = 0; i < args.Length; i++)
         {
-            if (args[i] is "--close" or "--any-status")
+            if (args[i] is "--close" or "--any-status" or "--tls" or "--resume")
             {
-                work = args[i] == "--close" ? work with { Close = true } : work with { AnyStatus = true };
+                work = args[i] switch
+                {
+                    "--close" => work with { Close = true },
+                    "--any-status" => work with { AnyStatus = true },
+                    "--tls" => work with { Tls = true },
+                    _ => work with { Tls = true, Close = true, Resume = true },
+                };
                 continue;
             }
 
@@ -77,6 +89,6 @@ internal sealed record Work
             };
         }
 
-        return work;
+        return work.Tls && work.Upload > 0 ? throw new FormatException("uploads go without TLS") : work;
     }
 }

@@ -21,7 +21,15 @@ internal sealed record Setup(string Name, bool HasLog = false, int Sites = 0, in
 
     public static Setup Logging { get; } = new("log", HasLog: true);
 
+    /// <summary>The run's certificate; no proxy's defaults for TLS are changed but where its template says so.</summary>
+    public static Setup Tls { get; } = new("tls") { IsTls = true };
+
     public static Setup ManyRoutes { get; } = new("routes", Sites: 1000, RoutesPerSite: 10);
+
+    public bool IsTls { get; init; }
+
+    /// <summary>What the generator is told for every load.</summary>
+    public IEnumerable<string> LoadArguments => IsTls ? ["--tls"] : [];
 
     /// <summary>What the scenes with three origins ask for; null: one origin.</summary>
     public Three? Three { get; init; }
@@ -45,6 +53,9 @@ internal abstract partial class Peer(string name, Settings settings)
     public virtual bool IsCompiledAsItRuns => false;
 
     protected Settings Settings => settings;
+
+    /// <summary>Whether it takes part where it has to speak TLS.</summary>
+    public virtual bool SpeaksTls => true;
 
     /// <summary>Its version; null where it is not there.</summary>
     public abstract string? Version();
@@ -91,8 +102,10 @@ internal sealed class WeirPeer(Settings settings) : Peer("weir", settings)
             sites.Append("  ");
         }
 
-        if (setup.Sites == 0) sites.Append("- proxy: origin");
-        var config = Fill("weir.yaml", folder, ("port", $"{port}"), ("admin", $"{admin}"), ("origin", $"{origin}"),
+        if (setup.IsTls) Certificate.WriteTo(folder);
+        if (setup.Sites == 0) sites.Append(setup.IsTls ? $"- tls: {{ certificate: \"{folder}/certificate.pem\", key: \"{folder}/key.pem\" }}\n    proxy: origin" : "- proxy: origin");
+        var listen = setup.IsTls ? $"{{ address: \"127.0.0.1:{port}\", tls: true }}" : $"\"127.0.0.1:{port}\"";
+        var config = Fill("weir.yaml", folder, ("listen", listen), ("admin", $"{admin}"), ("origin", $"{origin}"),
             ("log", setup.HasLog ? $"{folder}/access.log" : "off"), ("sites", sites.ToString().TrimEnd()));
         return [Settings.Weir, "run", "--config", config];
     }
@@ -102,6 +115,8 @@ internal sealed class NginxPeer(Settings settings, string name, string buffers) 
 {
     private const string Format =
         """log_format records escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","host":"$host","uri":"$request_uri","status":$status,"bytes":$body_bytes_sent,"time_total":$request_time,"upstream":"$upstream_addr","time_upstream":"$upstream_response_time"}'; access_log @folder@/access.log records buffer=64k flush=1s;""";
+
+    private const string Secure = "ssl_certificate @folder@/certificate.pem; ssl_certificate_key @folder@/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on;";
 
     public override string? Version() => VersionIn(Stage.Ask("nginx", "-v"));
 
@@ -114,7 +129,8 @@ internal sealed class NginxPeer(Settings settings, string name, string buffers) 
         }
 
         var sites = new StringBuilder();
-        var listen = $"listen 127.0.0.1:{port} backlog=4096;";
+        var listen = $"listen 127.0.0.1:{port}{(setup.IsTls ? " ssl" : "")} backlog=4096;";
+        if (setup.IsTls) Certificate.WriteTo(folder);
         if (setup.Sites == 0) sites.Append($"server {{ {listen} location / {{ proxy_pass http://origin; }} }}");
         for (var s = 0; s < setup.Sites; s++)
         {
@@ -123,7 +139,7 @@ internal sealed class NginxPeer(Settings settings, string name, string buffers) 
             sites.Append(" }\n    ");
         }
 
-        var config = Fill("nginx.conf", folder, ("origin", $"{origin}"), ("buffers", buffers), ("log", setup.HasLog ? Format : "access_log off;"), ("sites", sites.ToString()));
+        var config = Fill("nginx.conf", folder, ("origin", $"{origin}"), ("buffers", buffers), ("log", setup.HasLog ? Format : "access_log off;"), ("tls", setup.IsTls ? Secure : ""), ("sites", sites.ToString()));
         return ["nginx", "-e", $"{folder}/error.log", "-c", config];
     }
 }
@@ -145,7 +161,8 @@ internal sealed class HaproxyPeer(Settings settings) : Peer("haproxy", settings)
 
         var map = Path.Combine(folder, "routes.map");
         if (setup.Sites > 0) File.WriteAllLines(map, setup.Routes().Select(r => $"s{r.Site}.test/r{r.Route}/ origin"));
-        var config = Fill("haproxy.cfg", folder, ("port", $"{port}"), ("origin", $"{origin}"),
+        if (setup.IsTls) Certificate.WriteTo(folder);
+        var config = Fill("haproxy.cfg", folder, ("port", $"{port}"), ("origin", $"{origin}"), ("tls", setup.IsTls ? $"ssl crt {folder}/both.pem" : ""),
             ("log", setup.HasLog ? "log stdout format raw local0" : ""), ("frontlog", setup.HasLog ? $"log global\n    {Format}" : ""),
             ("routes", setup.Sites > 0 ? $"use_backend %[base,map_beg({map})]" : ""));
         return ["haproxy", "-db", "-q", "-f", config];
@@ -155,6 +172,8 @@ internal sealed class HaproxyPeer(Settings settings) : Peer("haproxy", settings)
 internal sealed class YarpPeer(Settings settings) : Peer("yarp", settings)
 {
     public override bool IsCompiledAsItRuns => true;
+
+    public override bool SpeaksTls => false;
 
     private string Program => Path.Combine(Settings.Tools, "yarp", "yarp");
 

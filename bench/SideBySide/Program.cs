@@ -8,7 +8,7 @@ CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureIn
 try
 {
     var settings = Settings.Read(args[0], args.AsSpan(1));
-    var rows = settings.Rows.Count == 0 ? Row.All : [.. settings.Rows.Select(name => Row.All.Concat(Row.Scenes).FirstOrDefault(r => r.Name == name) ?? throw new FormatException($"unknown row {name}\n{Settings.Usage}"))];
+    var rows = settings.Rows.Count == 0 ? Row.All : [.. settings.Rows.SelectMany(Row.Called)];
     using var stage = new Stage(settings);
     void Stop(PosixSignalContext context)
     {
@@ -53,11 +53,11 @@ try
     Directory.CreateDirectory(settings.Tools);
     File.WriteAllText(Path.Combine(settings.Tools, $"{DateTime.UtcNow:yyyyMMdd-HHmmss}.json"), run.ToJson());
     var scenes = string.Join('\n', run.Scenes);
-    var hasTable = rows.Any(Row.All.Contains);
+    var hasTable = rows.Any(r => r is not Scene);
     File.WriteAllText(Path.Combine(settings.Tools, "latest.md"), (hasTable ? tables.ToMarkdown() : "") + scenes);
     if (hasTable) Console.WriteLine(settings.Markdown ? tables.ToMarkdown() : tables.ToText());
     Console.WriteLine(scenes);
-    return failed ? 1 : 0;
+    return failed || run.HasFailed ? 1 : 0;
 }
 catch (FormatException e)
 {

@@ -2,6 +2,7 @@
 
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -55,7 +56,8 @@ internal sealed class Proxy
     /// <summary>Fails where a body of 65,536 bytes does not arrive as the origin sent it, or an upload not at all.</summary>
     public void Check()
     {
-        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}") };
+        using var handler = new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, shown, _, _) => Certificate.Is(shown) } };
+        using var client = new HttpClient(handler) { BaseAddress = new Uri($"{(Setup.IsTls ? "https" : "http")}://127.0.0.1:{Port}") };
         using var get = new HttpRequestMessage(HttpMethod.Get, $"{(Setup.Sites == 0 ? "" : Setup.LastPath)}/bytes/65536") { Headers = { Host = Setup.LastHost } };
         using var answer = client.Send(get);
         using var stream = answer.Content.ReadAsStream();
@@ -79,13 +81,22 @@ internal sealed class Proxy
         try
         {
             socket.Connect(IPAddress.Loopback, port);
-            socket.Send(Encoding.ASCII.GetBytes($"GET {setup.LastPath} HTTP/1.1\r\nHost: {setup.LastHost}\r\nConnection: close\r\n\r\n"));
+            using Stream plain = new NetworkStream(socket);
+            using var stream = setup.IsTls ? Secure(plain, setup) : plain;
+            stream.Write(Encoding.ASCII.GetBytes($"GET {setup.LastPath} HTTP/1.1\r\nHost: {setup.LastHost}\r\nConnection: close\r\n\r\n"));
             Span<byte> answer = stackalloc byte[4096];
-            return socket.Receive(answer) > 12 && answer.StartsWith("HTTP/1.1 200"u8);
+            return stream.Read(answer) > 12 && answer.StartsWith("HTTP/1.1 200"u8);
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or IOException)
         {
             return false;
         }
+    }
+
+    private static SslStream Secure(Stream plain, Setup setup)
+    {
+        var stream = new SslStream(plain, leaveInnerStreamOpen: false, (_, shown, _, _) => Certificate.Is(shown));
+        stream.AuthenticateAsClient(setup.LastHost);
+        return stream;
     }
 }

@@ -4,7 +4,11 @@
 namespace Weir.Bench.SideBySide;
 
 /// <summary>One load of a row. The arguments are asked for when its turn comes; null: this peer has none.</summary>
-internal sealed record Case(string Name, Setup Setup, Func<Run, Peer, IEnumerable<string>?> Arguments);
+internal sealed record Case(string Name, Setup Setup, Func<Run, Peer, IEnumerable<string>?> Arguments)
+{
+    /// <summary>Says what makes a report worth nothing; null: it counts.</summary>
+    public Func<LoadReport, string?>? Check { get; init; }
+}
 
 internal abstract record Row(string Name, string Title)
 {
@@ -20,14 +24,29 @@ internal abstract record Row(string Name, string Title)
         new LoadRow("routes", "one route, and the last of 10,000 routes in 1,000 sites", "request", [Plain("one route"), new Case("10,000 routes", Setup.ManyRoutes, (run, _) => [.. Closed(run), "--host", Setup.ManyRoutes.LastHost, "--path", Setup.ManyRoutes.LastPath])]),
         new LoadRow("log", "access log off, and JSON lines to a file", "request", [Plain("off"), new Case("on", Setup.Logging, (run, peer) => peer.Name == "yarp" ? null : Closed(run))]),
         new TailRow(),
-        new IdleRow(),
+        new IdleRow("idle", "idle connections held, each has carried one request", Setup.Plain, 10_000),
         new StartRow(),
         new MemoryRow(),
         new AllocationRow(),
     ];
 
+    /// <summary>Only when asked for, by "tls" all of them.</summary>
+    public static IReadOnlyList<Row> Tls { get; } =
+    [
+        LoadRow.OverTls("tls-small", "TLS: 13-byte answers, 64 kept connections", "request", null),
+        LoadRow.OverTls("tls-64k", "TLS: 64 KiB answers, 64 kept connections", "request", null, "--path", "/bytes/65536"),
+        LoadRow.OverTls("tls-download", "TLS: 100 MiB downloads, one after the other", "100 MiB", null, "--path", "/bytes/104857600", "--connections", "1"),
+        LoadRow.OverTls("tls-full", "full handshake, one request on it, 16 at a time", "connection", Handshakes.AreFull, "--close", "--connections", $"{Handshakes.AtOnce}", "--sources", "16"),
+        LoadRow.OverTls("tls-resumed", "resumed handshake, one request on it, 16 at a time", "connection", Handshakes.AreResumed, "--resume", "--connections", $"{Handshakes.AtOnce}", "--sources", "16"),
+        new IdleRow("tls-idle", "idle TLS connections held, each has carried one request", Setup.Tls, 4000),
+    ];
+
     /// <summary>What is only measured when asked for: each makes its own table.</summary>
     public static IReadOnlyList<Row> Scenes { get; } = [new SlowServerScene(), new RetryStormScene(), new ChoiceScene()];
+
+    /// <summary>The row of a name, or all of a group.</summary>
+    public static IReadOnlyList<Row> Called(string name) =>
+        name == "tls" ? Tls : [All.Concat(Tls).Concat(Scenes).FirstOrDefault(r => r.Name == name) ?? throw new FormatException($"unknown row {name}\n{Settings.Usage}")];
 
     protected static IEnumerable<string> Closed(Run run) => ["--seconds", FormattableString.Invariant($"{run.Settings.Seconds}")];
 
@@ -40,6 +59,13 @@ internal sealed record LoadRow(string Name, string Title, string Unit, IReadOnly
 
     public static LoadRow Simple(string name, string title, string unit, params string[] arguments) =>
         new(name, title, unit, [new Case("", Setup.Plain, (run, _) => [.. Closed(run), .. arguments])]);
+
+    /// <summary>Over TLS; a peer that does not speak it here has no part.</summary>
+    public static LoadRow OverTls(string name, string title, string unit, Func<LoadReport, string?>? check, params string[] arguments) =>
+        new(name, title, unit, [new Case("", Setup.Tls, (run, peer) => peer.SpeaksTls ? [.. Setup.Tls.LoadArguments, .. Closed(run), .. arguments] : null) { Check = check }]);
+
+    /// <summary>Counted by what was moved, not by how often.</summary>
+    public bool IsByBytes => Unit == "100 MiB";
 
     public override void Measure(Run run)
     {
@@ -58,13 +84,29 @@ internal sealed record LoadRow(string Name, string Title, string Unit, IReadOnly
                 var peer = run.Peers[(turn + round) % run.Peers.Count];
                 foreach (var one in Cases)
                 {
-                    if (one.Arguments(run, peer) is { } arguments) run.Measure(Name, one.Name, peer, one.Setup, round, Unit == "request" ? 0 : BytesPerDownload, arguments);
+                    if (one.Arguments(run, peer) is { } arguments) run.Measure(Name, one.Name, peer, one.Setup, round, IsByBytes ? BytesPerDownload : 0, arguments, one.Check);
                 }
             }
         }
 
         foreach (var one in Cases.Where(c => c.Setup != Setup.Plain)) run.End(one.Setup);
     }
+}
+
+/// <summary>What the rows about handshakes must have seen.</summary>
+internal static class Handshakes
+{
+    public const int AtOnce = 16;
+
+    public static string? AreFull(LoadReport report) =>
+        report.Errors == 0 && report.Resumed == 0 && report.Handshakes == report.Requests ? null : $"not every connection was a full handshake: {Said(report)}";
+
+    /// <summary>Each client's first handshake is a full one.</summary>
+    public static string? AreResumed(LoadReport report) =>
+        report.Errors == 0 && report.Handshakes == report.Requests && report.Resumed == report.Requests - AtOnce ? null : $"not every connection but the first {AtOnce} was resumed and brought a new ticket: {Said(report)}";
+
+    private static string Said(LoadReport report) =>
+        $"{report.Requests} answered, {report.Errors} errors, {report.Handshakes} handshakes, {report.Resumed} of them resumed, {report.Ticketless} without a new ticket";
 }
 
 /// <summary>Tails at a fixed rate: 70 % of what each can do, and 70 % of what nginx can do for everybody.</summary>

@@ -48,6 +48,9 @@ internal sealed class Run
 
     public List<Figure> Figures { get; } = [];
 
+    /// <summary>Whether a sample did not pass its check.</summary>
+    public bool HasFailed { get; private set; }
+
     /// <summary>The tables of scenes, as Markdown.</summary>
     public List<string> Scenes { get; } = [];
 
@@ -93,15 +96,22 @@ internal sealed class Run
         return JsonSerializer.Deserialize<LoadReport>(line, Names)!;
     }
 
-    /// <summary>Measures a peer under load and keeps the sample. A peer that somebody ended meanwhile is measured again.</summary>
-    public void Measure(string row, string @case, Peer peer, Setup setup, int round, double bytesPerUnit, params IEnumerable<string> arguments)
+    /// <summary>Measures a peer under load and keeps the sample, but one that does not pass its check. A peer that somebody ended meanwhile is measured again.</summary>
+    public void Measure(string row, string @case, Peer peer, Setup setup, int round, double bytesPerUnit, IEnumerable<string> arguments, Func<LoadReport, string?>? check = null)
     {
         var proxy = Proxy(peer, setup);
         var sample = Sample(row, @case, proxy, round, bytesPerUnit, arguments);
         if (proxy.Process.HasExited) sample = Sample(row, @case, Proxy(peer, setup), round, bytesPerUnit, arguments);
         if (sample.Load.Requests == 0) throw new InvalidOperationException($"{peer.Name} ({setup.Name}) answers nothing");
+        if (check?.Invoke(sample.Load) is { } mistake)
+        {
+            Say($"{row} {peer.Name} round {round}, which does not count: {mistake}");
+            HasFailed = true;
+            return;
+        }
+
         Loads.Add(sample);
-        Say(FormattableString.Invariant($"{row,-9} {@case,-24} {peer.Name,-8} round {round}: {sample.Total,9:F2} µs each, {sample.UnitsPerSecond,9:F1}/s, p50 {sample.Load.P50:F0} p99 {sample.Load.P99:F0} µs{(sample.Load.Errors > 0 ? $", {sample.Load.Errors} ERRORS" : "")}"));
+        Say(FormattableString.Invariant($"{row,-12} {@case,-24} {peer.Name,-8} round {round}: {sample.Total,9:F2} µs each, {sample.UnitsPerSecond,9:F1}/s, p50 {sample.Load.P50:F0} p99 {sample.Load.P99:F0} µs{(sample.Load.Errors > 0 ? $", {sample.Load.Errors} ERRORS" : "")}"));
     }
 
     private LoadSample Sample(string row, string @case, Proxy proxy, int round, double bytesPerUnit, IEnumerable<string> arguments)
@@ -122,7 +132,7 @@ internal sealed class Run
     // the processor to itself for a moment: short loads with pauses, until several in a row find nothing better.
     private void WarmUp(Proxy proxy)
     {
-        string[] load = ["--host", proxy.Setup.LastHost, "--path", proxy.Setup.LastPath, "--seconds", "1"];
+        string[] load = [.. proxy.Setup.LoadArguments, "--host", proxy.Setup.LastHost, "--path", proxy.Setup.LastPath, "--seconds", "1"];
         Load(proxy.Port, TimeSpan.FromSeconds(60), load);
         if (!proxy.Peer.IsCompiledAsItRuns) return;
         var (best, worse) = (double.MaxValue, 0);
@@ -138,7 +148,7 @@ internal sealed class Run
     public void Keep(Figure figure)
     {
         Figures.Add(figure);
-        Say(FormattableString.Invariant($"{figure.Row,-9} {figure.Case,-24} {figure.Peer,-8} {figure.Value:F2} {figure.Unit}"));
+        Say(FormattableString.Invariant($"{figure.Row,-12} {figure.Case,-24} {figure.Peer,-8} {figure.Value:F2} {figure.Unit}"));
     }
 
     /// <summary>All that was measured, as JSON, with the machine it was measured on.</summary>

@@ -21,6 +21,14 @@ internal sealed record LoadReport(long Requests, long Bytes, double Seconds, lon
 
     /// <summary>Seconds from the turn until 99 % go well again; -1: they never did.</summary>
     public double Recovery { get; init; }
+
+    public long Handshakes { get; init; }
+
+    /// <summary>How many of them went on with an earlier session.</summary>
+    public long Resumed { get; init; }
+
+    /// <summary>Connections that were to be followed by a resumed one and brought no new ticket.</summary>
+    public long Ticketless { get; init; }
 }
 
 internal sealed record LoadSample(string Row, string Case, string Peer, int Round, LoadReport Load, double UserMicroseconds, double KernelMicroseconds, long Resident, long Private)

@@ -7,7 +7,7 @@ namespace Weir.Bench.SideBySide;
 internal sealed record Settings
 {
     public const string Usage =
-        "bench/compare [--quick] [--rows small,64k,download,upload,connect,idle,routes,log,p99,start,memory,alloc | slow-server,retry-storm,choice-cpu] [--peers weir,nginx,haproxy,yarp,nginx-large]\n" +
+        "bench/compare [--quick] [--rows small,64k,download,upload,connect,idle,routes,log,p99,start,memory,alloc | tls | slow-server,retry-storm,choice-cpu] [--peers weir,nginx,haproxy,yarp,nginx-large]\n" +
         "              [--rounds N] [--seconds S] [--cpus PROXY,LOAD[,ORIGIN]] [--weir PATH] [--markdown]";
 
     /// <summary>The repository.</summary>

@@ -7,21 +7,19 @@ using System.Text.Json;
 namespace Weir.Bench.SideBySide;
 
 /// <summary>Private memory of a connection that has carried one request and waits for the next.</summary>
-internal sealed record IdleRow() : Row("idle", "idle connections held, each has carried one request")
+internal sealed record IdleRow(string Name, string Title, Setup Setup, int Most) : Row(Name, Title)
 {
-    private const int Most = 10_000;
-
     public override void Measure(Run run)
     {
         // A proxy may set aside a second descriptor for each client.
         var count = (int)Math.Min(Most, (DescriptorLimit() / 2) - 500);
-        foreach (var peer in run.Peers)
+        foreach (var peer in run.Peers.Where(p => p.SpeaksTls || !Setup.IsTls))
         {
-            var proxy = Proxy.Start(run.Stage, peer, Setup.Plain, run.Origin);
-            run.Load(proxy.Port, TimeSpan.FromSeconds(30), "--seconds", "1");
+            var proxy = Proxy.Start(run.Stage, peer, Setup, run.Origin);
+            run.Load(proxy.Port, TimeSpan.FromSeconds(30), [.. Setup.LoadArguments, "--seconds", "1"]);
             Thread.Sleep(500);
             var before = proxy.Memory;
-            var holder = run.Stage.StartLoad("hold", "--port", $"{proxy.Port}", "--connections", $"{count}", "--sources", "4");
+            var holder = run.Stage.StartLoad(["hold", "--port", $"{proxy.Port}", "--connections", $"{count}", "--sources", "4", .. Setup.LoadArguments]);
             using var limit = new Timer(_ => run.Stage.Stop(holder), null, TimeSpan.FromSeconds(70), Timeout.InfiniteTimeSpan);
             using var said = JsonDocument.Parse(holder.StandardOutput.ReadLine() ?? throw new InvalidOperationException("connections could not be held"));
             if (said.RootElement.GetProperty("errors").GetInt64() > 0) throw new InvalidOperationException($"{peer.Name} does not hold {count} connections: {said.RootElement}");

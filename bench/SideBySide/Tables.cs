@@ -9,14 +9,15 @@ namespace Weir.Bench.SideBySide;
 
 internal sealed class Tables(Run run)
 {
-    private IEnumerable<string> Peers => run.Peers.Select(p => p.Name);
+    // Those that have a part in what was measured.
+    private IEnumerable<string> Peers => run.Peers.Select(p => p.Name).Where(p => run.Loads.Any(s => s.Peer == p) || run.Figures.Any(f => f.Peer == p));
 
     private IEnumerable<string> Rivals => Peers.Where(p => p != "weir");
 
     public string ToText()
     {
         var text = new StringBuilder();
-        foreach (var row in Row.All)
+        foreach (var row in Row.All.Concat(Row.Tls))
         {
             foreach (var group in run.Loads.Where(s => s.Row == row.Name).GroupBy(s => s.Case)) Table(text, row, group.Key, [.. group]);
             foreach (var group in run.Figures.Where(f => f.Row == row.Name).GroupBy(f => f.Case)) Line(text, row, group.Key, [.. group]);
@@ -32,7 +33,7 @@ internal sealed class Tables(Run run)
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"| work | {string.Join(" | ", Peers.Select(p => $"{p} {run.Versions[p]}"))} |{string.Concat(Rivals.Where(_ => Has("weir")).Select(p => $" weir ÷ {p} |"))}\n");
         text.Append(CultureInfo.InvariantCulture, $"| --- |{string.Concat(Peers.Select(_ => " ---: |"))}{string.Concat(Rivals.Where(_ => Has("weir")).Select(_ => " ---: |"))}\n");
-        foreach (var row in Row.All)
+        foreach (var row in Row.All.Concat(Row.Tls))
         {
             foreach (var group in run.Loads.Where(s => s.Row == row.Name).GroupBy(s => s.Case))
             {
@@ -106,9 +107,9 @@ internal sealed class Tables(Run run)
 
     private bool Has(string peer) => Peers.Contains(peer);
 
-    private static string UnitOf(Row row) => ScaleOf(row) == 1 ? "µs per request" : "ms per 100 MiB";
+    private static string UnitOf(Row row) => $"{(ScaleOf(row) == 1 ? "µs" : "ms")} per {(row as LoadRow)?.Unit ?? "request"}";
 
-    private static double ScaleOf(Row row) => row is LoadRow { Unit: not "request" } ? 1000 : 1;
+    private static double ScaleOf(Row row) => row is LoadRow { IsByBytes: true } ? 1000 : 1;
 
     private static IEnumerable<LoadSample> Of(IEnumerable<LoadSample> samples, string peer) => samples.Where(s => s.Peer == peer);
 

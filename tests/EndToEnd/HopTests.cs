@@ -180,7 +180,7 @@ public class HopTests
         {
             RawOrigin.Send(stream, head.StartsWith("CONNECT", StringComparison.Ordinal)
                 ? "HTTP/1.1 200 Established\r\nContent-Length: 5\r\n\r\nhello"
-                : "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: foo/2\r\nContent-Length: 0\r\n\r\n");
+                : "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade, close\r\nUpgrade: foo/2\r\nContent-Length: 0\r\n\r\n");
             return false;
         });
         using var weir = WeirProcess.Start($"listen: \"127.0.0.1:0\"\nsites: [{{ routes: [{{ connect: true, proxy: \"{origin.Url}\" }}] }}]\n");

@@ -65,7 +65,9 @@ public sealed class TlsTests : IDisposable
         using var weir = Start(sites: $"  - hosts: [two.example]\n    tls: {{ {Pki.Written(pki.Issue("two.example"))} }}\n    proxy: \"{origin.Url}\"\n");
         var session = Path.Combine(folder, "session");
         Assert.Contains("New, ", Shake(weir.Port, "one.example", version, "-sess_out", session), StringComparison.Ordinal);
-        Assert.Contains("Reused, ", Shake(weir.Port, "one.example", version, "-sess_in", session), StringComparison.Ordinal);
+        var again = Shake(weir.Port, "one.example", version, "-sess_in", session);
+        Assert.Contains("Reused, ", again, StringComparison.Ordinal);
+        if (version == "-tls1_3") Assert.Contains("New Session Ticket arrived", again, StringComparison.Ordinal); // Each is used once.
         Assert.Contains("New, ", Shake(weir.Port, "two.example", version, "-sess_in", session), StringComparison.Ordinal);
     }
 

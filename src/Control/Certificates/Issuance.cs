@@ -87,7 +87,12 @@ public sealed class Issuance : IDisposable
         get
         {
             IssuerDesk[] all;
-            lock (turn) all = [.. desks.Values];
+            lock (turn)
+            {
+                if (keepers.Count > 0) _ = settings.Issuers.Select(DeskOf).ToArray(); // Those too that nothing has been asked of yet.
+                all = [.. desks.Values];
+            }
+
             foreach (var same in all.GroupBy(static d => d.Issuer.Name))
             {
                 yield return (same.Key, "given", same.Sum(static d => d.Count(null)));

@@ -31,7 +31,7 @@ internal sealed class Keeper : IDisposable
     private readonly Alarm alarm;
     private readonly Dictionary<string, BackOff> backOffs = [];
     private readonly CancellationTokenSource stopping;
-    private readonly TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource first = new(); // Whoever waits goes on at once, on the keeper's flow: it only shows what has come.
     private readonly RenewalPlan plan;
     private Lease? lease;
     private DateTime readAt;

@@ -65,7 +65,7 @@ public static class MetricsPage
         ("weir_dns_lookups_total", "counter", "Lookups of the names of servers, by outcome: done, not_found, timeout, failed."),
         ("weir_dns_names", "gauge", "Names of servers that are followed, by state: good, failing. What is known of one that fails is kept."),
         ("weir_certificate_expiry_time_seconds", "gauge", "Until when an automatic certificate holds, in Unix time; 0: the name has none yet."),
-        ("weir_certificate_renewal_time_seconds", "gauge", "When an automatic certificate is to be renewed, or its order tried again after a failure, in Unix time."),
+        ("weir_certificate_renewal_time_seconds", "gauge", "When an automatic certificate is to be renewed, or its order tried again after a failure, in Unix time; 0: now."),
         ("weir_certificate_failing", "gauge", "1 while the last order for a name has come to nothing. What it has is kept."),
         ("weir_certificate_orders_total", "counter", "Orders of certificates by issuer and outcome: given; unreachable, rate_limited, refused, not_shown (the issuer did not find that the name is ours); own: the folder, a hook, another node."),
         ("weir_certificate_not_after_seconds", "gauge", "When a certificate that a site shows expires, in Unix time, by the kind of its key."),
@@ -240,7 +240,7 @@ public static class MetricsPage
     {
         var all = issuance.All;
         foreach (var one in all) page.Sample("weir_certificate_expiry_time_seconds", one.Given?.NotAfter.ToUnixTimeSeconds() ?? 0, ("name", one.Name));
-        foreach (var one in all.Where(static c => (c.TryAt ?? c.RenewAt) is not null)) page.Sample("weir_certificate_renewal_time_seconds", (one.TryAt ?? one.RenewAt)!.Value.ToUnixTimeSeconds(), ("name", one.Name));
+        foreach (var one in all) page.Sample("weir_certificate_renewal_time_seconds", (one.TryAt ?? one.RenewAt)?.ToUnixTimeSeconds() ?? 0, ("name", one.Name));
         foreach (var one in all) page.Sample("weir_certificate_failing", one.Trouble is null ? 0 : 1, ("name", one.Name));
         foreach (var (issuer, outcome, count) in issuance.Outcomes) page.Sample("weir_certificate_orders_total", count, ("issuer", issuer), ("outcome", outcome));
     }

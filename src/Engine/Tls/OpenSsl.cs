@@ -149,6 +149,9 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_get_error(nint ssl, int result);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_version(nint ssl);
+
+    [LibraryImport(Ssl)]
     public static partial nint SSL_get_version(nint ssl);
 
     [LibraryImport(Ssl)]

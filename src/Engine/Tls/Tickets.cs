@@ -37,7 +37,9 @@ internal static unsafe class Tickets
             found = keys.Find(new ReadOnlySpan<byte>(name, TicketKeys.NameBytes), key);
         }
 
-        var result = found == TicketAge.Unknown ? NoTicket : !Begin(key, iv, cipher, mac, seals) ? Failed : found == TicketAge.Older ? GoodAndRenew : Good;
+        // A ticket of TLS 1.3 is for one use (RFC 8446 appendix C.4): who goes on with a session gets another.
+        var renews = found == TicketAge.Older || (seals == 0 && OpenSsl.SSL_version(ssl) == OpenSsl.Tls13);
+        var result = found == TicketAge.Unknown ? NoTicket : !Begin(key, iv, cipher, mac, seals) ? Failed : renews ? GoodAndRenew : Good;
         CryptographicOperations.ZeroMemory(key);
         return result;
     }

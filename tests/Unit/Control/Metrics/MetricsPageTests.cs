@@ -37,10 +37,11 @@ public sealed class MetricsPageTests
             loops: 1
             error_log: { target: /dev/null }
             access_log: /dev/null
-            sites: [{ tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "https://127.0.0.1:2" }] }]
+            state: {{Directory.CreateDirectory(Path.Combine(made.Folder, "state")).FullName}}
+            acme: { issuers: ["https://127.0.0.1:1/"] }
+            sites: [{ hosts: [b.test], tls: auto, respond: 200 }, { tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "https://127.0.0.1:2" }] }]
             """);
         File.Delete(file);
-        Directory.Delete(made.Folder, recursive: true);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());
     }
 
