@@ -149,6 +149,37 @@ public sealed class TlsTests : IDisposable
         Assert.Contains(" 200 ", TlsClientStream.Ask(weir.Port, "one.example", own: pki.Issue("CN=me")), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("-tls1_2")]
+    [InlineData("-tls1_3")]
+    public void A_client_whose_certificate_is_revoked_does_not_go_on_with_its_session(string version)
+    {
+        var (lists, client, another) = (Path.Combine(folder, "revoked"), pki.Issue("CN=me"), pki.Issue("CN=you"));
+        pki.Revoke(lists);
+        using var weir = Start(tls: $", clients: {{ ca: {pki.Authority}, crl: {lists} }}");
+        string Ask((string Certificate, string Key) own, params string[] more) => Shake(weir.Port, "one.example", version, ["-cert", own.Certificate, "-key", own.Key, .. more]);
+        string[] sessions = [Path.Combine(folder, "session"), Path.Combine(folder, "session-2")];
+        foreach (var session in sessions) Assert.Contains(" 200 OK", Ask(client, "-sess_out", session), StringComparison.Ordinal);
+        Assert.Contains("Reused, ", Ask(client, "-sess_in", sessions[0]), StringComparison.Ordinal);
+        pki.Revoke(lists, client);
+        Eventually.Holds(() => !Ask(client).Contains(" 200 OK", StringComparison.Ordinal), () => weir.Said);
+        Assert.DoesNotContain(" 200 OK", Ask(client, "-sess_in", sessions[1]), StringComparison.Ordinal);
+        Assert.Contains(" 200 OK", Ask(another), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_certificate_among_the_lists_of_revoked_ones_vouches_for_nobody()
+    {
+        var other = new Pki(Path.Combine(folder, "other"), "Another authority");
+        var (lists, others) = (Path.Combine(folder, "revoked"), Path.Combine(folder, "others"));
+        pki.Revoke(lists);
+        other.Revoke(others);
+        File.AppendAllText(lists, $"\n{File.ReadAllText(others)}\n{File.ReadAllText(other.Authority)}\n");
+        using var weir = Start(tls: $", clients: {{ ca: {pki.Authority}, crl: {lists} }}");
+        Assert.Contains(" 200 ", TlsClientStream.Ask(weir.Port, "one.example", own: pki.Issue("CN=me")), StringComparison.Ordinal);
+        Assert.ThrowsAny<Exception>(() => TlsClientStream.Ask(weir.Port, "one.example", own: other.Issue("CN=me")));
+    }
+
     [Fact]
     public void A_client_may_have_so_many_handshakes_at_once_and_no_more()
     {

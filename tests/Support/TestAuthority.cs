@@ -1,8 +1,5 @@
 // An authority in a folder of its own, and certificates that are not as they should be.
 
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
-
 namespace Weir.Tests.Support;
 
 /// <summary>The files of a certificate.</summary>
@@ -36,11 +33,10 @@ public sealed class TestAuthority : IDisposable
     /// <summary>One that nobody has issued.</summary>
     public TestCertificate SelfSigned(string name)
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var made = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(7));
+        var (made, key) = TestCertificates.Make($"CN={name}", [], TestCertificates.KeyOf("ecdsa"), null, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(7));
         var files = new TestCertificate(Path.Combine(Folder, $"{name}-self.pem"), Path.Combine(Folder, $"{name}-self.key"));
         System.IO.File.WriteAllText(files.Certificate, made.ExportCertificatePem());
-        System.IO.File.WriteAllText(files.Key, key.ExportPkcs8PrivateKeyPem());
+        TestCertificates.WritePrivate(files.Key, key.ExportPkcs8PrivateKeyPem());
         return files;
     }
 

@@ -70,14 +70,15 @@ public sealed class TestCertificates
         WritePrivate(At(to), read.ExportEncryptedPkcs8PrivateKeyPem("secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)));
     }
 
-    private static AsymmetricAlgorithm KeyOf(string kind) => kind switch
+    internal static AsymmetricAlgorithm KeyOf(string kind) => kind switch
     {
         "rsa" => RSA.Create(2048),
         "rsa-1024" => RSA.Create(1024),
         _ => ECDsa.Create(ECCurve.NamedCurves.nistP256),
     };
 
-    private static (X509Certificate2, AsymmetricAlgorithm) Make(string subject, string[] hosts, AsymmetricAlgorithm key, (X509Certificate2 Certificate, AsymmetricAlgorithm Key)? by, DateTimeOffset from, DateTimeOffset until, bool isAuthority = false, HashAlgorithmName? hash = null, X509Extension[]? extensions = null, byte[]? serial = null)
+    /// <summary>Makes a certificate, signed with another's key or its own.</summary>
+    internal static (X509Certificate2 Certificate, AsymmetricAlgorithm Key) Make(string subject, string[] hosts, AsymmetricAlgorithm key, (X509Certificate2 Certificate, AsymmetricAlgorithm Key)? by, DateTimeOffset from, DateTimeOffset until, bool isAuthority = false, HashAlgorithmName? hash = null, X509Extension[]? extensions = null, byte[]? serial = null)
     {
         var digest = hash ?? HashAlgorithmName.SHA256;
         var request = key is RSA rsa ? new CertificateRequest(subject, rsa, digest, RSASignaturePadding.Pkcs1) : new CertificateRequest(subject, (ECDsa)key, digest);
@@ -123,7 +124,7 @@ public sealed class TestCertificates
         WritePrivate(At(name + ".key"), key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 
-    private static void WritePrivate(string path, string text)
+    internal static void WritePrivate(string path, string text)
     {
         WriteInPlace(path, text);
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);

@@ -35,6 +35,7 @@ internal sealed class Keeper : IDisposable
     private readonly RenewalPlan plan;
     private Lease? lease;
     private DateTime readAt;
+    private string? waited; // What was said while another node had the lease.
     private DateTimeOffset tryAt = DateTimeOffset.MinValue;
     private ChallengeType? failedWay;
     private bool isForced;
@@ -175,9 +176,11 @@ internal sealed class Keeper : IDisposable
             tryAt = time.GetUtcNow() + (Lease.RenewEvery * 0.5);
             var words = $"another node ({holder.Split(' ')[0]}) is ordering it";
             if (status.Trouble != words) issuance.Say(LogLevel.Info, $"{Name}: {words}");
-            status = status with { Trouble = words, TryAt = tryAt };
+            status = status with { Trouble = waited = words, TryAt = tryAt };
             return;
         }
+
+        if (status.Trouble == waited) status = status with { Trouble = null }; // It is our turn.
 
         try
         {

@@ -141,14 +141,15 @@ internal sealed record LeaseOwner(string Text)
         }
     }
 
-    // The 22nd word of /proc/N/stat; the second may hold spaces. "gone": there is no such process; "0": nothing is known of it.
+    // The 22nd word of /proc/N/stat; the second may hold spaces. "gone": there is no such process, or it has ended and nobody has
+    // asked how (one that was killed in a container, for ever); "0": nothing is known of it.
     private static string StartOf(int id)
     {
         try
         {
             var text = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat"));
             var words = text[(text.LastIndexOf(')') + 2)..].Split(' ');
-            return words.Length > 19 ? words[19] : "0";
+            return words[0] is "Z" or "X" ? "gone" : words.Length > 19 ? words[19] : "0";
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

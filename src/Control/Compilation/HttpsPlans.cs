@@ -36,6 +36,15 @@ internal static class HttpsPlans
     /// <summary>What a site asks of its clients; null: nothing.</summary>
     public static ClientDemands? Clients(SiteConfig site) => site.Tls!.Clients is { Ca: { } authorities } asked ? new ClientDemands(authorities, asked.Crl, !asked.IsOptional) : null;
 
+    /// <summary>The same where no certificate is read yet with whose help its files would be judged.</summary>
+    public static ClientDemands? ReadableClients(SiteConfig site, Diagnostics diagnostics)
+    {
+        if (Clients(site) is not { } clients) return null;
+        using var tried = ShownCertificates.TryMake([], clients, out var trouble);
+        if (tried is null) diagnostics.Error(site.Tls!.Clients!.At, trouble.Text);
+        return clients;
+    }
+
     /// <summary>The route of who comes in the clear; null: as everybody's.</summary>
     public static RouteConfig? Redirect(SiteConfig site, ProxyConfig config)
     {

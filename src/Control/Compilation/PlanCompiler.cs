@@ -146,7 +146,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     // Each host has a certificate of its own: one that cannot be had leaves the others alone.
     private TlsSite Automatically(SiteConfig site, string name, string listeners)
     {
-        var clients = HttpsPlans.Clients(site);
+        var clients = HttpsPlans.ReadableClients(site, diagnostics);
         var whole = live.CertificatesOf($"auto\n{listeners}", name);
         named.Add(whole);
         changes.Add(() => whole.Ask(clients));

@@ -1,6 +1,8 @@
 // What contradicts itself in what is said of automatic certificates, and which sites could never have one.
 
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Weir.Control.Configuration;
 
@@ -8,8 +10,10 @@ internal static class AcmeChecks
 {
     public static void Check(ProxyConfig config, Diagnostics diagnostics)
     {
+        var automatic = config.Sites.FindAll(static s => s.Tls is { Auto: true });
         if (config.Acme is { } acme) CheckAcme(acme, diagnostics);
-        foreach (var site in config.Sites.Where(static s => s.Tls is { Auto: true })) CheckSite(config, site, diagnostics);
+        foreach (var site in automatic) CheckSite(config, site, diagnostics);
+        if (automatic.Count > 0 && config.Acme is { Challenges: ["http-01"] } only && config.Listen.Count > 0 && config.Listen.TrueForAll(static l => l.Tls is { Off: false })) diagnostics.Warn(diagnostics.Where(only, "challenges"), "the issuer looks by http-01 on port 80 in the clear, and no listener here speaks without TLS: add one, or tls-alpn-01");
     }
 
     private static void CheckAcme(AcmeConfig acme, Diagnostics diagnostics)
@@ -18,7 +22,7 @@ internal static class AcmeChecks
         {
             if (issuer.Directory.Length == 0 && !diagnostics.IsTold(issuer, "directory")) diagnostics.Error(issuer.At, "an issuer needs a directory");
             if (issuer.Eab is { } eab && (eab.Kid is null || eab.Key is null) && !diagnostics.IsTold(eab, "key") && !diagnostics.IsTold(eab, "kid")) diagnostics.Error(eab.At, "eab needs kid and key");
-            if (issuer.Ca is { } file && !File.Exists(file)) diagnostics.Error(diagnostics.Where(issuer, "ca"), $"there is no file '{file}'");
+            if (issuer.Ca is { } file && Unusable(file) is { } trouble) diagnostics.Error(diagnostics.Where(issuer, "ca"), trouble);
         }
 
         if (acme.Challenges.Count != acme.Challenges.Distinct().Count()) diagnostics.Error(diagnostics.Where(acme, "challenges"), "a challenge stands twice in challenges");
@@ -26,6 +30,25 @@ internal static class AcmeChecks
         if (acme.Dns is { } dns && acme.Challenges.Count > 0 && !acme.Challenges.Contains("dns-01")) diagnostics.Error(dns.At, "dns is for dns-01, which is not among challenges");
         if (acme.Dns is not null) CheckDns(acme.Dns, diagnostics);
         if (acme.OnDemand is { Ask: null } open && !diagnostics.IsTold(open, "ask")) diagnostics.Error(open.At, "on_demand needs ask: without it anybody could have certificates ordered for any name that points here");
+    }
+
+    private static string? Unusable(string file)
+    {
+        if (!File.Exists(file)) return $"there is no file '{file}'";
+        var read = new X509Certificate2Collection();
+        try
+        {
+            read.ImportFromPemFile(file);
+            return read.Count == 0 ? $"'{file}' holds no certificate in PEM (-----BEGIN CERTIFICATE-----)" : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            return $"cannot read '{file}': {e.Message}";
+        }
+        finally
+        {
+            foreach (var certificate in read) certificate.Dispose();
+        }
     }
 
     private static void CheckDns(AcmeDnsConfig dns, Diagnostics diagnostics)

@@ -29,6 +29,7 @@ internal static class Handshakes
         if (server.Sites.FindNamed(asked) is null) why += name.Length == 0 ? "; it is the default" : ", which no site has; it is the default";
         text.Append($"  certificates of site {found.Name}: {why}\n");
         foreach (var certificate in found.Shown) text.Append($"    {certificate}{(found.Shown.Count > 1 ? $", for clients that take {certificate.Kind.ToUpperInvariant()}" : "")}\n");
+        if (found.Shown.Count == 0) text.Append("    obtained by itself (tls: auto): weir cert show NAME tells what a running proxy has\n");
         if (site.Clients is { } clients) text.Append($"  asks for a client certificate, {(clients.IsRequired ? "required" : "optional")}, of an authority in '{clients.Authorities}'\n");
         return new TlsFacts { ServerName = asked, Site = site, Demands = site.Clients, Names = site.Shown?.Names ?? [] };
     }

@@ -9,11 +9,13 @@ using Weir.Engine;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
+using Weir.Engine.Listeners;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Policies.Cookies;
 using Weir.Engine.Policies.Rewrite;
+using Weir.Engine.Tls;
 using Weir.Engine.Transports;
 using Weir.Wire.Http1;
 
@@ -93,6 +95,12 @@ internal sealed class Trial : IDisposable
         TellEdits("weir", [], []); // What belongs to one hop.
         foreach (var policy in route.Rewrite)
         {
+            if (policy is EarlyDataField)
+            {
+                TellEarly(); // What it does depends on the client's connection, and there is none.
+                continue;
+            }
+
             var before = Sent();
             var (dropped, added) = Edits();
             var verdict = policy.Apply(exchange);
@@ -102,6 +110,12 @@ internal sealed class Trial : IDisposable
         }
 
         return true;
+    }
+
+    private void TellEarly()
+    {
+        if (listener.Tls is not OpenSslServer { Settings.Early: not EarlyDataUse.Off }) return;
+        Say(EarlyRequests.IsSafe(Request) ? "early_data lets it go on before the client's handshake is done, with Early-Data: 1" : $"early_data: a {Request.Method} that comes before the client's handshake is done waits for it");
     }
 
     private static string KeyOf(IRequestPolicy policy) => policy switch

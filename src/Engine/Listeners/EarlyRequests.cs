@@ -10,9 +10,12 @@ namespace Weir.Engine.Listeners;
 /// <summary>Settles what becomes of early requests.</summary>
 public static class EarlyRequests
 {
+    /// <summary>Whether a request may be a replay and do no harm.</summary>
+    public static bool IsSafe(Request request) => request.KnownMethod is KnownMethod.Get or KnownMethod.Head or KnownMethod.Options;
+
     /// <summary>Whether a request must wait for its client's handshake.</summary>
     public static bool MustWait(Exchange exchange, bool allowsEarly) =>
-        !exchange.Client.IsConfirmed && !(allowsEarly && exchange.Request.KnownMethod is KnownMethod.Get or KnownMethod.Head or KnownMethod.Options);
+        !exchange.Client.IsConfirmed && !(allowsEarly && IsSafe(exchange.Request));
 
     /// <summary>Waits for it.</summary>
     public static async LoopTask<Fault> ConfirmAsync(Exchange exchange)

@@ -18,13 +18,16 @@ public sealed record ClientDemands(string Authorities, string? Revoked, bool IsR
     internal unsafe string? ApplyTo(nint context)
     {
         const nuint CrlCheckAll = 0x4 | 0x8;
+        OpenSsl.ERR_clear_error();
         var names = OpenSsl.SSL_load_client_CA_file(Authorities);
-        if (names == 0 || OpenSsl.SSL_CTX_load_verify_locations(context, Authorities, null) != 1) return $"{Authorities}: {OpenSsl.TakeError()}";
+        if (names == 0 || OpenSsl.SSL_CTX_load_verify_locations(context, Authorities, null) != 1) return KeyedCertificate.Unopened(Authorities) ?? $"'{Authorities}' holds no certificate in PEM: {OpenSsl.TakeError()}";
         OpenSsl.SSL_CTX_set_client_CA_list(context, names);
         OpenSsl.SSL_CTX_set_verify(context, Mode, 0);
         if (Revoked is null) return null;
         var store = OpenSsl.SSL_CTX_get_cert_store(context);
-        if (OpenSsl.X509_STORE_load_file(store, Revoked) != 1) return $"{Revoked}: {OpenSsl.TakeError()}";
+        // Lists only: a certificate that stands there as well must not vouch for anybody.
+        var lists = OpenSsl.X509_STORE_add_lookup(store, OpenSsl.X509_LOOKUP_file());
+        if (OpenSsl.X509_load_crl_file(lists, Revoked, OpenSsl.FilePem) < 1) return KeyedCertificate.Unopened(Revoked) ?? $"'{Revoked}' holds no list of revoked certificates in PEM (-----BEGIN X509 CRL-----): {OpenSsl.TakeError()}";
         _ = OpenSsl.X509_STORE_set_flags(store, CrlCheckAll);
         return null;
     }

@@ -75,7 +75,7 @@ public sealed unsafe class KeyedCertificate : IDisposable
     private string ReadChain(string file)
     {
         var bio = OpenSslCertificates.BIO_new_file(file, "r");
-        if (bio == 0) return Unopened(file);
+        if (bio == 0) return Unopened(file) ?? $"cannot read '{file}'";
         while (certificates.Count < MostCertificates && OpenSslCertificates.PEM_read_bio_X509(bio, 0, &OnPassphrase, null) is not 0 and var next) certificates.Add(next);
         _ = OpenSslCertificates.BIO_free(bio);
         var error = OpenSsl.ERR_peek_last_error();
@@ -91,7 +91,7 @@ public sealed unsafe class KeyedCertificate : IDisposable
     {
         OpenSsl.ERR_clear_error();
         var bio = OpenSslCertificates.BIO_new_file(files.Key, "r");
-        if (bio == 0) return Unopened(files.Key);
+        if (bio == 0) return Unopened(files.Key) ?? $"cannot read '{files.Key}'";
         var wasAsked = 0;
         key = OpenSslCertificates.PEM_read_bio_PrivateKey(bio, 0, &OnPassphrase, &wasAsked);
         _ = OpenSslCertificates.BIO_free(bio);
@@ -103,12 +103,14 @@ public sealed unsafe class KeyedCertificate : IDisposable
         return meant > 0 ? $"in '{files.Chain}' the site's own certificate must stand first: the key in '{files.Key}' belongs to number {meant + 1}" : $"the key in '{files.Key}' does not belong to the certificate in '{files.Chain}'";
     }
 
-    private static string Unopened(string file)
+    /// <summary>Why a file could not be opened, after OpenSSL has tried; null: it could. Empties the queue then.</summary>
+    internal static string? Unopened(string file)
     {
         var error = OpenSsl.ERR_peek_error();
+        if ((error & SystemError) == 0) return null;
         OpenSsl.ERR_clear_error();
         const int NotFound = 2;
-        var errno = (error & SystemError) != 0 ? (int)(error & ~SystemError) : NotFound;
+        var errno = (int)(error & ~SystemError);
         return errno == NotFound ? $"there is no file '{file}'" : $"cannot read '{file}': {Marshal.GetPInvokeErrorMessage(errno)}";
     }
 

@@ -79,12 +79,6 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int SSL_CTX_set_cipher_list(nint context, string ciphers);
 
-    [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int SSL_CTX_use_certificate_chain_file(nint context, string file);
-
-    [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int SSL_CTX_use_PrivateKey_file(nint context, string file, int type);
-
     [LibraryImport(Ssl)]
     public static partial void SSL_CTX_set_client_hello_cb(nint context, delegate* unmanaged<nint, int*, nint, int> callback, nint argument);
 
@@ -165,9 +159,6 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Ssl)]
     public static partial nint SSL_CIPHER_get_name(nint cipher);
-
-    [LibraryImport(Ssl)]
-    public static partial nint SSL_get_servername(nint ssl, int type);
 
     [LibraryImport(Ssl)]
     public static partial void SSL_get0_alpn_selected(nint ssl, byte** name, uint* length);
@@ -269,7 +260,13 @@ internal static unsafe partial class OpenSsl
     public static partial nint SSL_get1_peer_certificate(nint ssl);
 
     [LibraryImport(Crypto, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int X509_STORE_load_file(nint store, string file);
+    public static partial int X509_load_crl_file(nint lookup, string file, int type);
+
+    [LibraryImport(Crypto)]
+    public static partial nint X509_STORE_add_lookup(nint store, nint method);
+
+    [LibraryImport(Crypto)]
+    public static partial nint X509_LOOKUP_file();
 
     [LibraryImport(Crypto)]
     public static partial int X509_STORE_set_flags(nint store, nuint flags);

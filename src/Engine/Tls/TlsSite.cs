@@ -27,7 +27,7 @@ public sealed class TlsSite
         set => clients = value;
     }
 
-    /// <summary>Tells its sessions from those of other sites, the same on every node (at most 32 bytes).</summary>
+    /// <summary>Tells its sessions from those of other sites, and of clients that were judged by other files; the same on every node (at most 32 bytes).</summary>
     public byte[] SessionContext
     {
         get => sessionContext;

@@ -1,6 +1,8 @@
 // Who may work on a folder.
 
+using System.Diagnostics;
 using Weir.Control.Certificates;
+using Weir.Tests.Support;
 using Weir.Tests.Unit.Control.Discovery;
 
 namespace Weir.Tests.Unit.Control.Certificates;
@@ -11,6 +13,26 @@ public sealed class LeaseTests : IDisposable
     private readonly HeldTime time = new();
 
     public void Dispose() => Directory.Delete(path, recursive: true);
+
+    [Fact]
+    public void A_process_that_has_ended_is_dead_though_nobody_asked_how()
+    {
+        // A shell that has become another program never asks after its child.
+        using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 30"]) { RedirectStandardOutput = true })!;
+        try
+        {
+            var (child, self) = (shell.StandardOutput.ReadLine()!, LeaseOwner.OfThisProcess().Text.Split(' '));
+            var stat = File.ReadAllText($"/proc/{child}/stat");
+            var owner = $"{self[0]} {self[1]} {self[2]} {child} {stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19]} 00";
+            Assert.False(LeaseOwner.IsDead(owner));
+            Eventually.Holds(() => LeaseOwner.IsDead(owner), () => File.ReadAllText($"/proc/{child}/stat"));
+        }
+        finally
+        {
+            shell.Kill();
+            shell.WaitForExit();
+        }
+    }
 
     [Fact]
     public void One_has_it_and_the_other_is_told_who()
@@ -84,7 +106,7 @@ public sealed class LeaseTests : IDisposable
     [Fact]
     public void A_process_of_this_machine_that_is_dead_holds_nothing()
     {
-        using var process = System.Diagnostics.Process.Start("sleep", "60");
+        using var process = Process.Start("sleep", "60");
         var start = File.ReadAllText($"/proc/{process.Id}/stat").Split(") ")[1].Split(' ')[19];
         var words = LeaseOwner.OfThisProcess().Text.Split(' ');
         var (lives, another) = (string.Join(' ', words[0], words[1], words[2], process.Id, start, "0"), string.Join(' ', words[0], words[1], "pid:[1]", "1", "1", "0"));

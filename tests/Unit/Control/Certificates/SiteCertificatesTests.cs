@@ -114,6 +114,22 @@ public sealed class SiteCertificatesTests : IDisposable
     }
 
     [Fact]
+    public void Sessions_of_clients_that_were_judged_by_other_files_are_none_of_the_sites()
+    {
+        made.Issue("a", ["a.test"]);
+        File.Copy(made.At("root.pem"), made.At("clients.pem"));
+        site.Take(site.Load([Files("a")], new ClientDemands(made.At("clients.pem"), null, true)), ["a.test"], staples: true, Now);
+        var before = site.Site.SessionContext;
+        File.SetLastWriteTimeUtc(made.At("clients.pem"), DateTime.UtcNow.AddMinutes(-1));
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.Equal(2, Said("shows the"));
+        Assert.Equal(before, site.Site.SessionContext); // The same, on this node as on others.
+        File.Copy(made.At("issuer.pem"), made.At("clients.pem"), overwrite: true);
+        for (var i = 0; i < 2; i++) site.Look(Now);
+        Assert.NotEqual(before, site.Site.SessionContext);
+    }
+
+    [Fact]
     public void One_from_tomorrow_on_is_shown_tomorrow()
     {
         made.Issue("a", ["a.test"]);
@@ -125,32 +141,6 @@ public sealed class SiteCertificatesTests : IDisposable
         Assert.Equal(1, Said("is not valid yet"));
         site.Look(Now.AddDays(1).AddSeconds(1));
         Assert.NotSame(first, site.Site.Shown);
-    }
-
-    [Fact]
-    public void Sessions_of_clients_that_were_judged_by_other_lists_or_long_ago_are_not_gone_on_with()
-    {
-        made.Issue("a", ["a.test"]);
-        Take();
-        var open = site.Site.SessionContext;
-        for (var i = 0; i < 2; i++) site.Look(Now.AddDays(3));
-        Assert.Equal(open, site.Site.SessionContext); // Nobody is judged.
-
-        var clients = new ClientDemands(made.At("root.pem"), null, IsRequired: true);
-        site.Take(site.Load([Files("a")], clients), ["a.test"], staples: true, Now);
-        var first = site.Site.SessionContext;
-        Assert.NotEqual(open, first);
-        site.Look(Now.AddHours(7));
-        Assert.Equal(first, site.Site.SessionContext);
-        site.Look(Now.AddHours(8));
-        var later = site.Site.SessionContext;
-        Assert.NotEqual(first, later);
-
-        File.AppendAllText(made.At("root.pem"), File.ReadAllText(made.At("issuer.pem")));
-        for (var i = 0; i < 2; i++) site.Look(Now.AddHours(8));
-        Assert.NotEqual(later, site.Site.SessionContext);
-        site.Ask(null);
-        Assert.NotEqual(later, site.Site.SessionContext);
     }
 
     [Theory]
