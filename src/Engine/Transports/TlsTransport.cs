@@ -77,6 +77,7 @@ public sealed class TlsTransport : Transport
             var status = engine.Read(into[total..], out var count);
             if (status == TlsStatus.Done)
             {
+                if (readWaits) Readable.Latch(); // It was cleared though there may be more beneath.
                 readWaits = false;
                 if (inner.CrossesWakes) Uncross(ref writeWaits, Writable);
                 total += count;
