@@ -29,7 +29,7 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
     private int gathered = -1; // Bytes in the thread's batch; -1: none is open.
     private bool hasDemanded;
     private EarlyData? early; // Until the handshake is done where early data may come; its bytes until they are read.
-    private int idle; // Bytes read since the last data.
+    private int idle; // Bytes read that were no data, since there were none to read.
     private NextTurn? nextTurn;
     private bool isOver; // After a fatal error nothing more is said, not even the end.
 
@@ -266,8 +266,8 @@ internal sealed unsafe class OpenSslEngine : TlsEngine
         return false;
     }
 
-    /// <summary>Bytes were read. Where there are no more it waits in any case.</summary>
-    internal void CountRead(int count) => idle = Over.Readable.IsSet ? idle + count : 0;
+    /// <summary>So many bytes were read; 0: there were none, and it waits. A short read is no end: libssl reads on, and more may have come.</summary>
+    internal void CountRead(int count) => idle = count == 0 ? 0 : idle + count;
 
     /// <summary>A ticket came: libssl took a buffer to write an answer to it, of which there is none.</summary>
     internal bool HoldsBuffers { get; set; }

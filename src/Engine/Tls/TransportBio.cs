@@ -44,14 +44,11 @@ internal static unsafe class TransportBio
     private static int Read(nint bio, byte* into, int length)
     {
         var engine = EngineOf(bio);
-        var got = engine.MayReadOn() ? engine.Over.TryRead(new Span<byte>(into, length)) : IoResult.WouldBlock;
+        var mayRead = engine.MayReadOn();
+        var got = mayRead ? engine.Over.TryRead(new Span<byte>(into, length)) : IoResult.WouldBlock;
+        if (mayRead) engine.CountRead(got.Status == IoStatus.Some ? got.Count : 0);
         OpenSsl.BIO_clear_flags(bio, OpenSsl.BioAll);
-        if (got.Status == IoStatus.Some)
-        {
-            engine.CountRead(got.Count);
-            return got.Count;
-        }
-
+        if (got.Status == IoStatus.Some) return got.Count;
         if (got.Status == IoStatus.WouldBlock)
         {
             OpenSsl.BIO_set_flags(bio, OpenSsl.BioRead | OpenSsl.BioRetry);

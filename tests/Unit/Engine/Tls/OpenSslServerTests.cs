@@ -35,12 +35,14 @@ public sealed class OpenSslServerTests
     }
 
     // New keys without end, each of which libssl takes without giving any data, do not hold the loop.
-    [Fact]
-    public void Who_sends_without_saying_anything_leaves_others_their_turns()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Who_sends_without_saying_anything_leaves_others_their_turns(bool comesMeanwhile)
     {
         const int Many = 20_000;
         var world = new TlsWorld(1, Wide);
-        var (client, server) = OpenSslPair.Begin(world);
+        var (client, server) = OpenSslPair.Begin(world, accepted: comesMeanwhile ? static inner => new Meanwhile(inner) : null);
         world.Agree(client, server);
         for (var i = 0; i < Many; i++)
         {
@@ -90,4 +92,35 @@ public sealed class OpenSslServerTests
     }
 
     private static KeyedCertificate Read((string Certificate, string Key) files) => KeyedCertificate.TryRead(new CertificateFiles(files.Certificate, files.Key), out _, out _)!;
+
+    // Each read takes all that is there, and by the next there is more, of which no event has told.
+    private sealed class Meanwhile : Transport
+    {
+        private readonly Transport inner;
+
+        public Meanwhile(Transport inner)
+            : base(inner) => this.inner = inner;
+
+        public override NetworkAddress Remote => inner.Remote;
+
+        public override NetworkAddress Local => inner.Local;
+
+        public override IoResult TryRead(Span<byte> into)
+        {
+            const int Most = 4000;
+            var got = inner.TryRead(into[..Math.Min(into.Length, Most)]);
+            if (got.Count < into.Length) Readable.Clear();
+            return got;
+        }
+
+        public override IoResult TryWrite(ReadOnlySpan<byte> bytes) => inner.TryWrite(bytes);
+
+        public override IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third = default) => inner.TryWrite(first, second, third);
+
+        public override int ConnectError() => inner.ConnectError();
+
+        public override bool ShutdownWrite() => inner.ShutdownWrite();
+
+        public override void Close(bool reset = false) => inner.Close(reset);
+    }
 }

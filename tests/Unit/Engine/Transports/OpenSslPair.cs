@@ -22,8 +22,8 @@ internal static partial class OpenSslPair
         world.Agree(client, server);
     }
 
-    public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0) =>
-        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), default(OpenSslClient)!), Shared.Value.Accept(world.Beneath(1)));
+    public static (TlsEngine Client, TlsEngine Server) Begin(TlsWorld world, int seed = 0, Func<Transport, Transport>? accepted = null) =>
+        (new OpenSslEngine(Clients[seed / 7 % Clients.Length], world.Beneath(0), default(OpenSslClient)!), Shared.Value.Accept(accepted?.Invoke(world.Beneath(1)) ?? world.Beneath(1)));
 
     public static unsafe void AskFor(OpenSslEngine engine, string name)
     {
