@@ -20,6 +20,7 @@ public sealed class SimulatedTransport : Transport
     private bool eventReadable;
     private bool eventWritable;
     private bool eventGone;
+    private bool wantsRoom; // As the kernel knows it, whatever the signal says: an event of the other direction may have set that.
     private bool queued;
 
     internal SimulatedTransport(SimulatedWorld world, Loop loop, NetworkAddress local, NetworkAddress remote)
@@ -57,6 +58,7 @@ public sealed class SimulatedTransport : Transport
         var room = world.Weather.Window - outbox.Count - (peer?.inbox.Count ?? 0);
         var count = Math.Clamp(room, 0, bytes.Length);
         if (count > 1 && world.Weather.SplitsWrites) count = world.Random.Next(1, count + 1);
+        wantsRoom = count < bytes.Length;
         if (count == 0)
         {
             Writable.Clear();
@@ -179,7 +181,11 @@ public sealed class SimulatedTransport : Transport
 
     private void RoomMade()
     {
-        if (!IsClosed && !IsBroken && !Writable.IsSet && world.Weather.Window - outbox.Count - (peer?.inbox.Count ?? 0) > 0) Tell(readable: false, writable: true, gone: false);
+        if (!IsClosed && !IsBroken && wantsRoom && world.Weather.Window - outbox.Count - (peer?.inbox.Count ?? 0) > 0)
+        {
+            wantsRoom = false;
+            Tell(readable: false, writable: true, gone: false);
+        }
     }
 
     private void Break()
