@@ -84,6 +84,8 @@ internal sealed class DnsTarget : Target
             var again = DnsMessage.Ask(Id, service.Target, DnsType.Address, withOptions: false);
             Must(DnsMessage.Read(again, Id, service.Target, DnsType.Address).Outcome == DnsOutcome.Foreign, "a question is taken for an answer");
             again[2] |= 0x80;
+            Must(DnsMessage.Read(again, Id, service.Target, DnsType.Address).Outcome == DnsOutcome.Refused, "who asks nobody is believed that there is nothing");
+            again[3] |= 0x80;
             Must(DnsMessage.Read(again, Id, service.Target, DnsType.Address).Outcome == DnsOutcome.Empty, $"cannot be asked for: {service.Target}");
         }
 

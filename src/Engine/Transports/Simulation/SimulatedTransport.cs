@@ -58,7 +58,7 @@ public sealed class SimulatedTransport : Transport
         var room = world.Weather.Window - outbox.Count - (peer?.inbox.Count ?? 0);
         var count = Math.Clamp(room, 0, bytes.Length);
         if (count > 1 && world.Weather.SplitsWrites) count = world.Random.Next(1, count + 1);
-        wantsRoom = count < bytes.Length;
+        if (count < bytes.Length) wantsRoom = true; // Until it is told: a write that fits does not take it back.
         if (count == 0)
         {
             Writable.Clear();
