@@ -83,8 +83,7 @@ internal sealed class CachedTarget : Target
     private readonly ResponseHead head = new();
     private readonly FieldBlock fields = new();
     private readonly Trial trial = new();
-    private readonly byte[] names = new byte[VaryRule.MostNameBytes];
-    private readonly byte[] values = new byte[VaryRule.MostValueBytes];
+    private readonly byte[] key = new byte[VaryRule.MostKeyBytes];
 
     public override string Name => "cached";
 
@@ -124,8 +123,8 @@ internal sealed class CachedTarget : Target
         {
             Must(verdict.Times.InitialAge >= 0 && verdict.Times.Lifetime >= 0 && verdict.Times.UsefulUntil >= DateTime.MinValue, "times that are none");
             Must(ReuseDecision.Judge(verdict.Times, default, Now.AddYears(200)) != Reuse.Fresh, "fresh for ever");
-            var names = this.names.AsSpan(0, VaryRule.WriteNames(fields, this.names));
-            if (VaryRule.TryWriteValues(names, request, values, out var length)) Must(VaryRule.Matches(names, values.AsSpan(0, length), request), "a request does not match itself");
+            var rule = VaryRule.Of(fields);
+            if (rule.TryWriteKey(request, key, out var length)) Must(rule.Matches(request, key.AsSpan(0, length)), "a request does not match itself");
         }
 
         var stored = new byte[StoredFields.Bound(fields)];

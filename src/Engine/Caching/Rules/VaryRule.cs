@@ -1,6 +1,5 @@
 // By which fields of a request the answers for one target differ (RFC 9111 §4.1, RFC 9110 §12.5.5), and what a request's values
-// of them come to: two requests with the same bytes get one answer. Names are lower case, in order, each once, with a comma
-// between them: they and the values are kept beside a stored response.
+// of them are as a key: two requests with one key get one answer.
 
 using Weir.Engine.Exchanges;
 using Weir.Wire.Bytes;
@@ -21,23 +20,35 @@ public enum VaryExtent : byte
     TooMuch,
 }
 
-/// <summary>Reads Vary, and what it names of a request.</summary>
-public static class VaryRule
+/// <summary>The nominated names: lower case, in order, each once. Immutable.</summary>
+public sealed class VaryRule : IEquatable<VaryRule>
 {
     /// <summary>The most names a Vary may list.</summary>
     public const int MostNames = 16;
 
-    /// <summary>The most bytes they may have, commas included.</summary>
+    /// <summary>The most bytes they may have.</summary>
     public const int MostNameBytes = 512;
 
-    /// <summary>The most bytes of values. A request with more is answered by the origin, and its answer is not stored.</summary>
-    public const int MostValueBytes = 2048;
+    /// <summary>The most bytes of a key. A request whose values need more is answered by the origin, and its answer is not stored.</summary>
+    public const int MostKeyBytes = 4096;
 
-    private struct Place
+    private readonly byte[][] names;
+    private readonly KnownField[] known;
+
+    private VaryRule(byte[][] names)
     {
-        public int Start;
-        public int Length;
+        this.names = names;
+        known = Array.ConvertAll(names, static n => KnownFields.Lookup(n));
+        Names = string.Join(", ", names.Select(System.Text.Encoding.ASCII.GetString));
     }
+
+    /// <summary>Nothing: one answer for all.</summary>
+    public static VaryRule None { get; } = new([]);
+
+    /// <summary>The names, as one value of Vary: for people, and to be kept.</summary>
+    public string Names { get; }
+
+    public bool IsNone => names.Length == 0;
 
     /// <summary>What a response's Vary comes to; reads all that was received, as <see cref="ResponseDirectives.Of"/> does.</summary>
     public static VaryExtent Look(FieldBlock response)
@@ -51,7 +62,7 @@ public static class VaryRule
             {
                 if (name.SequenceEqual("*"u8) || !Ascii.IsToken(name)) return VaryExtent.Any;
                 count++;
-                bytes += name.Length + 1;
+                bytes += name.Length;
             }
         }
 
@@ -59,67 +70,69 @@ public static class VaryRule
         return count == 0 ? VaryExtent.Nothing : VaryExtent.Names;
     }
 
-    /// <summary>Writes the names of a response that <see cref="Look"/> found nothing against.</summary>
-    /// <param name="response">Its fields.</param>
-    /// <param name="into">At least <see cref="MostNameBytes"/>.</param>
-    /// <returns>Bytes written; 0: one answer for all.</returns>
-    public static int WriteNames(FieldBlock response, Span<byte> into)
+    /// <summary>The rule of a response that <see cref="Look"/> found nothing against.</summary>
+    public static VaryRule Of(FieldBlock response)
     {
-        if (Look(response) != VaryExtent.Names) return 0;
-        Span<Place> places = stackalloc Place[MostNames];
-        Span<byte> text = stackalloc byte[MostNameBytes];
-        var (count, used) = (0, 0);
+        if (Look(response) != VaryExtent.Names) return None;
+        var list = new List<byte[]>();
         for (var i = 0; i < response.Index.Count; i++)
         {
-            if (response.Index[i].Known != KnownField.Vary) continue;
-            foreach (var element in new ListElements(response.Value(i)))
-            {
-                var name = text.Slice(used, element.Length);
-                Ascii.ToLower(element, name);
-                var at = count;
-                while (at > 0 && text.Slice(places[at - 1].Start, places[at - 1].Length).SequenceCompareTo(name) > 0) at--;
-                if (at > 0 && text.Slice(places[at - 1].Start, places[at - 1].Length).SequenceEqual(name)) continue;
-                places[at..count].CopyTo(places[(at + 1)..]);
-                places[at] = new Place { Start = used, Length = name.Length };
-                used += name.Length;
-                count++;
-            }
+            if (response.Index[i].Known == KnownField.Vary) Gather(response.Value(i), list);
         }
 
-        var to = new SpanWriter(into);
-        foreach (ref readonly var place in places[..count])
-        {
-            if (to.Length > 0) to.Write((byte)',');
-            to.Write(text.Slice(place.Start, place.Length));
-        }
-
-        return to.Length;
+        return new VaryRule([.. list]);
     }
 
-    /// <summary>Writes a request's values.</summary>
-    /// <param name="names">What <see cref="WriteNames"/> wrote.</param>
-    /// <param name="request">Its fields, as they are sent on: what the origin chooses by.</param>
-    /// <param name="into">At least <see cref="MostValueBytes"/>.</param>
+    /// <summary>The rule that was kept as <see cref="Names"/>.</summary>
+    public static VaryRule Of(ReadOnlySpan<byte> names)
+    {
+        var list = new List<byte[]>();
+        Gather(names, list);
+        return list.Count == 0 ? None : new VaryRule([.. list]);
+    }
+
+    /// <summary>Writes a request's key.</summary>
+    /// <param name="request">Its fields, as they are sent on: what the origin chose by.</param>
+    /// <param name="into">At least <see cref="MostKeyBytes"/>.</param>
     /// <param name="length">Bytes written.</param>
-    /// <returns>False where there are too many.</returns>
-    public static bool TryWriteValues(ReadOnlySpan<byte> names, FieldBlock request, Span<byte> into, out int length)
+    /// <returns>False where it would be too long.</returns>
+    public bool TryWriteKey(FieldBlock request, Span<byte> into, out int length)
     {
         length = 0;
-        var to = new SpanWriter(into[..MostValueBytes]);
-        foreach (var name in new ListElements(names))
+        var to = new SpanWriter(into[..MostKeyBytes]);
+        for (var i = 0; i < names.Length; i++)
         {
-            if (!VaryValue.TryWrite(ref to, request, KnownFields.Lookup(name), name)) return false;
+            if (!VaryValue.TryWrite(ref to, request, known[i], names[i])) return false;
         }
 
         length = to.Length;
         return true;
     }
 
-    /// <summary>Whether a request's values are those that were written for another one.</summary>
-    public static bool Matches(ReadOnlySpan<byte> names, ReadOnlySpan<byte> values, FieldBlock request)
+    /// <summary>Whether a request's key is this one.</summary>
+    public bool Matches(FieldBlock request, ReadOnlySpan<byte> key)
     {
-        if (names.IsEmpty) return true;
-        Span<byte> own = stackalloc byte[MostValueBytes];
-        return TryWriteValues(names, request, own, out var length) && own[..length].SequenceEqual(values);
+        Span<byte> own = stackalloc byte[MostKeyBytes];
+        return TryWriteKey(request, own, out var length) && own[..length].SequenceEqual(key);
+    }
+
+    public bool Equals(VaryRule? other) => other is not null && Names == other.Names;
+
+    public override bool Equals(object? obj) => Equals(obj as VaryRule);
+
+    public override int GetHashCode() => Names.GetHashCode(StringComparison.Ordinal);
+
+    public override string ToString() => Names;
+
+    private static void Gather(ReadOnlySpan<byte> line, List<byte[]> into)
+    {
+        foreach (var element in new ListElements(line))
+        {
+            var name = new byte[element.Length];
+            Ascii.ToLower(element, name);
+            var at = 0;
+            while (at < into.Count && into[at].AsSpan().SequenceCompareTo(name) < 0) at++;
+            if (at == into.Count || !into[at].AsSpan().SequenceEqual(name)) into.Insert(at, name);
+        }
     }
 }
