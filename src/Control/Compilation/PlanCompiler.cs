@@ -336,7 +336,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,
-            Cache = forward is null || route.Cache is not { On: not false } ? null : Cache(forward),
+            Cache = forward is null || route.Cache is not { On: not false } ? null : Cache(forward, mirror),
             Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
@@ -371,12 +371,12 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(ForwardPlan forward)
+    private CachePlan Cache(ForwardPlan forward, MirrorPlan? mirror)
     {
         var cache = live.Cache("default");
         named.Add(cache);
         cache.MemoryLimit = 256 << 20;
-        return new CachePlan { Cache = cache, Key = new KeyRecipe(Encoding.UTF8.GetBytes($"{forward.Upstream.Identity} {forward.Host} {Encoding.ASCII.GetString(forward.FixedHost)}")) };
+        return new CachePlan { Cache = cache, Forward = forward, Mirror = mirror, Key = new KeyRecipe(Encoding.UTF8.GetBytes($"{forward.Upstream.Identity} {forward.Host} {Encoding.ASCII.GetString(forward.FixedHost)}")) };
     }
 
     // An upstream's times hold unless the route says otherwise.

@@ -1,6 +1,8 @@
 // One cache: an index in shards, whose locks are held for a lookup, never across I/O, and the order in which responses leave.
 // Live: plans refer to it, and it outlives them.
 
+using System.Collections.Concurrent;
+using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 
 namespace Weir.Engine.Caching;
@@ -13,6 +15,10 @@ public sealed class Cache
 
     private const int Shards = 64;
 
+    // Rules that are shared between responses; there are few.
+    private const int MostVaries = 1024;
+
+    private readonly ConcurrentDictionary<string, VaryRule> varies = [];
     private readonly Shard[] shards = new Shard[Shards];
 
     /// <param name="name">What it is called in the configuration and the metrics.</param>
@@ -43,66 +49,86 @@ public sealed class Cache
     /// <summary>Responses that are kept.</summary>
     public int Count => Retention.Count;
 
-    /// <summary>Looks for what may answer a request, or for the fill that may bring it; where there is neither, begins a fill.</summary>
-    /// <param name="key">The request's key.</param>
-    /// <param name="request">The request's fields, as it came: for what Vary names.</param>
-    /// <param name="fill">A fill under way, or the one that was begun.</param>
-    /// <param name="begun">Whether <paramref name="fill"/> was begun, and is the caller's to run.</param>
-    /// <param name="mayFill">Whether a fill is wanted.</param>
+    /// <summary>Keys whose answers may not be kept.</summary>
+    internal PassMemory Passing { get; } = new();
+
+    /// <summary>Looks for what may answer a request.</summary>
     /// <returns>A response, with a reference for the caller; null: none.</returns>
-    internal StoredResponse? Find(in CacheKey key, FieldBlock request, bool mayFill, out Fill? fill, out bool begun)
+    internal StoredResponse? Find(in CacheKey key, FieldBlock request)
     {
-        fill = null;
-        begun = false;
+        var shard = ShardOf(key.Hash);
+        lock (shard.Door)
+        {
+            var response = shard.Find(key.Hash, key.Url.Span)?.Find(key.Extra.Span, request);
+            response?.Hold();
+            return response;
+        }
+    }
+
+    /// <summary>Begins a fill, or finds the one that is under way.</summary>
+    /// <param name="key">The request's key.</param>
+    /// <param name="isJoinable">Whether it is one that all wait for who ask for the same.</param>
+    /// <param name="fill">The fill.</param>
+    /// <returns>Whether it was begun, and is the caller's to run.</returns>
+    internal bool TryBegin(in CacheKey key, bool isJoinable, out Fill fill)
+    {
         var shard = ShardOf(key.Hash);
         lock (shard.Door)
         {
             var place = shard.Find(key.Hash, key.Url.Span);
-            if (place?.Find(key.Extra.Span, request) is { } response)
-            {
-                response.Hold();
-                return response;
-            }
-
-            if (!mayFill) return null;
-            if (place?.FindFill(key.Extra.Span) is { } running)
-            {
-                fill = running;
-                return null;
-            }
-
-            place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
-            fill = place.Begin(key.Extra.Span);
-            begun = true;
-            return null;
-        }
-    }
-
-    /// <summary>Begins a fill that replaces or renews a response; null where one is under way, which is given back then.</summary>
-    internal bool TryBegin(in CacheKey key, out Fill fill)
-    {
-        var shard = ShardOf(key.Hash);
-        lock (shard.Door)
-        {
-            var place = shard.Find(key.Hash, key.Url.Span) ?? shard.Add(key.Hash, key.Url.Span.ToArray());
-            if (place.FindFill(key.Extra.Span) is { } running)
+            if (isJoinable && place?.FindFill(key.Extra.Span) is { } running)
             {
                 fill = running;
                 return false;
             }
 
-            fill = place.Begin(key.Extra.Span);
+            place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
+            fill = place.Begin(key.Extra.Span, isJoinable);
             return true;
         }
     }
 
-    /// <summary>Keeps what a fill brought, in place of what it was for. Takes over a reference.</summary>
-    internal void Put(Fill fill, StoredResponse response)
+    /// <summary>Takes out all that is kept of a URL, and keeps nothing that was asked for before.</summary>
+    /// <returns>How much it was.</returns>
+    internal int Invalidate(ulong hash, ReadOnlySpan<byte> url)
+    {
+        StoredResponse? all;
+        var shard = ShardOf(hash);
+        lock (shard.Door)
+        {
+            if (shard.Find(hash, url) is not { } place) return 0;
+            all = place.TakeAll();
+            if (place.IsEmpty) shard.Remove(place);
+        }
+
+        var count = 0;
+        while (all is { } one)
+        {
+            all = one.Other;
+            one.Other = null;
+            Retention.Remove(one);
+            one.LetGo();
+            count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>Keeps what a fill brought, in place of what it was for. Takes a reference of its own.</summary>
+    /// <returns>False: it is out of date already.</returns>
+    internal bool TryPut(Fill fill, StoredResponse response)
     {
         StoredResponse? replaced;
         var shard = ShardOf(fill.Place.Hash);
-        lock (shard.Door) replaced = fill.Place.Put(response);
         response.Hash = fill.Place.Hash;
+        lock (shard.Door)
+        {
+            if (fill.IsDoomed) return false;
+            response.Hold();
+            replaced = fill.Place.Put(response);
+        }
+
+        Passing.Remove(fill.Place.Hash);
         if (replaced is not null)
         {
             Retention.Remove(replaced);
@@ -112,6 +138,7 @@ public sealed class Cache
         var leaving = new List<Retained>();
         Retention.Add(response, leaving);
         Leave(leaving);
+        return true;
     }
 
     /// <summary>A response's body is whole, and weighs what it weighs.</summary>
@@ -161,6 +188,14 @@ public sealed class Cache
         }
 
         if (was) response.LetGo();
+    }
+
+    /// <summary>By what a response varies; the same rule for the same names.</summary>
+    internal VaryRule VaryOf(FieldBlock response)
+    {
+        var rule = VaryRule.Of(response);
+        if (rule.IsNone || varies.Count >= MostVaries) return rule;
+        return varies.GetOrAdd(rule.Names, rule);
     }
 
     private Shard ShardOf(ulong hash) => shards[(int)(hash >> 58)];

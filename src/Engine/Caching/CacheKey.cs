@@ -22,9 +22,16 @@ public sealed class KeyRecipe(byte[] space)
     {
         var request = exchange.Request;
         key = default;
-        var path = request.Path.Span;
-        var query = request.Query.Span;
-        if (!exchange.Scratch.TryTake(path.Length + query.Length + request.Host.Length + 32, out var room, out var range)) return false;
+        if (!TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url) || !TryMakeExtra(exchange, out var extra)) return false;
+        key = new CacheKey(HashOf(url.Span), url, extra);
+        return true;
+    }
+
+    /// <summary>Makes the URL of something on the request's own host; false where there is no room.</summary>
+    public bool TryMakeUrl(Exchange exchange, ReadOnlySpan<byte> path, ReadOnlySpan<byte> query, bool hasQuery, out ByteRange url)
+    {
+        var request = exchange.Request;
+        if (!exchange.Scratch.TryTake(path.Length + query.Length + request.Host.Length + 32, out var room, out url)) return false;
         var to = new SpanWriter(room);
         to.Write(request.IsSecure ? "https://"u8 : "http://"u8);
         to.Write(request.Host.Span);
@@ -35,15 +42,13 @@ public sealed class KeyRecipe(byte[] space)
         }
 
         to.Write(path);
-        if (request.HasQuery)
+        if (hasQuery)
         {
             to.Write((byte)'?');
             to.Write(query);
         }
 
-        var url = exchange.Scratch.Trim(range, to.Length);
-        if (!TryMakeExtra(exchange, out var extra)) return false;
-        key = new CacheKey(XxHash3.HashToUInt64(url.Span, Seed), url, extra);
+        url = exchange.Scratch.Trim(url, to.Length);
         return true;
     }
 

@@ -39,7 +39,7 @@ internal sealed class CachedObject(ulong hash, byte[] url)
         return null;
     }
 
-    public Fill Begin(ReadOnlySpan<byte> extra) => fills = new Fill(this, extra.ToArray()) { Other = fills };
+    public Fill Begin(ReadOnlySpan<byte> extra, bool isJoinable) => fills = new Fill(this, extra.ToArray(), isJoinable) { Other = fills };
 
     public void End(Fill fill)
     {
@@ -69,6 +69,17 @@ internal sealed class CachedObject(ulong hash, byte[] url)
         first = response;
         count++;
         return replaced;
+    }
+
+    /// <summary>Everything that is kept or on its way is out of date.</summary>
+    /// <returns>What was taken out.</returns>
+    public StoredResponse? TakeAll()
+    {
+        for (var fill = fills; fill is not null; fill = fill.Other) fill.IsDoomed = true;
+        var all = first;
+        for (var one = all; one is not null; one = one.Other) one.Place = null;
+        (first, count) = (null, 0);
+        return all;
     }
 
     public bool Remove(StoredResponse response)

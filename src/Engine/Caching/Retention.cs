@@ -57,7 +57,7 @@ internal sealed class Retention
     {
         lock (door)
         {
-            if (one.Line is not null) return;
+            if (one.Line is not null || !one.IsKept) return;
             sketch.Fit(++count);
             one.Counted = one.Weight;
             window.Push(one);
@@ -190,6 +190,9 @@ public abstract class Retained
 
     /// <summary>What it is asked for by.</summary>
     public ulong Hash { get; internal set; }
+
+    /// <summary>Whether it is in the index still. It leaves that before it leaves here.</summary>
+    public abstract bool IsKept { get; }
 
     /// <summary>Bytes it holds now.</summary>
     public abstract long Weight { get; }
