@@ -71,7 +71,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (asked.Has(CacheDirectives.OnlyIfCached))
         {
             kept?.LetGo();
-            return new LoopTask<Fault>(new Fault(FaultCause.NotCached, Side.Client, Stage.Policy));
+            return new LoopTask<Fault>(new Fault(FaultCause.NotCached, Side.Proxy, Stage.Policy));
         }
 
         if (asked.Has(CacheDirectives.NoStore))
