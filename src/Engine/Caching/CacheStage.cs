@@ -13,6 +13,7 @@ using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Upstreams;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 using Weir.Wire.Http1;
@@ -145,23 +146,54 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     private async LoopTask<Fault> PassUnsafeAsync(Exchange exchange, CachePlan plan)
     {
         Tell(exchange, plan, CacheOutcome.Bypass);
+        var requested = loop.UtcNow;
         var fault = await FetchAsync(exchange, plan);
         var (request, response) = (exchange.Request, exchange.Response);
         if (!fault.IsNone || request.Path.IsEmpty || !Invalidation.Applies(request.KnownMethod, request.Method.Span, response.Status)) return fault;
         if (plan.Key.TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
         Invalidate(exchange, plan, KnownField.Location);
         Invalidate(exchange, plan, KnownField.ContentLocation);
+        if (request.KnownMethod == KnownMethod.Post && !url.IsEmpty) KeepPost(exchange, plan, url, requested);
         return fault;
+    }
+
+    // An answer to POST that says that it is what GET would bring, and how long it is fresh. RFC 9110 §9.3.3.
+    private void KeepPost(Exchange exchange, CachePlan plan, ByteRange url, DateTime requested)
+    {
+        var (request, response) = (exchange.Request, exchange.Response);
+        if (!TryResolve(exchange, plan, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
+        var verdict = StoreDecision.Judge(KnownMethod.Post, request.Fields, RequestDirectives.Read(request.Fields, plan.Rules), response.Status, response.Fields, plan.Rules, requested, loop.UtcNow, isLocatedAtTarget: true);
+        if (!verdict.MayStore || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody || !plan.Key.TryMake(exchange, out var key)) return;
+        plan.Cache.TryBegin(key, isJoinable: false, out var fill);
+        var body = new StoredBody(response.HasBody ? response.BodyLength : 0, plan.Cache.Memory);
+        if (Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named) is not { } made)
+        {
+            body.LetGo();
+            plan.Cache.End(fill);
+            return;
+        }
+
+        made.Times = verdict.Times;
+        var keeping = new KeepingSource(source, made, fill, plan);
+        exchange.Held = keeping;
+        exchange.ResponseSource = keeping;
     }
 
     private static void Invalidate(Exchange exchange, CachePlan plan, KnownField field)
     {
+        if (TryResolve(exchange, plan, field, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
+    }
+
+    // The URL that a field names, where it is the request's own origin's.
+    private static bool TryResolve(Exchange exchange, CachePlan plan, KnownField field, out ByteRange url)
+    {
+        url = default;
         var request = exchange.Request;
         var reference = exchange.Response.Fields.First(field);
-        if (reference.IsEmpty || !exchange.Scratch.TryTake(request.Path.Length + reference.Length + 1, out var room, out _)) return;
-        if (!Invalidation.TryResolve(new TargetBase(request.IsSecure, request.Host.Span, request.Port, request.Path.Span), reference, room, out var pathLength, out var length)) return;
+        if (reference.IsEmpty || !exchange.Scratch.TryTake(request.Path.Length + reference.Length + 1, out var room, out _)) return false;
+        if (!Invalidation.TryResolve(new TargetBase(request.IsSecure, request.Host.Span, request.Port, request.Path.Span), reference, room, out var pathLength, out var length)) return false;
         var hasQuery = length > pathLength;
-        if (plan.Key.TryMakeUrl(exchange, room[..pathLength], hasQuery ? room[(pathLength + 1)..length] : default, hasQuery, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
+        return plan.Key.TryMakeUrl(exchange, room[..pathLength], hasQuery ? room[(pathLength + 1)..length] : default, hasQuery, out url);
     }
 
     // RFC 9111 §4.3.5. Takes over the reference to what is kept.
@@ -175,6 +207,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         {
             var effect = Validation.OfHead(kept.Lines, kept.Body.IsEnded ? kept.Body.Length : -1, exchange.Response.Status, exchange.Response.Fields);
             if (effect == HeadEffect.Stale) kept.IsStale = true;
+            else if (effect == HeadEffect.Update && kept.Status != 200) kept.IsStale = true;
             else if (effect == HeadEffect.Update) Renew(exchange, plan, key, kept, requested);
         }
 
@@ -182,16 +215,33 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         return fault;
     }
 
+    // What is answered is what is kept then: whoever asks next is told the same.
     private void Renew(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse kept, DateTime requested)
     {
-        var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, default, kept.Status, exchange.Response.Fields, plan.Rules, requested, loop.UtcNow);
-        if (!verdict.MayStore || !kept.Body.IsWhole || !plan.Cache.TryBegin(key, isJoinable: false, out var fill)) return;
+        if (!kept.Body.IsWhole) return;
         kept.Body.Hold();
         var renewed = Merge(exchange, plan.Cache, kept);
-        renewed.Times = verdict.Times;
-        plan.Cache.TryPut(fill, renewed);
-        renewed.LetGo();
-        plan.Cache.End(fill);
+        var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
+        reader.Begin(renewed);
+        exchange.Held = reader;
+        var (response, now) = (exchange.Response, loop.UtcNow);
+        var age = Lifetimes.InitialAge(response.Fields, requested, now);
+        if (!renewed.TryFill(response, reader.Fields, exchange.Scratch)) return;
+        var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, default, kept.Status, response.Fields, plan.Rules, requested, now);
+        if (!verdict.MayStore)
+        {
+            kept.IsStale = true;
+        }
+        else if (plan.Cache.TryBegin(key, isJoinable: false, out var fill))
+        {
+            renewed.Times = verdict.Times with { InitialAge = age };
+            plan.Cache.TryPut(fill, renewed);
+            plan.Cache.End(fill);
+        }
+
+        response.Fields.Drop(KnownField.SurrogateControl);
+        OwnResponse.SetLength(exchange, renewed.Body.Length);
+        TryAddAge(exchange, age);
     }
 
     // Takes over the reference to what is kept.
@@ -244,6 +294,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 case FillState.Passed when exchange.Origin is not null:
                     kept?.LetGo();
                     Tell(exchange, plan, CacheOutcome.Pass);
+                    exchange.Response.Fields.Drop(KnownField.SurrogateControl);
                     return AddStatus(exchange, plan, new CacheReport { Forward = why, IsCollapsed = false }) ? Fault.None : NoRoom;
             }
 
@@ -278,6 +329,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
         exchange.Held = reader;
         exchange.KeptFrom = kept.From;
+        response.Fields.Drop(KnownField.SurrogateControl); // For this cache, which is the last that could have asked for it.
         if (outcome is CacheOutcome.Hit or CacheOutcome.Stale or CacheOutcome.Collapsed)
         {
             (exchange.Place.Upstream, exchange.Place.UpstreamState) = (null, null);

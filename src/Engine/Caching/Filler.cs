@@ -26,7 +26,11 @@ internal sealed class Filler
     private const long BytesPerTurn = 1 << 18;
 
     // What is fetched is for all: the whole, under no client's conditions.
-    private static readonly KnownField[] OfOneClient = [KnownField.Range, KnownField.IfRange, KnownField.IfNoneMatch, KnownField.IfModifiedSince];
+    private static readonly KnownField[] OfOneClient = [KnownField.Range, KnownField.IfRange, KnownField.IfNoneMatch, KnownField.IfModifiedSince, KnownField.SurrogateCapability];
+
+    // What an origin may leave to this surrogate; what a client says it could do instead would be everybody's answer.
+    private static readonly ByteRange CapabilityName = ByteRange.Of("Surrogate-Capability"u8.ToArray());
+    private static readonly ByteRange Capability = ByteRange.Of([.. ResponseDirectives.Surrogate, .. "=\"Surrogate/1.0\""u8]);
 
     private static readonly ByteRange IfNoneMatchName = ByteRange.Of("If-None-Match"u8.ToArray());
     private static readonly ByteRange IfModifiedSinceName = ByteRange.Of("If-Modified-Since"u8.ToArray());
@@ -78,6 +82,7 @@ internal sealed class Filler
 
         exchange.Request.KnownMethod = KnownMethod.Get;
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
+        exchange.Request.Fields.Add(KnownField.SurrogateCapability, CapabilityName, Capability);
         RunAsync(hasRoom).Detach();
     }
 
@@ -217,9 +222,10 @@ internal sealed class Filler
         var kept = candidate!;
         kept.Body.Hold();
         var made = stage.Merge(exchange, plan.Cache, kept);
+        var age = Lifetimes.InitialAge(exchange.Response.Fields, requested, now); // Age is of what came: it is no part of what is kept.
         if (!made.TryFill(exchange.Response, renewed, exchange.Scratch)) return (made, false);
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, kept.Status, exchange.Response.Fields, plan.Rules, requested, now);
-        made.Times = verdict.MayStore ? verdict.Times : kept.Times with { Received = now, InitialAge = 0, Lifetime = 0 };
+        made.Times = verdict.MayStore ? verdict.Times with { InitialAge = age } : kept.Times with { Received = now, InitialAge = age, Lifetime = 0 };
         return (made, verdict.MayStore);
     }
 

@@ -37,6 +37,14 @@ internal static class Selection
             {
                 var (first, count, status) = ByteRanges.Choose(request, tag, modified, length, exchange.Loop.UtcNow);
                 if (status != 200) return TryTake(exchange, reader, first, count, length, status);
+                Span<PartRange> parts = stackalloc PartRange[ByteRanges.MostParts];
+                switch (ByteRanges.ChooseSeveral(request, tag, modified, length, exchange.Loop.UtcNow, parts))
+                {
+                    case 0: break;
+                    case -1: return TryTake(exchange, reader, 0, 0, length, 416);
+                    case 1: return TryTake(exchange, reader, parts[0].First, parts[0].Count, length, 206);
+                    case var several: return TryTakeParts(exchange, reader, parts[..several], length);
+                }
             }
         }
 
@@ -81,6 +89,14 @@ internal static class Selection
         reader.Take(first, count);
         exchange.ResponseSource = reader;
         if (!response.HasBody) Empty(exchange);
+        return true;
+    }
+
+    private static bool TryTakeParts(Exchange exchange, StoredReader reader, ReadOnlySpan<PartRange> parts, long length)
+    {
+        if (!reader.Parts.TryBegin(exchange, parts, length)) return false;
+        OwnResponse.SetLength(exchange, reader.Parts.Length);
+        exchange.ResponseSource = reader.Parts;
         return true;
     }
 

@@ -15,6 +15,7 @@ public sealed class StoredReader : BodySource, IDisposable
 
     private readonly Stack<StoredReader> home;
     private readonly LoopWake more;
+    private PartsSource? parts;
     private StoredResponse? response;
     private StoredBody body = null!;
     private long at;
@@ -28,6 +29,9 @@ public sealed class StoredReader : BodySource, IDisposable
 
     /// <summary>The fields of the response it reads.</summary>
     public FieldIndex Fields { get; } = new();
+
+    /// <summary>Reads parts of it.</summary>
+    internal PartsSource Parts => parts ??= new PartsSource(this);
 
     public override Signal Ready => more.Ready;
 

@@ -108,6 +108,19 @@ public struct CacheControl
         return !members.IsBroken;
     }
 
+    /// <summary>
+    /// Reads a line of Surrogate-Control (W3C, Edge Architecture Specification 1.0, §2): max-age, with how long it may be used behind
+    /// that while it is renewed, and no-store; behind a ';' for one surrogate, which goes before what is for all.
+    /// </summary>
+    /// <param name="line">The value.</param>
+    /// <param name="device">What this surrogate calls itself in Surrogate-Capability.</param>
+    /// <returns>Whether it says this one how long.</returns>
+    public bool ReadSurrogate(ReadOnlySpan<byte> line, ReadOnlySpan<byte> device)
+    {
+        var any = ReadSurrogate(line, device, isForOne: false);
+        return ReadSurrogate(line, device, isForOne: true) || any;
+    }
+
     /// <summary>Whether a line's no-cache="…" or private="…" names a field.</summary>
     public static bool Nominates(ReadOnlySpan<byte> line, ReadOnlySpan<byte> field)
     {
@@ -131,6 +144,34 @@ public struct CacheControl
         }
 
         return false;
+    }
+
+    private bool ReadSurrogate(ReadOnlySpan<byte> line, ReadOnlySpan<byte> device, bool isForOne)
+    {
+        var any = false;
+        foreach (var element in new ListElements(line))
+        {
+            var semicolon = element.IndexOf((byte)';');
+            if (semicolon >= 0 != isForOne || (isForOne && !Ascii.EqualsIgnoreCase(Ascii.TrimWhiteSpace(element[(semicolon + 1)..]), device))) continue;
+            var directive = isForOne ? Ascii.TrimWhiteSpace(element[..semicolon]) : element;
+            var equals = directive.IndexOf((byte)'=');
+            switch (DirectiveOf(Ascii.TrimWhiteSpace(equals < 0 ? directive : directive[..equals])))
+            {
+                case Directive.NoStore: flags |= CacheDirectives.NoStore; break;
+                case Directive.MaxAge:
+                    var age = equals < 0 ? default : directive[(equals + 1)..];
+                    var plus = age.IndexOf((byte)'+');
+                    var isSound = equals > 0 && directive[equals - 1] is not ((byte)' ' or (byte)'\t');
+                    MaxAge = isSound ? Seconds(plus < 0 ? age : age[..plus]) : 0;
+                    StaleWhileRevalidate = plus < 0 ? 0 : Seconds(age[(plus + 1)..]);
+                    break;
+                default: continue;
+            }
+
+            any = true;
+        }
+
+        return any;
     }
 
     private void ReadElement(ReadOnlySpan<byte> element)

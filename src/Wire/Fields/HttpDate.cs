@@ -11,7 +11,8 @@ public static class HttpDate
     /// <summary>Bytes of an IMF-fixdate.</summary>
     public const int Length = 29;
 
-    private static readonly string[] Obsolete = ["dddd, dd-MMM-yy HH:mm:ss 'GMT'", "ddd MMM d HH:mm:ss yyyy", "ddd MMM  d HH:mm:ss yyyy"];
+    // As recipients that cache are to read them: in any case of letters, and with UTC for GMT (RFC 9111 §4.2).
+    private static readonly string[] Other = ["ddd, dd MMM yyyy HH:mm:ss 'GMT'", "dddd, dd-MMM-yy HH:mm:ss 'GMT'", "ddd MMM d HH:mm:ss yyyy", "ddd MMM  d HH:mm:ss yyyy"];
 
     // Two digits of a year are at most fifty years ahead (RFC 9110 §5.6.7), counted from when this was written: there is no clock here, and
     // a date too early makes nothing fresh.
@@ -23,7 +24,7 @@ public static class HttpDate
         if (!System.Buffers.Text.Utf8Formatter.TryFormat(utc, into, out _, new System.Buffers.StandardFormat('R'))) throw new ArgumentException("no room for a date", nameof(into));
     }
 
-    /// <summary>Reads any of the three forms. Allocates only for the obsolete two.</summary>
+    /// <summary>Reads any of the three forms. Allocates only where it is not as it should be written.</summary>
     public static bool TryRead(ReadOnlySpan<byte> value, out DateTime utc)
     {
         if (System.Buffers.Text.Utf8Parser.TryParse(value, out DateTime read, out var used, 'R') && used == value.Length)
@@ -34,7 +35,9 @@ public static class HttpDate
 
         utc = default;
         if (value.Length > 40) return false;
-        return DateTime.TryParseExact(Encoding.ASCII.GetString(value), Obsolete, Culture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out utc);
+        var text = Encoding.ASCII.GetString(value);
+        if (text.EndsWith(" GMT", StringComparison.OrdinalIgnoreCase) || text.EndsWith(" UTC", StringComparison.OrdinalIgnoreCase)) text = text[..^3] + "GMT";
+        return DateTime.TryParseExact(text, Other, Culture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out utc);
     }
 
     private static CultureInfo Make(Calendar calendar)

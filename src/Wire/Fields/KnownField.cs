@@ -79,6 +79,8 @@ public enum KnownField : byte
     CacheStatus,
     ProxyAuthenticationInfo,
     ContentMd5,
+    SurrogateControl,
+    SurrogateCapability,
 }
 
 /// <summary>Names of <see cref="KnownField"/> and the way back from bytes.</summary>
@@ -94,7 +96,8 @@ public static class KnownFields
         "Authorization", "Proxy-Authorization", "Proxy-Authenticate", "WWW-Authenticate", "User-Agent", "Referer",
         "Accept", "Accept-Language", "Origin", "Allow", "Retry-After", "traceparent", "tracestate", "X-Request-ID",
         "HTTP2-Settings", "X-AspNet-Version", "X-AspNetMvc-Version", "X-Runtime", "X-Generator", "Link", "Alt-Svc",
-        "CDN-Cache-Control", "Weir-Cache-Control", "Cache-Status", "Proxy-Authentication-Info", "Content-MD5");
+        "CDN-Cache-Control", "Weir-Cache-Control", "Cache-Status", "Proxy-Authentication-Info", "Content-MD5",
+        "Surrogate-Control", "Surrogate-Capability");
 
     // As they are compared: in lower case.
     private static readonly byte[][] Lower = Array.ConvertAll(Names, static name => Array.ConvertAll(name, Ascii.ToLower));

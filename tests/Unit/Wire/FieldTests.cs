@@ -52,9 +52,24 @@ public sealed class FieldTests
     [InlineData("Tuesday, 18-Aug-76 02:01:18 GMT", 2076)]
     [InlineData("Thursday, 18-Aug-77 02:01:18 GMT", 1977)]
     [InlineData("Thu Aug 18 02:01:18 2050", 2050)]
+    [InlineData("THU, 18 aug 2050 02:01:18 Gmt", 2050)]
+    [InlineData("Thu, 18 Aug 2050 02:01:18 UTC", 2050)]
     public void Dates_are_read_in_their_three_forms(string date, int year)
     {
         Assert.True(HttpDate.TryRead(Encoding.ASCII.GetBytes(date), out var utc));
         Assert.Equal((year, DateTimeKind.Utc), (utc.Year, utc.Kind));
     }
+
+    [Theory]
+    [InlineData("Thu, 18 Aug 2050 02:01:18 AEST")]
+    [InlineData("Thu, 18 Aug 50 02:01:18 GMT")]
+    [InlineData("Thu 18 Aug 2050 02:01:18 GMT")]
+    [InlineData("Thu, 18  Aug 2050 02:01:18 GMT")]
+    [InlineData("Thu, 18-Aug-2050 02:01:18 GMT")]
+    [InlineData("Thu, 18 Aug 2050 2:01:18 GMT")]
+    [InlineData("Thu, 18 Aug 2050 02.01.18 GMT")]
+    [InlineData("Thu, 18 Aug 2050 02:01:18")]
+    [InlineData("Fri, 18 Aug 2050 02:01:18 GMT")]
+    [InlineData("0")]
+    public void What_is_no_date_is_none(string date) => Assert.False(HttpDate.TryRead(Encoding.ASCII.GetBytes(date), out _));
 }

@@ -72,7 +72,7 @@ internal static class Lifetimes
         if (rules.HeuristicPercent > 0 && isHeuristic && HttpDate.TryRead(First(fields, KnownField.LastModified), out var modified))
         {
             var age = Math.Max(0, Seconds(Date(fields, received) - modified));
-            return (LifetimeSource.Heuristic, Math.Min(age / 100 * rules.HeuristicPercent, rules.HeuristicMost));
+            return (LifetimeSource.Heuristic, Math.Min(age * rules.HeuristicPercent / 100, rules.HeuristicMost));
         }
 
         if (rules.DefaultLifetime is { } seconds && ByDefault.Contains(status)) return (LifetimeSource.Default, seconds);

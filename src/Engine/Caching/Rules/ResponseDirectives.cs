@@ -1,5 +1,5 @@
 // Which directives of a response count: those of the first targeted field that is sound and not empty, alone; else Cache-Control and
-// Expires. RFC 9213 §2.2.
+// Expires. RFC 9213 §2.2. Behind the targeted fields Surrogate-Control is one too, as it was before there were others.
 
 using Weir.Engine.Exchanges;
 using Weir.Wire.Bytes;
@@ -16,9 +16,12 @@ public readonly struct ResponseDirectives
         Source = source;
     }
 
+    /// <summary>What this cache calls itself in Surrogate-Capability.</summary>
+    public static ReadOnlySpan<byte> Surrogate => "weir"u8;
+
     public readonly CacheControl Control;
 
-    /// <summary>Weir-Cache-Control, CDN-Cache-Control, or Cache-Control whether it is there or not.</summary>
+    /// <summary>Weir-Cache-Control, CDN-Cache-Control, Surrogate-Control, or Cache-Control whether it is there or not.</summary>
     public KnownField Source { get; }
 
     /// <summary>Whether Cache-Control and Expires do not count.</summary>
@@ -29,6 +32,7 @@ public readonly struct ResponseDirectives
     {
         if (TryTargeted(fields, KnownField.WeirCacheControl, out var control)) return new ResponseDirectives(control, KnownField.WeirCacheControl);
         if (TryTargeted(fields, KnownField.CdnCacheControl, out control)) return new ResponseDirectives(control, KnownField.CdnCacheControl);
+        if (TrySurrogate(fields, out control)) return new ResponseDirectives(control, KnownField.SurrogateControl);
         control = default;
         if (fields.Index.Has(KnownField.CacheControl))
         {
@@ -54,6 +58,19 @@ public readonly struct ResponseDirectives
         }
 
         return false;
+    }
+
+    private static bool TrySurrogate(FieldBlock fields, out CacheControl control)
+    {
+        control = default;
+        if (!fields.Index.Has(KnownField.SurrogateControl)) return false;
+        var any = false;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.Index[i].Known == KnownField.SurrogateControl) any |= control.ReadSurrogate(fields.Value(i), Surrogate);
+        }
+
+        return any;
     }
 
     private static bool TryTargeted(FieldBlock fields, KnownField field, out CacheControl control)

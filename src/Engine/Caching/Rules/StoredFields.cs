@@ -78,7 +78,7 @@ public static class StoredFields
             KnownField.Http2Settings or KnownField.ProxyAuthenticate or KnownField.ProxyAuthorization or KnownField.ProxyAuthenticationInfo or KnownField.Age => false,
 
             // A Connection that was not seen to before may name these; what the framing and this cache live by stays.
-            KnownField.ContentLength or KnownField.CacheControl or KnownField.CdnCacheControl or KnownField.WeirCacheControl or KnownField.Vary => true,
+            KnownField.ContentLength or KnownField.CacheControl or KnownField.CdnCacheControl or KnownField.WeirCacheControl or KnownField.SurrogateControl or KnownField.Vary => true,
             _ => !IsNominated(fields, fields.Name(i)) && !directives.Nominates(fields, fields.Name(i)),
         };
     }

@@ -45,6 +45,14 @@ public sealed class LifetimeTests
     [InlineData("CDN-Cache-Control: max-age=5|CDN-Cache-Control: ,|Cache-Control: max-age=60", LifetimeSource.MaxAge, 60)]
     [InlineData("Weir-Cache-Control: max-age=7|CDN-Cache-Control: max-age=5|Cache-Control: max-age=60", LifetimeSource.MaxAge, 7)]
     [InlineData("Weir-Cache-Control: max-age =7|CDN-Cache-Control: max-age=5", LifetimeSource.MaxAge, 5)]
+    [InlineData("Surrogate-Control: max-age=60|Cache-Control: max-age=1, no-store|Expires: 0", LifetimeSource.MaxAge, 60)]
+    [InlineData("Surrogate-Control: content=\"ESI/1.0\", MAX-AGE=60+30", LifetimeSource.MaxAge, 60)]
+    [InlineData("Surrogate-Control: max-age=60;weir, max-age=5, max-age=9;other", LifetimeSource.MaxAge, 60)]
+    [InlineData("Surrogate-Control: max-age=60;other|Cache-Control: max-age=1", LifetimeSource.MaxAge, 1)]
+    [InlineData("Surrogate-Control: content=\"ESI/1.0\"|Cache-Control: max-age=1", LifetimeSource.MaxAge, 1)]
+    [InlineData("Surrogate-Control: max-age =60|Cache-Control: max-age=1", LifetimeSource.MaxAge, 0)]
+    [InlineData("Surrogate-Control: max-age= 60|Cache-Control: max-age=1", LifetimeSource.MaxAge, 0)]
+    [InlineData("Surrogate-Control: max-age=60|CDN-Cache-Control: max-age=5", LifetimeSource.MaxAge, 5)]
     public void Lifetimes_say_who_says_them(string lines, LifetimeSource source, long seconds) => Assert.Equal((source, seconds), Lifetime(CacheRules.Default, 200, lines));
 
     [Fact]
@@ -57,6 +65,7 @@ public sealed class LifetimeTests
 
     [Theory]
     [InlineData(200, "Last-Modified: @-1000|Date: @0", LifetimeSource.Heuristic, 100)]
+    [InlineData(200, "Last-Modified: @-60", LifetimeSource.Heuristic, 6)]
     [InlineData(404, "Last-Modified: @-1000|Date: @0", LifetimeSource.Heuristic, 100)]
     [InlineData(501, "Last-Modified: @-1000", LifetimeSource.Heuristic, 100)]
     [InlineData(201, "Last-Modified: @-1000", LifetimeSource.None, 0)]
