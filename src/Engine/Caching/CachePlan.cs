@@ -24,6 +24,9 @@ public sealed record CachePlan
     /// <summary>The largest body that is kept, in bytes.</summary>
     public long LargestBody { get; init; } = 64 << 20;
 
+    /// <summary>Bytes of the slices in which bodies are fetched and kept; 0: they are fetched whole. Needs <see cref="CacheRules.StoresPartial"/>.</summary>
+    public long SliceBytes { get; init; }
+
     /// <summary>What this cache calls itself in Cache-Status (RFC 9211); null: it says nothing.</summary>
     public byte[]? StatusName { get; init; } = "Weir"u8.ToArray();
 }

@@ -39,6 +39,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     private static readonly ByteRange StatusName = ByteRange.Of("Cache-Status"u8.ToArray());
 
     private readonly Stack<StoredReader> readers = [];
+    private readonly Stack<SlicedReader> slicedReaders = [];
     private readonly Stack<FillWait> waits = [];
     private readonly Stack<Filler> free = [];
     private readonly List<Filler> fillers = [];
@@ -51,21 +52,40 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     internal BufferPool Buffers => buffers;
 
     /// <summary>Answers a request of a route with a cache, or fetches the answer.</summary>
-    public LoopTask<Fault> AnswerAsync(Exchange exchange, CachePlan plan)
+    public LoopTask<Fault> AnswerAsync(Exchange exchange, CachePlan plan) => plan.SliceBytes == 0 ? AnswerOnceAsync(exchange, plan) : AnswerSlicedAsync(exchange, plan);
+
+    // Where what was kept of slices turns out to be of another whole before anything was sent, it is asked about, once.
+    private async LoopTask<Fault> AnswerSlicedAsync(Exchange exchange, CachePlan plan)
+    {
+        for (var again = 0; ; again++)
+        {
+            var fault = await AnswerOnceAsync(exchange, plan);
+            if (!fault.IsNone || exchange.Held is not SlicedReader sliced || exchange.ResponseSource == exchange.OwnBody) return fault;
+            fault = await sliced.StartAsync();
+            if (fault.IsNone || again > 0 || fault.Side != Side.Origin || fault.Cause != FaultCause.Closed) return fault;
+            sliced.Head.IsStale = true;
+            exchange.Held = null;
+            exchange.ResponseSource = null;
+            sliced.Dispose();
+            exchange.Response.Clear();
+        }
+    }
+
+    private LoopTask<Fault> AnswerOnceAsync(Exchange exchange, CachePlan plan)
     {
         var request = exchange.Request;
         if (request.KnownMethod is not (KnownMethod.Get or KnownMethod.Head)) return PassUnsafeAsync(exchange, plan);
         // A body may mean something to the origin that no key tells.
         if (request.HasBody || request.WantsUpgrade || request.Fields.Index.HasAny(OriginsAlone)) return PassAsync(exchange, plan, CacheForward.Bypass);
-        if (!plan.Key.TryMake(exchange, out var key)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+        if (!plan.Key.TryMake(exchange, out var key) || (plan.SliceBytes > 0 && !Slices.TryKey(exchange, plan.SliceBytes, ref key))) return new LoopTask<Fault>(NoRoom);
         var asked = RequestDirectives.Read(request.Fields, plan.Rules);
         var kept = plan.Cache.Find(key, request.Fields);
         var reuse = kept is null ? Reuse.Validate : Judge(kept, asked);
-        if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
+        if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, key, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
         if (kept is not null && reuse == Reuse.Behind)
         {
             if (plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
-            return new LoopTask<Fault>(Serve(exchange, plan, kept, CacheOutcome.Stale));
+            return new LoopTask<Fault>(Serve(exchange, plan, key, kept, CacheOutcome.Stale));
         }
 
         if (kept is null) plan.Cache.Retention.Missed(key.Hash);
@@ -101,6 +121,21 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     internal void Record(Exchange exchange) => records.EndMirrored(exchange);
 
     internal void Report(Exception bug) => errors.Error("cache", $"a mistake of ours ended a fill: {bug}");
+
+    internal FillWait LeaseWait() => waits.TryPop(out var used) ? used : new FillWait(loop, waits);
+
+    /// <summary>Begins to read a response. The caller hands over its reference.</summary>
+    internal StoredReader LeaseReader(StoredResponse of)
+    {
+        var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
+        reader.Begin(of);
+        return reader;
+    }
+
+    /// <summary>Fetches a slice.</summary>
+    internal void Fetch(Fill begun, CachePlan plan, Exchange of, FillWait? first, SliceAsk part) => Lease().Begin(begun, plan, of, null, first, part);
+
+    internal void Return(SlicedReader reader) => slicedReaders.Push(reader);
 
     internal void Return(Filler filler) => free.Push(filler);
 
@@ -163,7 +198,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var (request, response) = (exchange.Request, exchange.Response);
         if (!TryResolve(exchange, plan, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
         var verdict = StoreDecision.Judge(KnownMethod.Post, request.Fields, RequestDirectives.Read(request.Fields, plan.Rules), response.Status, response.Fields, plan.Rules, requested, loop.UtcNow, isLocatedAtTarget: true);
-        if (!verdict.MayStore || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody || !plan.Key.TryMake(exchange, out var key)) return;
+        if (!verdict.MayStore || response.Status == 206 || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody || !plan.Key.TryMake(exchange, out var key)) return;
         plan.Cache.TryBegin(key, isJoinable: false, out var fill);
         var body = new StoredBody(response.HasBody ? response.BodyLength : 0, plan.Cache.Memory);
         if (Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named) is not { } made)
@@ -205,9 +240,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (kept is null) return fault;
         if (fault.IsNone)
         {
-            var effect = Validation.OfHead(kept.Lines, kept.Body.IsEnded ? kept.Body.Length : -1, exchange.Response.Status, exchange.Response.Fields);
+            var effect = Validation.OfHead(kept.Lines, kept.Body.IsEnded ? Slices.LengthOf(kept) : -1, exchange.Response.Status, exchange.Response.Fields);
             if (effect == HeadEffect.Stale) kept.IsStale = true;
-            else if (effect == HeadEffect.Update && kept.Status != 200) kept.IsStale = true;
+            else if (effect == HeadEffect.Update && kept.Status is not (200 or 206)) kept.IsStale = true;
             else if (effect == HeadEffect.Update) Renew(exchange, plan, key, kept, requested);
         }
 
@@ -221,8 +256,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!kept.Body.IsWhole) return;
         kept.Body.Hold();
         var renewed = Merge(exchange, plan.Cache, kept);
-        var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
-        reader.Begin(renewed);
+        var reader = LeaseReader(renewed);
         exchange.Held = reader;
         var (response, now) = (exchange.Response, loop.UtcNow);
         var age = Lifetimes.InitialAge(response.Fields, requested, now);
@@ -240,7 +274,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         }
 
         response.Fields.Drop(KnownField.SurrogateControl);
-        OwnResponse.SetLength(exchange, renewed.Body.Length);
+        response.Status = 200;
+        OwnResponse.SetLength(exchange, Slices.LengthOf(renewed));
         TryAddAge(exchange, age);
     }
 
@@ -249,7 +284,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     {
         for (var joins = 0; ; joins++)
         {
-            var wait = waits.TryPop(out var used) ? used : new FillWait(loop, waits);
+            var wait = LeaseWait();
             wait.Begin(exchange);
             wait.Asked = asked;
             wait.Candidate = kept;
@@ -282,7 +317,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 case FillState.Failed when kept is not null && ReuseDecision.MayStandIn(kept.Times, asked, loop.UtcNow):
                     kept.StandsInUntil = (loop.UtcNow + StandsIn).Ticks;
                     Release(exchange, wait);
-                    return Serve(exchange, plan, kept, CacheOutcome.Stale);
+                    return Serve(exchange, plan, key, kept, CacheOutcome.Stale);
                 case FillState.Failed:
                     kept?.LetGo();
                     return fill.Fault;
@@ -290,7 +325,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                     var response = wait.Take();
                     kept?.LetGo();
                     var outcome = !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
-                    return Serve(exchange, plan, response, outcome, why, wait);
+                    return Serve(exchange, plan, key, response, outcome, why, wait);
                 case FillState.Passed when exchange.Origin is not null:
                     kept?.LetGo();
                     Tell(exchange, plan, CacheOutcome.Pass);
@@ -314,10 +349,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     }
 
     // Takes over the reference, and ends the wait, if there was one.
-    private Fault Serve(Exchange exchange, CachePlan plan, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
+    private Fault Serve(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
     {
-        var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
-        reader.Begin(kept);
+        var reader = LeaseReader(kept);
         var response = exchange.Response;
         response.Clear();
         var hasRoom = kept.TryFill(response, reader.Fields, exchange.Scratch);
@@ -341,10 +375,24 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var isNew = outcome is CacheOutcome.Miss or CacheOutcome.Expired;
         if (!hasRoom || (!(isNew && age == 0) && !TryAddAge(exchange, age))) return NoRoom;
         var report = new CacheReport { Forward = why, IsStored = isNew, IsCollapsed = outcome == CacheOutcome.Collapsed, TimeToLive = kept.Times.Lifetime - age, ForwardStatus = outcome == CacheOutcome.Revalidated ? 304 : 0 };
-        if (!AddStatus(exchange, plan, report) || !Selection.TryApply(exchange, kept, reader)) return NoRoom;
+        if (!AddStatus(exchange, plan, report) || !(Slices.IsHead(kept) ? TrySlices(exchange, plan, key, kept, reader) : Selection.TryApply(exchange, kept, reader))) return NoRoom;
         if (!isNew && exchange.Response.HasBody) plan.Cache.Counts.Of(loop.Index).Saved(Math.Max(0, exchange.Response.BodyLength));
         Tell(exchange, plan, outcome);
         return Fault.None;
+    }
+
+    private bool TrySlices(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse head, StoredReader reader)
+    {
+        var sliced = slicedReaders.TryPop(out var used) ? used : new SlicedReader(this);
+        if (!sliced.TryBegin(exchange, plan, key, reader, head))
+        {
+            Return(sliced);
+            return false;
+        }
+
+        exchange.Held = sliced;
+        exchange.Response.Status = 200;
+        return Selection.TryApply(exchange, head, sliced);
     }
 
     private static bool TryAddAge(Exchange exchange, long age)

@@ -45,6 +45,7 @@ internal sealed class Filler
     private FillWait? leader;
     private StoredResponse? candidate;
     private CacheControl asked;
+    private SliceAsk slice;
     private DateTime requested;
 
     public Filler(CacheStage stage)
@@ -59,8 +60,11 @@ internal sealed class Filler
     /// <param name="of">The request.</param>
     /// <param name="kept">What is kept, to be renewed; null: nothing is.</param>
     /// <param name="first">Its first client; null: nobody waits.</param>
-    public void Begin(Fill begun, CachePlan by, Exchange of, StoredResponse? kept, FillWait? first)
+    /// <param name="part">The slice it is for, where that is known.</param>
+    public void Begin(Fill begun, CachePlan by, Exchange of, StoredResponse? kept, FillWait? first, SliceAsk part = default)
     {
+        slice = part.IsSlice || by.SliceBytes == 0 ? part : Slices.For(of.Request, by.SliceBytes);
+        slice.Head?.Hold();
         (fill, plan, leader) = (begun, by, first);
         kept?.Hold();
         candidate = kept;
@@ -83,6 +87,7 @@ internal sealed class Filler
         exchange.Request.KnownMethod = KnownMethod.Get;
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
         exchange.Request.Fields.Add(KnownField.SurrogateCapability, CapabilityName, Capability);
+        if (slice.IsSlice && hasRoom) hasRoom = Slices.TryAsk(exchange, slice);
         RunAsync(hasRoom).Detach();
     }
 
@@ -112,7 +117,8 @@ internal sealed class Filler
             var fault = hasRoom && (candidate is null || AddConditions()) ? Fault.None : new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
             if (fault.IsNone) fault = await FetchAsync();
             if (fault.IsNone && exchange.Response.Status == 304 && candidate is not null && !Validation.Confirms(candidate.Lines, exchange.Response.Fields)) fault = await AskAgainAsync();
-            if (fault.IsNone) (response, isHanded) = Judge();
+            if (fault.IsNone && slice is { IsSlice: true, Head: null }) fault = await AskOtherwiseAsync();
+            if (fault.IsNone) (response, isHanded) = slice.Head is null ? Judge() : (KeepSlice(), false);
             if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, null, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
             if (fault.IsNone && response is not null && !response.Body.IsEnded) fault = await FillBodyAsync(response.Body);
             if (response is not null)
@@ -149,6 +155,8 @@ internal sealed class Filler
         plan.Cache.End(fill);
         candidate?.LetGo();
         candidate = null;
+        slice.Head?.LetGo();
+        slice = default;
         leader = null;
         client.Of = null;
         exchange.End();
@@ -173,12 +181,102 @@ internal sealed class Filler
         return await FetchAsync();
     }
 
+    // What begins behind the end, or cannot be kept in slices: the first slice is asked for, and then the whole.
+    private async LoopTask<Fault> AskOtherwiseAsync()
+    {
+        while (exchange.Response.Status == 416 || (exchange.Response.Status == 206 && !MayBeSliced()))
+        {
+            slice = exchange.Response.Status == 416 && slice.Index > 0 ? slice with { Index = 0 } : default;
+            await Forwarder.FinishAsync(exchange, Fault.None);
+            exchange.Rewind();
+            exchange.Request.Fields.Drop(KnownField.Range);
+            if (slice.IsSlice && !Slices.TryAsk(exchange, slice)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
+            var fault = await FetchAsync();
+            if (!fault.IsNone || !slice.IsSlice) return fault;
+        }
+
+        return default;
+    }
+
+    private bool MayBeSliced() => Slices.IsSlice(exchange.Response, slice, out _) && JudgeStoring(stage.Loop.UtcNow).MayStore;
+
+    private StoreVerdict JudgeStoring(DateTime now) =>
+        StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, exchange.Response.Status, exchange.Response.Fields, plan.Rules, requested, now);
+
+    // A further slice: of the same whole, or there is none, and the whole has to be asked about.
+    private StoredResponse? KeepSlice()
+    {
+        if (!Slices.IsSlice(exchange.Response, slice, out var range))
+        {
+            if (exchange.Response.Status is 200 or 206 or 412 or 416 or 404 or 410) slice.Head!.IsStale = true;
+            fill.Tell(FillState.Failed, null, new Fault(FaultCause.Closed, Side.Origin, Stage.Wait));
+            return null;
+        }
+
+        var now = stage.Loop.UtcNow;
+        var verdict = JudgeStoring(now);
+        if (MakeSlice(fill, range) is not { } made)
+        {
+            fill.Tell(FillState.Failed, null, new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+            return null;
+        }
+
+        made.Times = verdict.Times;
+        if (verdict.MayStore) plan.Cache.TryPut(fill, made);
+        plan.Cache.Counts.Of(stage.Loop.Index).CountFill();
+        TellLeader();
+        fill.Tell(FillState.Kept, made, default);
+        return made;
+    }
+
+    private StoredResponse? MakeSlice(Fill of, ContentRange range)
+    {
+        var body = new StoredBody(range.Count, plan.Cache.Memory);
+        var made = stage.Make(exchange, plan.Cache, of, body, ((Endpoint)exchange.Place.EndpointState!).Named);
+        if (made is null) body.LetGo();
+        return made;
+    }
+
+    // The first slice of a whole: its head is what is kept and told, and the slice is kept beside it.
+    private StoredResponse? KeepFirst(ContentRange range, StoreVerdict verdict)
+    {
+        exchange.Response.Fields.Drop(KnownField.ContentRange);
+        var body = Slices.MakeHead(range.Total, plan.Cache.Memory);
+        var head = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
+        if (head is null) body.LetGo();
+        if (head is null) return null;
+        var key = Slices.WriteKey(fill.Place.Url, ByteRange.Of(fill.Extra), head, slice.Index, ByteRange.Of(new byte[Slices.KeyBytes(fill.Place.Url.Length)]));
+        head.Times = verdict.Times;
+        plan.Cache.TryBegin(key, isJoinable: false, out var place);
+        var made = MakeSlice(place, range);
+        if (made is not null)
+        {
+            made.Times = verdict.Times;
+            plan.Cache.TryPut(place, made);
+            plan.Cache.TryPut(fill, head);
+            plan.Cache.Counts.Of(stage.Loop.Index).CountFill();
+            TellLeader();
+            fill.Tell(FillState.Kept, head, default);
+        }
+
+        plan.Cache.End(place);
+        head.LetGo();
+        return made;
+    }
+
     // The head has come: what becomes of it is told to all who wait.
     private (StoredResponse? Kept, bool IsHanded) Judge()
     {
         var status = exchange.Response.Status;
         var now = stage.Loop.UtcNow;
         if (candidate is not null && ReuseDecision.IsFailure(status) && ReuseDecision.MayStandIn(candidate.Times, asked, now)) return default;
+        if (slice.IsSlice && Slices.IsSlice(exchange.Response, slice, out var range))
+        {
+            if (range.Count < range.Total) return (KeepFirst(range, JudgeStoring(now)), false);
+            exchange.Response.Status = 200; // All of it.
+            exchange.Response.Fields.Drop(KnownField.ContentRange);
+        }
+
         var isConfirmed = status == 304 && candidate is not null;
         if (isConfirmed) fill.WasConfirmed = true;
         var (response, mayKeep) = isConfirmed ? Renew(now) : Keep(now);
@@ -202,7 +300,7 @@ internal sealed class Filler
     {
         var from = exchange.Response;
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, from.Status, from.Fields, plan.Rules, requested, now);
-        if (!verdict.MayStore || from.BodyLength > plan.LargestBody) return default;
+        if (!verdict.MayStore || from.Status == 206 || from.BodyLength > plan.LargestBody) return default;
         var body = new StoredBody(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory);
         var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)

@@ -9,8 +9,21 @@ using Weir.Wire.Fields;
 
 namespace Weir.Engine.Caching;
 
+/// <summary>Reads what it is told of a whole.</summary>
+internal interface IPartReader
+{
+    /// <summary>Bytes of the whole; -1: not known yet.</summary>
+    long Total { get; }
+
+    /// <summary>Reads several parts through it.</summary>
+    PartsSource Parts { get; }
+
+    /// <summary>Reads a part only.</summary>
+    void Take(long first, long count);
+}
+
 /// <summary>Reads parts through a reader of the whole. Reused with it; one loop's.</summary>
-internal sealed class PartsSource(StoredReader whole) : BodySource
+internal sealed class PartsSource(BodySource whole, IPartReader reader) : BodySource
 {
     private const int BoundaryBytes = 24;
 
@@ -63,7 +76,7 @@ internal sealed class PartsSource(StoredReader whole) : BodySource
         response.Status = 206;
         response.Fields.Drop(KnownField.ContentRange);
         response.Fields.Set(KnownField.ContentType, TypeName, exchange.Scratch.Trim(typed, written.Length));
-        whole.Take(parts[0].First, parts[0].Count);
+        reader.Take(parts[0].First, parts[0].Count);
         return true;
     }
 
@@ -78,7 +91,7 @@ internal sealed class PartsSource(StoredReader whole) : BodySource
             if (status != BodyStatus.End) return status;
             part++;
             taken = 0;
-            if (part < count) whole.Take(parts[part].First, parts[part].Count);
+            if (part < count) reader.Take(parts[part].First, parts[part].Count);
         }
     }
 

@@ -17,10 +17,11 @@ internal static class Selection
 
     /// <summary>Makes the response what the request is to get.</summary>
     /// <returns>False where there is no room.</returns>
-    public static bool TryApply(Exchange exchange, StoredResponse stored, StoredReader reader)
+    public static bool TryApply<TReader>(Exchange exchange, StoredResponse stored, TReader reader)
+        where TReader : BodySource, IPartReader
     {
         var (request, response) = (exchange.Request, exchange.Response);
-        var length = stored.Body.Length;
+        var length = reader.Total;
         if (response.Status == 200)
         {
             var tag = response.Fields.First(KnownField.ETag);
@@ -55,7 +56,8 @@ internal static class Selection
         return true;
     }
 
-    private static bool TryTake(Exchange exchange, StoredReader reader, long first, long count, long length, int status)
+    private static bool TryTake<TReader>(Exchange exchange, TReader reader, long first, long count, long length, int status)
+        where TReader : BodySource, IPartReader
     {
         var response = exchange.Response;
         if (!exchange.Scratch.TryTake(72, out var room, out var range)) return false;
@@ -92,7 +94,7 @@ internal static class Selection
         return true;
     }
 
-    private static bool TryTakeParts(Exchange exchange, StoredReader reader, ReadOnlySpan<PartRange> parts, long length)
+    private static bool TryTakeParts(Exchange exchange, IPartReader reader, ReadOnlySpan<PartRange> parts, long length)
     {
         if (!reader.Parts.TryBegin(exchange, parts, length)) return false;
         OwnResponse.SetLength(exchange, reader.Parts.Length);

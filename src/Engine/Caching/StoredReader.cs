@@ -8,7 +8,7 @@ using Weir.Wire.Fields;
 namespace Weir.Engine.Caching;
 
 /// <summary>Reads a stored body, or a part of it. One loop's.</summary>
-public sealed class StoredReader : BodySource, IDisposable
+internal sealed class StoredReader : BodySource, IPartReader, IDisposable
 {
     internal StoredReader? NextWaiting;
     internal bool IsListed; // Under the body's lock.
@@ -31,7 +31,9 @@ public sealed class StoredReader : BodySource, IDisposable
     public FieldIndex Fields { get; } = new();
 
     /// <summary>Reads parts of it.</summary>
-    internal PartsSource Parts => parts ??= new PartsSource(this);
+    public PartsSource Parts => parts ??= new PartsSource(this, this);
+
+    public long Total => body.Length;
 
     public override Signal Ready => more.Ready;
 
@@ -84,7 +86,7 @@ public sealed class StoredReader : BodySource, IDisposable
     }
 
     /// <summary>Reads a part only.</summary>
-    internal void Take(long first, long count)
+    public void Take(long first, long count)
     {
         at = first;
         end = first + count;
