@@ -34,17 +34,7 @@ internal class CacheFolder(string path)
     public static bool IsFull(Exception failure) => failure.HResult is NoSpace or OverQuota;
 
     /// <summary>Makes what is missing. Why it cannot be had; null: it can.</summary>
-    public string? Make()
-    {
-        if (PrivateFile.MakeFolder(path) is { } trouble) return trouble;
-        if (PrivateFile.MakeFolder(aside) is { } aloof) return aloof;
-        for (var i = 0; i < Parts; i++)
-        {
-            if (PrivateFile.MakeFolder(PathOfPart(i)) is { } why) return why;
-        }
-
-        return null;
-    }
+    public string? Make() => PrivateFile.MakeFolder(path) ?? PrivateFile.MakeFolder(aside);
 
     public string PathOfPart(int part) => System.IO.Path.Combine(path, part.ToString("x2"));
 
@@ -80,9 +70,11 @@ internal class CacheFolder(string path)
         return count;
     }
 
+    /// <summary>Gives a file its name; its part of the folder is made when it is the first in it.</summary>
     public virtual void Rename(string from, string to)
     {
-        if (!Descriptor.TryRename(from, to)) throw Failure($"'{from}' cannot get its name");
+        if (Descriptor.TryRename(from, to)) return;
+        if (Errno.Last != Errno.NoEntry || PrivateFile.MakeFolder(System.IO.Path.GetDirectoryName(to)!) is not null || !Descriptor.TryRename(from, to)) throw Failure($"'{from}' cannot get its name");
     }
 
     /// <summary>Deletes a file; false: it was not there.</summary>

@@ -181,7 +181,7 @@ public sealed class DiskRead : DiskJob, IDisposable
     {
         store.Tell("an entry of the cache was broken, and is removed", $"{store.Folder.PathOf(hash)}: {Miss}");
         if (serial != 0 && IsStill()) store.TakeAway(hash, serial);
-        else if (serial == 0) store.TakeAwayUnknown(hash);
+        else if (serial == 0) store.TakeAwayAny(hash);
     }
 
     private readonly struct Opened(SafeFileHandle? handle) : IDisposable

@@ -25,6 +25,10 @@ public sealed class DiskStore : IDisposable
 {
     private const int Stripes = 256;
     private const long TellEvery = 60_000;
+    private const int MostSweeps = 16;
+
+    // What was begun before one that is not remembered any more is not stored.
+    internal const int MostEndedSweeps = 32;
 
     // Bytes on their way to the disk, of all writes together.
     private const long MostInFlight = 64 << 20;
@@ -37,7 +41,8 @@ public sealed class DiskStore : IDisposable
     private readonly Func<long> utcSeconds;
     private readonly Dictionary<string, long> told = [];
     private DiskSweep[] sweeps = [];
-    private ulong lastSweep;
+    private DiskSweep[] endedSweeps = [];
+    private ulong forgottenSweep; // The start of the last one that is not remembered any more.
     private ulong serials;
     private long inFlight;
     private long pressure;
@@ -80,6 +85,8 @@ public sealed class DiskStore : IDisposable
     internal CacheFolder Folder { get; }
 
     internal EntryIndex Index { get; }
+
+    internal Journal Journal => journal;
 
     internal StorePause Pause { get; }
 
@@ -183,7 +190,7 @@ public sealed class DiskStore : IDisposable
     {
         lock (told)
         {
-            if (sweeps.Length >= 16 || Volatile.Read(ref closed) != 0) return false;
+            if (sweeps.Length >= MostSweeps || Volatile.Read(ref closed) != 0) return false;
             sweep.Start = NextSerial();
             Volatile.Write(ref sweeps, [.. sweeps, sweep]);
         }
@@ -243,7 +250,7 @@ public sealed class DiskStore : IDisposable
             Stored = Seconds(header.Facts.Stored),
             Expiry = Seconds(header.Facts.Expiry),
         };
-        var (begun, ended) = (Volatile.Read(ref sweeps), Volatile.Read(ref lastSweep));
+        var (begun, ended) = (Volatile.Read(ref sweeps), Volatile.Read(ref endedSweeps));
         if (IsSwept(header, writing.Key, head, byEnded: true)) return false;
         lock (StripeOf(header.Hash))
         {
@@ -253,13 +260,14 @@ public sealed class DiskStore : IDisposable
             Folder.Rename(aside, Folder.PathOf(header.Hash));
             if (!Index.TryPut(entry, writing.Stamp))
             {
+                Index.TryTakeOut(header.Hash, 0); // The one before has lost its file.
                 DeleteFile(header.Hash, header.Serial);
                 return false;
             }
         }
 
         // A sweep that came meanwhile may have passed by already.
-        if ((begun != Volatile.Read(ref sweeps) || ended != Volatile.Read(ref lastSweep)) && IsSwept(header, writing.Key, head, byEnded: true)) TakeAway(header.Hash, header.Serial);
+        if ((begun != Volatile.Read(ref sweeps) || ended != Volatile.Read(ref endedSweeps)) && IsSwept(header, writing.Key, head, byEnded: true)) TakeAway(header.Hash, header.Serial);
         if (IsOverfull || Housework.IsJournalLong) Housework.Kick();
         Pause.End();
         Interlocked.Increment(ref Counts.Writes);
@@ -270,19 +278,20 @@ public sealed class DiskStore : IDisposable
     /// <summary>Whether a sweep that is under way, or has ended since the entry's writing was begun, is against it.</summary>
     internal bool IsSwept(in EntryHeader header, ReadOnlySpan<byte> key, ReadOnlySpan<byte> head, bool byEnded = false)
     {
-        foreach (var sweep in Sweeps)
-        {
-            if (sweep.Removes && header.Serial < sweep.Start && sweep.Chooses(header, key, head)) return true;
-        }
-
-        return byEnded && header.Serial < Volatile.Read(ref lastSweep);
+        // An ending one is for a moment among both, never among neither.
+        return IsChosen(Sweeps, header, key, head) || (byEnded && (header.Serial < Volatile.Read(ref forgottenSweep) || IsChosen(Volatile.Read(ref endedSweeps), header, key, head)));
     }
 
     internal void EndSweep(DiskSweep sweep)
     {
         lock (told)
         {
-            if (sweep.Removes) Volatile.Write(ref lastSweep, Math.Max(lastSweep, sweep.Start));
+            if (sweep.Removes)
+            {
+                if (endedSweeps.Length == MostEndedSweeps) Volatile.Write(ref forgottenSweep, Math.Max(forgottenSweep, endedSweeps[0].Start));
+                Volatile.Write(ref endedSweeps, [.. endedSweeps.TakeLast(MostEndedSweeps - 1), sweep]);
+            }
+
             Volatile.Write(ref sweeps, [.. sweeps.Where(s => s != sweep)]);
         }
 
@@ -297,12 +306,11 @@ public sealed class DiskStore : IDisposable
         return true;
     }
 
-    /// <summary>Takes away what the index does not know yet. Disk threads.</summary>
-    internal void TakeAwayUnknown(UInt128 hash)
+    /// <summary>Takes away whatever has a hash: it was found by its name, before the index was loaded. Disk threads.</summary>
+    internal void TakeAwayAny(UInt128 hash)
     {
         lock (StripeOf(hash))
         {
-            if (Index.TryGet(hash, touch: false, out _)) return;
             Index.TryTakeOut(hash, 0);
             DeleteFile(hash, 0);
         }
@@ -362,6 +370,16 @@ public sealed class DiskStore : IDisposable
         }
 
         settings.Tell($"{what}: {detail}");
+    }
+
+    private static bool IsChosen(ReadOnlySpan<DiskSweep> among, in EntryHeader header, ReadOnlySpan<byte> key, ReadOnlySpan<byte> head)
+    {
+        foreach (var sweep in among)
+        {
+            if (sweep.Removes && header.Serial < sweep.Start && sweep.Chooses(header, key, head)) return true;
+        }
+
+        return false;
     }
 
     private static uint Seconds(long utc) => (uint)Math.Clamp(utc, 0, uint.MaxValue);

@@ -4,7 +4,10 @@
 
 namespace Weir.Engine.Caching.Disk;
 
-/// <summary>Chooses what is to be removed. Its methods are called on disk threads, on several at once, and hold no state that they change.</summary>
+/// <summary>
+/// Chooses what is to be removed. Its methods are called on disk threads, on several at once, and change nothing; also for a while
+/// after its end, for what was begun before it.
+/// </summary>
 public abstract class DiskSweep
 {
     private long matched;

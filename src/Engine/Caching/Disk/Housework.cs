@@ -188,6 +188,7 @@ internal sealed class Housework(DiskStore store, Journal journal) : DiskJob(null
     {
         var part = parts++;
         var folder = part < CacheFolder.Parts ? store.Folder.PathOfPart(part) : store.Folder.Aside;
+        if (!Directory.Exists(folder)) return;
         foreach (var file in Directory.EnumerateFiles(folder))
         {
             var name = Path.GetFileName(file);

@@ -45,7 +45,7 @@ internal sealed class IndexShard(int hashBits)
     private const int MostPassedOver = 128;
 
     // Removals seen by one hash are seen by its neighbours too: a write that is under way is then lost for nothing, rarely.
-    private const int Stamps = 64;
+    private const int Stamps = 64; // As many as the top six bits have values.
 
     private readonly Lock door = new();
     private readonly uint[] stamps = new uint[Stamps];
@@ -217,7 +217,7 @@ internal sealed class IndexShard(int hashBits)
 
     private int Slot(UInt128 hash) => (int)((ulong)hash >> hashBits) & (buckets.Length - 1);
 
-    private ref uint Stamp(UInt128 hash) => ref stamps[(int)((ulong)(hash >> 64) & (Stamps - 1))];
+    private ref uint Stamp(UInt128 hash) => ref stamps[(int)((((ulong)(hash >> 64) ^ (ulong)hash) * 0x9E37_79B9_7F4A_7C15) >> 58)];
 
     private int Find(UInt128 hash)
     {
