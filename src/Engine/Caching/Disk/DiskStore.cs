@@ -256,7 +256,7 @@ public sealed class DiskStore : IDisposable
         {
             // Of two writings, the one that was begun later stays.
             if (Index.Of(header.Hash).StampOf(header.Hash) != writing.Stamp || (Index.TryGet(header.Hash, touch: false, out var before) && before.Serial > header.Serial)) return false;
-            journal.Add(entry);
+            journal.Add(entry); // Where the name cannot be given, a later start will find the file missing.
             Folder.Rename(aside, Folder.PathOf(header.Hash));
             if (!Index.TryPut(entry, writing.Stamp))
             {
@@ -416,9 +416,9 @@ public sealed class DiskStore : IDisposable
         var isGone = false;
         try
         {
-            var wasThere = Folder.Delete(Folder.PathOf(hash));
+            Folder.Delete(Folder.PathOf(hash));
             isGone = true;
-            if (wasThere || serial != 0) journal.AddGone(hash, serial);
+            journal.AddGone(hash, serial != 0 ? serial : NextSerial()); // Whichever it was that the index did not know yet.
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -43,7 +43,9 @@ internal sealed class EntryIndex
 
     public bool TryLoad(in IndexEntry entry) => Of(entry.Hash).TryLoad(entry, out var before) && Added(entry.Size, before);
 
-    public bool TryTakeOut(UInt128 hash, ulong serial, bool byJournal = false) => Of(hash).TryTakeOut(hash, serial, byJournal, out var entry) && Lost(entry);
+    public bool TryTakeOut(UInt128 hash, ulong serial) => Of(hash).TryTakeOut(hash, serial, out var entry) && Lost(entry);
+
+    public bool TryUnload(UInt128 hash, ulong serial) => Of(hash).TryUnload(hash, serial, out var entry) && Lost(entry);
 
     public bool TryRemove(UInt128 hash, out IndexEntry entry) => Of(hash).TryRemove(hash, out entry) && Lost(entry);
 

@@ -129,13 +129,24 @@ internal sealed class IndexShard(int hashBits)
         }
     }
 
-    /// <summary>Takes an entry out, where it is still the one of that serial (0: whichever). Not on purpose: found broken, or gone by the journal.</summary>
-    public bool TryTakeOut(UInt128 hash, ulong serial, bool byJournal, out IndexEntry entry)
+    /// <summary>Takes an entry out, where it is still the one of that serial (0: whichever): it was found broken, say.</summary>
+    public bool TryTakeOut(UInt128 hash, ulong serial, out IndexEntry entry)
     {
         lock (door)
         {
-            if (!byJournal) gone?.Add(hash);
+            gone?.Add(hash);
             return TakeOut(hash, serial, out entry);
+        }
+    }
+
+    /// <summary>Takes an entry out that is gone by the journal: of that serial, or an older one.</summary>
+    public bool TryUnload(UInt128 hash, ulong serial, out IndexEntry entry)
+    {
+        lock (door)
+        {
+            entry = default;
+            var at = Find(hash);
+            return at >= 0 && entries[at].Serial <= serial && TakeOut(hash, 0, out entry);
         }
     }
 

@@ -77,7 +77,7 @@ internal sealed class Journal : IDisposable
     /// <summary>Records an entry.</summary>
     public void Add(in IndexEntry entry) => Append(entry, Put);
 
-    /// <summary>Records that an entry's file is gone.</summary>
+    /// <summary>Records that an entry's file is gone, and so those of all before it.</summary>
     public void AddGone(UInt128 hash, ulong serial) => Append(new IndexEntry { Hash = hash, Serial = serial }, Gone);
 
     /// <summary>Reads records from one of the inherited on into the index; how many.</summary>
@@ -90,7 +90,7 @@ internal sealed class Journal : IDisposable
             var record = room.AsSpan(i * RecordBytes, RecordBytes);
             if (!IsWhole(record, seed)) continue;
             if (record[0] == Put) index.TryLoad(Parse(record));
-            else index.TryTakeOut(BinaryPrimitives.ReadUInt128LittleEndian(record[8..]), BinaryPrimitives.ReadUInt64LittleEndian(record[24..]), byJournal: true);
+            else index.TryUnload(BinaryPrimitives.ReadUInt128LittleEndian(record[8..]), BinaryPrimitives.ReadUInt64LittleEndian(record[24..]));
         }
 
         return got;

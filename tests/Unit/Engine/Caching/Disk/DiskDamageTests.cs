@@ -105,6 +105,27 @@ public sealed class DiskDamageTests : IDisposable
     }
 
     [Fact]
+    public void What_is_stored_before_the_index_is_loaded_outlives_what_the_journal_says_of_earlier_ones()
+    {
+        Assert.True(rig.Put(1, "key", "first", []));
+        rig.Restart();
+        Assert.True(rig.Remove(1)); // Before its serial is known.
+        for (var i = 0; i < 10_000; i++) rig.Journal.AddGone(77, 1);
+        rig.Restart();
+        rig.Work();
+        Assert.Equal(0, rig.Store.Entries);
+        for (var i = 0; i < 10_000; i++) rig.Journal.AddGone(1, 1);
+        rig.Restart();
+        Assert.True(rig.Put(1, "key", "second", []));
+        rig.Work();
+        Assert.Equal("second", rig.Get(1, "key")!.Value.Head);
+        rig.Restart();
+        rig.Work();
+        Assert.Equal("second", rig.Get(1, "key")!.Value.Head);
+        Assert.Equal(0, rig.Store.Counts.Orphans);
+    }
+
+    [Fact]
     public void A_journal_that_is_cut_or_garbled_anywhere_brings_back_nothing_that_was_not_so()
     {
         Assert.True(rig.Put(1, "key", "old", []));
