@@ -18,7 +18,6 @@ public partial class RoomTests
         ["Engine.Transports"] = ["Engine.Loops"],
         ["Engine.Exchanges"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Transports"],
         ["Engine.Disk"] = ["Engine.Loops", "Engine.Memory", "Engine.Exchanges"],
-        ["Engine.Caching"] = ["Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk"],
         ["Engine.Http1"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Transports", "Engine.Exchanges"],
         ["Engine.Observe"] = ["Wire.Bytes", "Wire.Fields", "Engine.Loops", "Engine.Transports", "Engine.Exchanges"],
         ["Engine.Listeners"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe"],
