@@ -27,9 +27,9 @@ public static class ProxySchema
 
     public static Section<LimitsConfig> Limits { get; } = new Section<LimitsConfig>("limits", "The most there may be of things.")
         .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Client connections at once. Top level only.", "what the descriptor limit allows")
-        .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address; 0: no limit. Top level only.", "0")
+        .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address, of IPv6 from one /64; 0: no limit. Top level only.", "0")
         .Add("handshakes", Shapes.Int(1, 10_000_000), (l, v) => l.Handshakes = v, "TLS handshakes with clients at once; beyond that the longest under way make room for new ones. Top level only.", "2000")
-        .Add("handshakes_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.HandshakesPerClient = v, "TLS handshakes at once with one address; 0: no limit. Top level only.", "200")
+        .Add("handshakes_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.HandshakesPerClient = v, "TLS handshakes at once with one address, of IPv6 with one /64; 0: no limit. Top level only.", "200")
         .Add("memory", Shapes.Size, (l, v) => l.Memory = v, "Bytes in buffers at once. Top level only.", "1GiB")
         .Add("head", Shapes.SizeFrom("256B", "128KiB"), (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
         .Add("target", Shapes.SizeFrom("16B", "64KiB"), (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
