@@ -443,8 +443,8 @@ public static class ProxySchema
 
     private static Section<HeaderEditsConfig> HeaderEdits(string name, string doc, Shape<TemplateText> value, Func<string, string?> removed, Func<string, string?> set, Func<string, string?> added) => new Section<HeaderEditsConfig>(name, doc)
         .Add("remove", Shapes.ListOf(Shapes.HeaderName(removed)), (h, v) => h.Remove = v, "Fields not passed on.")
-        .Add("set", Fields(value, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
-        .Add("add", Fields(value, added), (h, v) => h.Add = v, "Fields added to what is there.");
+        .Add("set", Fields(value, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none; one whose placeholders come to nothing is left out.")
+        .Add("add", Fields(value, added), (h, v) => h.Add = v, "Fields added to what is there; one whose placeholders come to nothing is left out.");
 
     private static MapShape<T> Fields<T>(Shape<T> value, Func<string, string?> checkName) => new("field names", value, checkName, StringComparer.OrdinalIgnoreCase);
 
