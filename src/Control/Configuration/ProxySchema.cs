@@ -64,7 +64,7 @@ public static class ProxySchema
         .Add("early_data", Shapes.Bool, (t, v) => t.EarlyData = v, "With keys that nodes share, a request that came early can be replayed at each of them: nothing is taken early unless this says that it may.", "false");
 
     public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
-        .Short(Shapes.OneOf("auto"), (t, v) => t.Auto = true)
+        .Short(Shapes.AutomaticTls, (t, v) => t.Auto = true)
         .Add("auto", Shapes.Bool, (t, v) => t.Auto = v, "Certificates for its hosts are obtained and renewed by themselves, one for each, as acme says.", "false")
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
         .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
