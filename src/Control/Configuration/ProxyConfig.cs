@@ -535,6 +535,7 @@ public sealed class RouteConfig : IWritten, IAction
     public bool? EarlyData { get; set; }
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
+    public CacheConfig? Cache { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];
@@ -595,6 +596,13 @@ public sealed class HeaderEditsConfig : IWritten
     public List<Named<TemplateText>> Set { get; set; } = [];
     public List<Named<TemplateText>> Add { get; set; } = [];
     public List<string> Remove { get; set; } = [];
+}
+
+/// <summary>What of a route's answers is kept.</summary>
+public sealed class CacheConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool? On { get; set; }
 }
 
 public sealed class MirrorConfig : IWritten
