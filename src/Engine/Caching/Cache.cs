@@ -11,7 +11,7 @@ public sealed class Cache
     // Of one URL, the variants that are kept; a further one takes the oldest's place.
     internal const int MostVariants = 64;
 
-    private const int Shards = 64;
+    internal const int Shards = 64;
 
     private readonly Shard[] shards = new Shard[Shards];
 
@@ -43,6 +43,12 @@ public sealed class Cache
     /// <summary>Responses that are kept.</summary>
     public int Count => Retention.Count;
 
+    /// <summary>What carries which tag.</summary>
+    internal TagIndex Tags { get; } = new();
+
+    /// <summary>Why answers were not kept, lately.</summary>
+    internal Refusals Refusals { get; } = new();
+
     /// <summary>Looks for what may answer a request, or for the fill that may bring it; where there is neither, begins a fill.</summary>
     /// <param name="key">The request's key.</param>
     /// <param name="request">The request's fields, as it came: for what Vary names.</param>
@@ -73,6 +79,7 @@ public sealed class Cache
 
             place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
             fill = place.Begin(key.Extra.Span);
+            fill.Since = Tags.Purges;
             begun = true;
             return null;
         }
@@ -92,19 +99,29 @@ public sealed class Cache
             }
 
             fill = place.Begin(key.Extra.Span);
+            fill.Since = Tags.Purges;
             return true;
         }
     }
 
-    /// <summary>Keeps what a fill brought, in place of what it was for. Takes over a reference.</summary>
-    internal void Put(Fill fill, StoredResponse response)
+    /// <summary>Keeps what a fill brought, in place of what it was for. Takes a reference of its own.</summary>
+    /// <returns>False: it is out of date already.</returns>
+    internal bool TryPut(Fill fill, StoredResponse response)
     {
         StoredResponse? replaced;
         var shard = ShardOf(fill.Place.Hash);
-        lock (shard.Door) replaced = fill.Place.Put(response);
         response.Hash = fill.Place.Hash;
+        response.Tags = TagIndex.Read(response.Lines);
+        lock (shard.Door)
+        {
+            if (fill.IsDoomed || !Tags.TryAdd(response, fill.Since)) return false;
+            response.Hold();
+            replaced = fill.Place.Put(response);
+        }
+
         if (replaced is not null)
         {
+            Tags.Remove(replaced);
             Retention.Remove(replaced);
             replaced.LetGo();
         }
@@ -112,6 +129,7 @@ public sealed class Cache
         var leaving = new List<Retained>();
         Retention.Add(response, leaving);
         Leave(leaving);
+        return true;
     }
 
     /// <summary>A response's body is whole, and weighs what it weighs.</summary>
@@ -123,10 +141,27 @@ public sealed class Cache
     }
 
     /// <summary>Takes a response out: it is no use any more.</summary>
-    internal void Remove(StoredResponse response)
+    internal void Remove(StoredResponse response) => TryRemove(response);
+
+    /// <summary>The same.</summary>
+    /// <returns>Whether it was kept.</returns>
+    internal bool TryRemove(StoredResponse response)
     {
         Retention.Remove(response);
-        Drop(response);
+        return Drop(response);
+    }
+
+    /// <summary>Makes a response stale now.</summary>
+    /// <returns>Whether it is kept.</returns>
+    internal bool TryOutdate(StoredResponse response)
+    {
+        lock (ShardOf(response.Hash).Door)
+        {
+            if (response.Place is null) return false;
+            response.IsOutdated = true;
+            Tags.Restore(response);
+            return true;
+        }
     }
 
     /// <summary>A fill has ended.</summary>
@@ -149,9 +184,9 @@ public sealed class Cache
         }
     }
 
-    private void Drop(StoredResponse response)
+    private bool Drop(StoredResponse response)
     {
-        if (response.Place is not { } place) return;
+        if (response.Place is not { } place) return false;
         var shard = ShardOf(place.Hash);
         bool was;
         lock (shard.Door)
@@ -160,7 +195,29 @@ public sealed class Cache
             if (was && place.IsEmpty) shard.Remove(place);
         }
 
-        if (was) response.LetGo();
+        if (!was) return false;
+        Tags.Remove(response);
+        response.LetGo();
+        return true;
+    }
+
+    /// <summary>The object of a URL; null: nothing is kept of it, nor on its way. Its rest is under its shard's lock.</summary>
+    internal CachedObject? Place(ulong hash, ReadOnlySpan<byte> url)
+    {
+        var shard = ShardOf(hash);
+        lock (shard.Door) return shard.Find(hash, url);
+    }
+
+    /// <summary>The objects there are in one of the shards.</summary>
+    internal CachedObject[] Places(int shard)
+    {
+        lock (shards[shard].Door) return shards[shard].All();
+    }
+
+    /// <summary>Looks at an object under its shard's lock; it must be short.</summary>
+    internal T Look<T>(CachedObject place, Func<CachedObject, T> look)
+    {
+        lock (ShardOf(place.Hash).Door) return look(place);
     }
 
     private Shard ShardOf(ulong hash) => shards[(int)(hash >> 58)];
@@ -182,6 +239,17 @@ public sealed class Cache
         {
             objects.TryGetValue(hash, out var next);
             return objects[hash] = new CachedObject(hash, url) { Next = next };
+        }
+
+        public CachedObject[] All()
+        {
+            var all = new List<CachedObject>(objects.Count);
+            foreach (var first in objects.Values)
+            {
+                for (var one = first; one is not null; one = one.Next) all.Add(one);
+            }
+
+            return [.. all];
         }
 
         public void Remove(CachedObject place)

@@ -12,19 +12,25 @@ namespace Weir.Engine.Caching;
 public readonly record struct CacheKey(ulong Hash, ByteRange Url, ByteRange Extra);
 
 /// <summary>How keys are made of requests. Immutable.</summary>
-public sealed class KeyRecipe(byte[] space)
+/// <param name="space">What the route sends on in the same way for all: upstream, Host, edits of fields.</param>
+/// <param name="parts">What of a request belongs to the key; null: its URL.</param>
+/// <param name="query">What of the query counts; null: all, as it is written.</param>
+public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? query = null)
 {
     // Against collisions that somebody has worked out.
     private static readonly long Seed = Random.Shared.NextInt64();
 
-    /// <summary>Makes the key; false where there is no room.</summary>
+    /// <summary>What of a request belongs to the key beside the URL.</summary>
+    public KeyParts Parts { get; } = parts ?? KeyParts.None;
+
+    /// <summary>Makes the key; what of the query does not count is not sent on either. False where there is no room, or the key would be too long.</summary>
     public bool TryMake(Exchange exchange, out CacheKey key)
     {
         var request = exchange.Request;
         key = default;
+        if (!TryQuery(exchange, out var counted, out var hasQuery)) return false;
         var path = request.Path.Span;
-        var query = request.Query.Span;
-        if (!exchange.Scratch.TryTake(path.Length + query.Length + request.Host.Length + 32, out var room, out var range)) return false;
+        if (!exchange.Scratch.TryTake(path.Length + counted.Length + request.Host.Length + 32, out var room, out var range)) return false;
         var to = new SpanWriter(room);
         to.Write(request.IsSecure ? "https://"u8 : "http://"u8);
         to.Write(request.Host.Span);
@@ -35,14 +41,14 @@ public sealed class KeyRecipe(byte[] space)
         }
 
         to.Write(path);
-        if (request.HasQuery)
+        if (hasQuery)
         {
             to.Write((byte)'?');
-            to.Write(query);
+            to.Write(counted.Span);
         }
 
         var url = exchange.Scratch.Trim(range, to.Length);
-        if (!TryMakeExtra(exchange, out var extra)) return false;
+        if (!TryMakeExtra(exchange, counted, hasQuery, out var extra)) return false;
         key = new CacheKey(XxHash3.HashToUInt64(url.Span, Seed), url, extra);
         return true;
     }
@@ -50,29 +56,57 @@ public sealed class KeyRecipe(byte[] space)
     /// <summary>The hash of a URL as keys are.</summary>
     public static ulong HashOf(ReadOnlySpan<byte> url) => XxHash3.HashToUInt64(url, Seed);
 
-    // Where the path that is sent on is another one than the client's, it belongs to the key as well.
-    private bool TryMakeExtra(Exchange exchange, out ByteRange extra)
+    /// <summary>The authority in a key's URL: host and port as they count, however the client wrote them.</summary>
+    public static ByteRange AuthorityOf(byte[] url)
+    {
+        var start = url.AsSpan().IndexOf("://"u8) + 3;
+        var length = url.AsSpan(start).IndexOf((byte)'/');
+        return ByteRange.Of(url).Slice(start, length < 0 ? url.Length - start : length);
+    }
+
+    private bool TryQuery(Exchange exchange, out ByteRange counted, out bool hasQuery)
     {
         var request = exchange.Request;
-        var isAsWritten = request.ForwardedPath.Span.SequenceEqual(request.Path.Span) && request.HasForwardedQuery == request.HasQuery && request.ForwardedQuery.Span.SequenceEqual(request.Query.Span);
-        if (isAsWritten)
+        (counted, hasQuery) = (request.Query, request.HasQuery);
+        if (query is null || !(request.HasQuery || request.HasForwardedQuery)) return true;
+        var isAsWritten = request.HasForwardedQuery == request.HasQuery && request.ForwardedQuery.Span.SequenceEqual(request.Query.Span);
+        if (!query.TryApply(exchange.Scratch, request.Query, out counted)) return false;
+        var sent = counted;
+        if (!isAsWritten && !query.TryApply(exchange.Scratch, request.ForwardedQuery, out sent)) return false;
+        (request.ForwardedQuery, request.HasForwardedQuery) = (sent, !sent.IsEmpty);
+        hasQuery = !counted.IsEmpty;
+        return true;
+    }
+
+    // Where the path that is sent on is another one than the client's, it belongs to the key as well.
+    private bool TryMakeExtra(Exchange exchange, ByteRange counted, bool hasQuery, out ByteRange extra)
+    {
+        var request = exchange.Request;
+        var isAsWritten = request.ForwardedPath.Span.SequenceEqual(request.Path.Span) && request.HasForwardedQuery == hasQuery && request.ForwardedQuery.Span.SequenceEqual(counted.Span);
+        if (isAsWritten && ReferenceEquals(Parts, KeyParts.None) && !exchange.IsFromTrustedProxy)
         {
             extra = ByteRange.Of(space);
             return true;
         }
 
-        if (!exchange.Scratch.TryTake(space.Length + request.ForwardedPath.Length + request.ForwardedQuery.Length + 2, out var room, out extra)) return false;
+        if (!exchange.Scratch.TryTake(space.Length + request.ForwardedPath.Length + request.ForwardedQuery.Length + 3 + KeyParts.Most, out var room, out extra)) return false;
         var to = new SpanWriter(room);
         to.Write(space);
-        to.Write((byte)' ');
-        to.Write(request.ForwardedPath.Span);
-        if (request.HasForwardedQuery)
+        if (!isAsWritten)
         {
-            to.Write((byte)'?');
-            to.Write(request.ForwardedQuery.Span);
+            to.Write((byte)' ');
+            to.Write(request.ForwardedPath.Span);
+            if (request.HasForwardedQuery)
+            {
+                to.Write((byte)'?');
+                to.Write(request.ForwardedQuery.Span);
+            }
         }
 
-        extra = exchange.Scratch.Trim(extra, to.Length);
+        var url = to.Length;
+        to.Write((byte)'\n');
+        if (!Parts.TryWrite(exchange, ref to)) return false;
+        extra = exchange.Scratch.Trim(extra, to.Length == url + 1 ? url : to.Length);
         return true;
     }
 }

@@ -1,5 +1,7 @@
 // What a route says about its cache, compiled. Immutable.
 
+using Weir.Engine.Caching.Rules;
+
 namespace Weir.Engine.Caching;
 
 /// <summary>A route's cache.</summary>
@@ -9,6 +11,20 @@ public sealed record CachePlan
 
     public required KeyRecipe Key { get; init; }
 
+    public CacheRules Rules { get; init; } = CacheRules.Default;
+
     /// <summary>The largest body that is kept, in bytes.</summary>
     public long LargestBody { get; init; } = 64 << 20;
+
+    /// <summary>What this cache calls itself in Cache-Status (RFC 9211); null: it says nothing.</summary>
+    public byte[]? StatusName { get; init; } = "Weir"u8.ToArray();
+
+    /// <summary>Requests that are passed on, and those whose answers are not kept; null: none.</summary>
+    public CachePasses? Passes { get; init; }
+
+    /// <summary>Whether a page that is asked for as if it were a file is not kept: <see cref="Deception"/>.</summary>
+    public bool WatchesTypes { get; init; } = true;
+
+    /// <summary>Whether fields that name tags go on to clients.</summary>
+    public bool ShowsTags { get; init; }
 }

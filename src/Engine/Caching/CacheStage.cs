@@ -44,7 +44,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     public LoopTask<Fault> AnswerAsync(Exchange exchange, CachePlan plan, ForwardPlan forward, MirrorPlan? mirror)
     {
         if (!MayServe(exchange.Request)) return PassAsync(exchange, plan, forward, mirror, CacheOutcome.Bypass);
-        if (!plan.Key.TryMake(exchange, out var key)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+        if (!plan.Key.TryMake(exchange, out var key) || (plan.Passes is { } passes && passes.Bypasses(exchange))) return PassAsync(exchange, plan, forward, mirror, CacheOutcome.Bypass);
         var isGet = exchange.Request.KnownMethod == KnownMethod.Get;
         var response = plan.Cache.Find(key, exchange.Request.Fields, mayFill: isGet, out var fill, out var begun);
         if (response is not null)
@@ -86,8 +86,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var body = new StoredBody(response.HasBody ? response.BodyLength : 0, plan.Cache.Memory);
         response.Fields.Drop(KnownField.ContentLength);
         var stored = StoredResponse.Make(response, variant[..length], body, plan.Cache.Memory, ((Endpoint)exchange.Place.EndpointState!).Named, UtcMs(), 0, lifetime);
-        stored.Hold();
-        plan.Cache.Put(fill, stored);
+        plan.Cache.TryPut(fill, stored);
         plan.Cache.Counts.Of(loop.Index).CountFill();
         return stored;
     }
@@ -190,7 +189,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
     private long Age(StoredResponse stored) => stored.InitialAge + (Math.Max(0, UtcMs() - stored.StoredAt) / 1000);
 
-    private bool IsFresh(StoredResponse stored) => Age(stored) < stored.Lifetime;
+    private bool IsFresh(StoredResponse stored) => !stored.IsOutdated && Age(stored) < stored.Lifetime;
 
     private long UtcMs() => loop.UtcNow.Ticks / TimeSpan.TicksPerMillisecond;
 

@@ -71,6 +71,33 @@ internal sealed class CachedObject(ulong hash, byte[] url)
         return replaced;
     }
 
+    /// <summary>The newest of what is kept; the others follow by <see cref="StoredResponse.Other"/>.</summary>
+    public StoredResponse? First => first;
+
+    /// <summary>Nothing that fills under way bring is to be kept.</summary>
+    /// <returns>How many there are.</returns>
+    public int DoomFills()
+    {
+        var doomed = 0;
+        for (var fill = fills; fill is not null; fill = fill.Other)
+        {
+            fill.IsDoomed = true;
+            doomed++;
+        }
+
+        return doomed;
+    }
+
+    public int Fills
+    {
+        get
+        {
+            var under = 0;
+            for (var fill = fills; fill is not null; fill = fill.Other) under++;
+            return under;
+        }
+    }
+
     public bool Remove(StoredResponse response)
     {
         ref var place = ref first;

@@ -51,7 +51,13 @@ internal sealed class Fill(CachedObject place, byte[] extra)
     /// <summary>Runs it; null: not begun. Set before anybody else can leave.</summary>
     public Filler? Runner { get; set; }
 
-    public bool IsJoinable => State == FillState.Pending;
+    public bool IsJoinable => !IsDoomed && State == FillState.Pending;
+
+    /// <summary>What it brings is not to be kept: it was asked for before somebody said that it changed. Under its shard's lock.</summary>
+    public bool IsDoomed { get; set; }
+
+    /// <summary>The last purge by a tag before it: <see cref="TagIndex.Purges"/>.</summary>
+    public long Since { get; set; }
 
     /// <summary>Waits for its outcome, unless that is told already.</summary>
     public bool TryWait(FillWait wait)

@@ -52,14 +52,21 @@ internal sealed class Filler
             return false;
         }
 
-        // What is fetched is for all: the whole, unconditionally.
+        (exchange.ClientAddress, exchange.Ends, exchange.IsFromTrustedProxy) = (of.ClientAddress, of.Ends, of.IsFromTrustedProxy);
+
+        // What is fetched is for all: the whole, unconditionally, of the host as the key has it, and of nothing that the key does not tell.
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
+        if (!FillRequest.TryMake(exchange, by.Key, begun.Place.Url))
+        {
+            GiveBack();
+            return false;
+        }
+
         exchange.Moments.HeadRead = exchange.Moments.Begun;
         exchange.Timeouts = of.Timeouts;
         exchange.TotalDeadline = Timeouts.After(Loop.Now, of.Timeouts.Total);
         exchange.ResponsePolicies = of.ResponsePolicies; // For interim answers, which go to the first client.
         exchange.Place = of.Place;
-        (exchange.ClientAddress, exchange.Ends, exchange.IsFromTrustedProxy) = (of.ClientAddress, of.Ends, of.IsFromTrustedProxy);
         begun.Runner = this;
         first.Leads = this;
         RunAsync(forward).Detach();

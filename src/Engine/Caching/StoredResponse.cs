@@ -20,6 +20,7 @@ public sealed class StoredResponse : Retained
     private readonly bool hasOddNames;
     private int references = 1;
     private StoredResponse? other;
+    private bool isOutdated;
 
     private StoredResponse(NativeBlock block, int fieldCount, int variantAt, bool hasOddNames, StoredBody body, MemoryUse use)
     {
@@ -75,6 +76,19 @@ public sealed class StoredResponse : Retained
 
     /// <summary>For how long it is fresh, in s.</summary>
     public long Lifetime { get; init; }
+
+    /// <summary>Its fields as lines of a head.</summary>
+    internal ReadOnlySpan<byte> Lines => block.Bytes[linesAt..variantAt];
+
+    /// <summary>Tags it can be purged by, hashed.</summary>
+    internal ulong[] Tags { get; set; } = [];
+
+    /// <summary>Whether it was made stale before its time. Any thread.</summary>
+    public bool IsOutdated
+    {
+        get => Volatile.Read(ref isOutdated);
+        internal set => Volatile.Write(ref isOutdated, value);
+    }
 
     public void Hold() => Interlocked.Increment(ref references);
 
