@@ -121,7 +121,7 @@ public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mi
     private LoopTask<Fault> AnswerAsync(Exchange exchange, RoutePlan route, Verdict verdict)
     {
         if ((verdict.Answer ?? route.Answer) is { } answer) return answer.PrepareAsync(exchange);
-        if (route.Cache is { } cache) return caching.AnswerAsync(exchange, cache, route.Forward!, route.Mirror);
+        if (route.Cache is { } cache) return caching.AnswerAsync(exchange, cache);
         if (route.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
         return forwarder.FetchAsync(exchange, route.Forward!);
     }

@@ -6,6 +6,7 @@ using Weir.Engine.Caching;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
+using Weir.Engine.Mirroring;
 using Weir.Engine.Routing;
 
 namespace Weir.Control.Compilation;
@@ -13,9 +14,11 @@ namespace Weir.Control.Compilation;
 /// <summary>Compiles what is written about a route's cache.</summary>
 internal static class CachePlans
 {
-    public static CachePlan Plan(CacheConfig from, Cache cache, RouteConfig route, ForwardPlan forward) => new()
+    public static CachePlan Plan(CacheConfig from, Cache cache, RouteConfig route, ForwardPlan forward, MirrorPlan? mirror) => new()
     {
         Cache = cache,
+        Forward = forward,
+        Mirror = mirror,
         Key = new KeyRecipe(Space(route, forward, from), Parts(from.Key), Query(from.Key?.Query)),
         Rules = Rules(from),
         LargestBody = from.MaxObject ?? 64 << 20,

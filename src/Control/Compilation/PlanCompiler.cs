@@ -331,14 +331,14 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var forward = upstreamConfig is null ? null : Forward(route, target!, upstreamConfig);
         var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
         var caching = forward is null ? null : CacheConfig.Of(route.Cache, scope.Cache);
-        var cache = caching is null ? null : Cache(caching, route, forward!);
+        var cache = caching is null ? null : Cache(caching, route, forward!, mirror);
         var request = stages.Request(sticky);
         if (cache is not null && CachePlans.Purge(caching!, cache) is { } purge) request = [.. request, purge];
         var plan = new RoutePlan
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
             Rewrite = request,
-            RewriteResponse = stages.Response(sticky, scope.StrictTransport),
+            RewriteResponse = cache is { ShowsTags: false } ? [.. stages.Response(sticky, scope.StrictTransport), new HideTags()] : stages.Response(sticky, scope.StrictTransport),
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,
@@ -377,14 +377,14 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward)
+    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, MirrorPlan? mirror)
     {
         var name = from.Store ?? CacheStoreConfig.Usual;
         var cache = live.Cache(name);
         named.Add(cache);
         var memory = config.Caches.Find(c => c.Name == name)?.Value.Memory ?? CacheStoreConfig.UsualMemory;
         changes.Add(() => cache.MemoryLimit = memory);
-        var plan = CachePlans.Plan(from, cache, route, forward);
+        var plan = CachePlans.Plan(from, cache, route, forward, mirror);
         made?.Invoke(plan, from);
         return plan;
     }

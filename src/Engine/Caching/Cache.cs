@@ -1,6 +1,8 @@
 // One cache: an index in shards, whose locks are held for a lookup, never across I/O, and the order in which responses leave.
 // Live: plans refer to it, and it outlives them.
 
+using System.Collections.Concurrent;
+using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 
 namespace Weir.Engine.Caching;
@@ -13,6 +15,10 @@ public sealed class Cache
 
     internal const int Shards = 64;
 
+    // Rules that are shared between responses; there are few.
+    private const int MostVaries = 1024;
+
+    private readonly ConcurrentDictionary<string, VaryRule> varies = [];
     private readonly Shard[] shards = new Shard[Shards];
 
     /// <param name="name">What it is called in the configuration and the metrics.</param>
@@ -49,59 +55,71 @@ public sealed class Cache
     /// <summary>Why answers were not kept, lately.</summary>
     internal Refusals Refusals { get; } = new();
 
-    /// <summary>Looks for what may answer a request, or for the fill that may bring it; where there is neither, begins a fill.</summary>
-    /// <param name="key">The request's key.</param>
-    /// <param name="request">The request's fields, as it came: for what Vary names.</param>
-    /// <param name="fill">A fill under way, or the one that was begun.</param>
-    /// <param name="begun">Whether <paramref name="fill"/> was begun, and is the caller's to run.</param>
-    /// <param name="mayFill">Whether a fill is wanted.</param>
+    /// <summary>Keys whose answers may not be kept.</summary>
+    internal PassMemory Passing { get; } = new();
+
+    /// <summary>Looks for what may answer a request.</summary>
     /// <returns>A response, with a reference for the caller; null: none.</returns>
-    internal StoredResponse? Find(in CacheKey key, FieldBlock request, bool mayFill, out Fill? fill, out bool begun)
+    internal StoredResponse? Find(in CacheKey key, FieldBlock request)
     {
-        fill = null;
-        begun = false;
+        var shard = ShardOf(key.Hash);
+        lock (shard.Door)
+        {
+            var response = shard.Find(key.Hash, key.Url.Span)?.Find(key.Extra.Span, request);
+            response?.Hold();
+            return response;
+        }
+    }
+
+    /// <summary>Begins a fill, or finds the one that is under way.</summary>
+    /// <param name="key">The request's key.</param>
+    /// <param name="isJoinable">Whether it is one that all wait for who ask for the same.</param>
+    /// <param name="fill">The fill.</param>
+    /// <returns>Whether it was begun, and is the caller's to run.</returns>
+    internal bool TryBegin(in CacheKey key, bool isJoinable, out Fill fill)
+    {
         var shard = ShardOf(key.Hash);
         lock (shard.Door)
         {
             var place = shard.Find(key.Hash, key.Url.Span);
-            if (place?.Find(key.Extra.Span, request) is { } response)
-            {
-                response.Hold();
-                return response;
-            }
-
-            if (!mayFill) return null;
-            if (place?.FindFill(key.Extra.Span) is { } running)
-            {
-                fill = running;
-                return null;
-            }
-
-            place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
-            fill = place.Begin(key.Extra.Span);
-            fill.Since = Tags.Purges;
-            begun = true;
-            return null;
-        }
-    }
-
-    /// <summary>Begins a fill that replaces or renews a response; null where one is under way, which is given back then.</summary>
-    internal bool TryBegin(in CacheKey key, out Fill fill)
-    {
-        var shard = ShardOf(key.Hash);
-        lock (shard.Door)
-        {
-            var place = shard.Find(key.Hash, key.Url.Span) ?? shard.Add(key.Hash, key.Url.Span.ToArray());
-            if (place.FindFill(key.Extra.Span) is { } running)
+            if (isJoinable && place?.FindFill(key.Extra.Span) is { } running)
             {
                 fill = running;
                 return false;
             }
 
-            fill = place.Begin(key.Extra.Span);
+            place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
+            fill = place.Begin(key.Extra.Span, isJoinable);
             fill.Since = Tags.Purges;
             return true;
         }
+    }
+
+    /// <summary>Takes out all that is kept of a URL, and keeps nothing that was asked for before.</summary>
+    /// <returns>How much it was.</returns>
+    internal int Invalidate(ulong hash, ReadOnlySpan<byte> url)
+    {
+        StoredResponse? all;
+        var shard = ShardOf(hash);
+        lock (shard.Door)
+        {
+            if (shard.Find(hash, url) is not { } place) return 0;
+            all = place.TakeAll();
+            if (place.IsEmpty) shard.Remove(place);
+        }
+
+        var count = 0;
+        while (all is { } one)
+        {
+            all = one.Other;
+            one.Other = null;
+            Tags.Remove(one);
+            Retention.Remove(one);
+            one.LetGo();
+            count++;
+        }
+
+        return count;
     }
 
     /// <summary>Keeps what a fill brought, in place of what it was for. Takes a reference of its own.</summary>
@@ -119,6 +137,7 @@ public sealed class Cache
             replaced = fill.Place.Put(response);
         }
 
+        Passing.Remove(fill.Place.Hash);
         if (replaced is not null)
         {
             Tags.Remove(replaced);
@@ -141,11 +160,8 @@ public sealed class Cache
     }
 
     /// <summary>Takes a response out: it is no use any more.</summary>
-    internal void Remove(StoredResponse response) => TryRemove(response);
-
-    /// <summary>The same.</summary>
     /// <returns>Whether it was kept.</returns>
-    internal bool TryRemove(StoredResponse response)
+    internal bool Remove(StoredResponse response)
     {
         Retention.Remove(response);
         return Drop(response);
@@ -153,15 +169,34 @@ public sealed class Cache
 
     /// <summary>Makes a response stale now.</summary>
     /// <returns>Whether it is kept.</returns>
-    internal bool TryOutdate(StoredResponse response)
+    internal bool Outdate(StoredResponse response)
     {
         lock (ShardOf(response.Hash).Door)
         {
             if (response.Place is null) return false;
-            response.IsOutdated = true;
+            response.IsStale = true;
             Tags.Restore(response);
             return true;
         }
+    }
+
+    /// <summary>The object of a URL; null: nothing is kept of it, nor on its way. What is in it is under its shard's lock.</summary>
+    internal CachedObject? Place(ulong hash, ReadOnlySpan<byte> url)
+    {
+        var shard = ShardOf(hash);
+        lock (shard.Door) return shard.Find(hash, url);
+    }
+
+    /// <summary>The objects there are in one of the shards.</summary>
+    internal CachedObject[] Places(int shard)
+    {
+        lock (shards[shard].Door) return shards[shard].All();
+    }
+
+    /// <summary>Looks at an object under its shard's lock; it must be short.</summary>
+    internal T Look<T>(CachedObject place, Func<CachedObject, T> look)
+    {
+        lock (ShardOf(place.Hash).Door) return look(place);
     }
 
     /// <summary>A fill has ended.</summary>
@@ -201,23 +236,12 @@ public sealed class Cache
         return true;
     }
 
-    /// <summary>The object of a URL; null: nothing is kept of it, nor on its way. Its rest is under its shard's lock.</summary>
-    internal CachedObject? Place(ulong hash, ReadOnlySpan<byte> url)
+    /// <summary>By what a response varies; the same rule for the same names.</summary>
+    internal VaryRule VaryOf(FieldBlock response)
     {
-        var shard = ShardOf(hash);
-        lock (shard.Door) return shard.Find(hash, url);
-    }
-
-    /// <summary>The objects there are in one of the shards.</summary>
-    internal CachedObject[] Places(int shard)
-    {
-        lock (shards[shard].Door) return shards[shard].All();
-    }
-
-    /// <summary>Looks at an object under its shard's lock; it must be short.</summary>
-    internal T Look<T>(CachedObject place, Func<CachedObject, T> look)
-    {
-        lock (ShardOf(place.Hash).Door) return look(place);
+        var rule = VaryRule.Of(response);
+        if (rule.IsNone || varies.Count >= MostVaries) return rule;
+        return varies.GetOrAdd(rule.Names, rule);
     }
 
     private Shard ShardOf(ulong hash) => shards[(int)(hash >> 58)];

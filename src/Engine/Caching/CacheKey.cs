@@ -13,44 +13,34 @@ public readonly record struct CacheKey(ulong Hash, ByteRange Url, ByteRange Extr
 
 /// <summary>How keys are made of requests. Immutable.</summary>
 /// <param name="space">What the route sends on in the same way for all: upstream, Host, edits of fields.</param>
-/// <param name="parts">What of a request belongs to the key; null: its URL.</param>
-/// <param name="query">What of the query counts; null: all, as it is written.</param>
-public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? query = null)
+/// <param name="parts">What of a request belongs to the key beside its URL; null: nothing.</param>
+/// <param name="rule">What of the query counts; null: all, as it is written.</param>
+public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? rule = null)
 {
     // Against collisions that somebody has worked out.
     private static readonly long Seed = Random.Shared.NextInt64();
 
-    /// <summary>What of a request belongs to the key beside the URL.</summary>
+    /// <summary>What of a request belongs to the key beside its URL.</summary>
     public KeyParts Parts { get; } = parts ?? KeyParts.None;
 
-    /// <summary>Makes the key; what of the query does not count is not sent on either. False where there is no room, or the key would be too long.</summary>
+    /// <summary>Makes the key; what of the query does not count is not sent on either. False where there is no room, or too much belongs to the key.</summary>
     public bool TryMake(Exchange exchange, out CacheKey key)
     {
         var request = exchange.Request;
         key = default;
-        if (!TryQuery(exchange, out var counted, out var hasQuery)) return false;
-        var path = request.Path.Span;
-        if (!exchange.Scratch.TryTake(path.Length + counted.Length + request.Host.Length + 32, out var room, out var range)) return false;
-        var to = new SpanWriter(room);
-        to.Write(request.IsSecure ? "https://"u8 : "http://"u8);
-        to.Write(request.Host.Span);
-        if (request.Port != 0 && request.Port != (request.IsSecure ? 443 : 80))
-        {
-            to.Write((byte)':');
-            to.WriteDecimal(request.Port);
-        }
-
-        to.Write(path);
-        if (hasQuery)
-        {
-            to.Write((byte)'?');
-            to.Write(counted.Span);
-        }
-
-        var url = exchange.Scratch.Trim(range, to.Length);
-        if (!TryMakeExtra(exchange, counted, hasQuery, out var extra)) return false;
-        key = new CacheKey(XxHash3.HashToUInt64(url.Span, Seed), url, extra);
+        var (counted, hasQuery) = (request.Query, request.HasQuery);
+        if (rule is not null && !TryCount(exchange, out counted, out hasQuery)) return false;
+        if (!TryWriteUrl(exchange, request.Path.Span, counted.Span, hasQuery, out var url) || !TryMakeExtra(exchange, counted, hasQuery, out var extra)) return false;
+        key = new CacheKey(HashOf(url.Span), url, extra);
         return true;
+    }
+
+    /// <summary>Makes the URL of something on the request's own host; false where there is no room.</summary>
+    public bool TryMakeUrl(Exchange exchange, ReadOnlySpan<byte> path, ReadOnlySpan<byte> query, bool hasQuery, out ByteRange url)
+    {
+        url = default;
+        if (rule is null || !hasQuery) return TryWriteUrl(exchange, path, query, hasQuery, out url);
+        return rule.TryApply(exchange.Scratch, query, out var counted) && TryWriteUrl(exchange, path, counted.Span, !counted.IsEmpty, out url);
     }
 
     /// <summary>The hash of a URL as keys are.</summary>
@@ -64,17 +54,41 @@ public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? q
         return ByteRange.Of(url).Slice(start, length < 0 ? url.Length - start : length);
     }
 
-    private bool TryQuery(Exchange exchange, out ByteRange counted, out bool hasQuery)
+    private static bool TryWriteUrl(Exchange exchange, ReadOnlySpan<byte> path, ReadOnlySpan<byte> query, bool hasQuery, out ByteRange url)
     {
         var request = exchange.Request;
-        (counted, hasQuery) = (request.Query, request.HasQuery);
-        if (query is null || !(request.HasQuery || request.HasForwardedQuery)) return true;
+        if (!exchange.Scratch.TryTake(path.Length + query.Length + request.Host.Length + 32, out var room, out url)) return false;
+        var to = new SpanWriter(room);
+        to.Write(request.IsSecure ? "https://"u8 : "http://"u8);
+        to.Write(request.Host.Span);
+        if (request.Port != 0 && request.Port != (request.IsSecure ? 443 : 80))
+        {
+            to.Write((byte)':');
+            to.WriteDecimal(request.Port);
+        }
+
+        to.Write(path);
+        if (hasQuery)
+        {
+            to.Write((byte)'?');
+            to.Write(query);
+        }
+
+        url = exchange.Scratch.Trim(url, to.Length);
+        return true;
+    }
+
+    // The client's query, and what is sent on of it or in its place.
+    private bool TryCount(Exchange exchange, out ByteRange counted, out bool hasQuery)
+    {
+        var request = exchange.Request;
         var isAsWritten = request.HasForwardedQuery == request.HasQuery && request.ForwardedQuery.Span.SequenceEqual(request.Query.Span);
-        if (!query.TryApply(exchange.Scratch, request.Query, out counted)) return false;
-        var sent = counted;
-        if (!isAsWritten && !query.TryApply(exchange.Scratch, request.ForwardedQuery, out sent)) return false;
-        (request.ForwardedQuery, request.HasForwardedQuery) = (sent, !sent.IsEmpty);
+        hasQuery = false;
+        if (!rule!.TryApply(exchange.Scratch, request.Query.Span, out counted)) return false;
         hasQuery = !counted.IsEmpty;
+        var sent = counted;
+        if (!isAsWritten && !rule.TryApply(exchange.Scratch, request.ForwardedQuery.Span, out sent)) return false;
+        (request.ForwardedQuery, request.HasForwardedQuery) = (sent, !sent.IsEmpty);
         return true;
     }
 
@@ -103,10 +117,10 @@ public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? q
             }
         }
 
-        var url = to.Length;
+        var target = to.Length;
         to.Write((byte)'\n');
         if (!Parts.TryWrite(exchange, ref to)) return false;
-        extra = exchange.Scratch.Trim(extra, to.Length == url + 1 ? url : to.Length);
+        extra = exchange.Scratch.Trim(extra, to.Length == target + 1 ? target : to.Length);
         return true;
     }
 }

@@ -22,9 +22,6 @@ public sealed class CachePasses(RouteTable<CachePasses.Way> conditions)
         public static Way NoStore { get; } = new();
     }
 
-    /// <summary>Whether a request goes past the cache.</summary>
-    public bool Bypasses(Exchange exchange) => conditions.Find(exchange) == Way.Bypass;
-
-    /// <summary>Whether its answer is kept.</summary>
-    public bool Stores(Exchange exchange) => conditions.Find(exchange) is null;
+    /// <summary>What holds for a request; null: it is the cache's as any other.</summary>
+    public Way? Of(Exchange exchange) => conditions.Find(exchange);
 }

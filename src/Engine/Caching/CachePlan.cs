@@ -1,6 +1,8 @@
 // What a route says about its cache, compiled. Immutable.
 
 using Weir.Engine.Caching.Rules;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Mirroring;
 
 namespace Weir.Engine.Caching;
 
@@ -10,6 +12,12 @@ public sealed record CachePlan
     public required Cache Cache { get; init; }
 
     public required KeyRecipe Key { get; init; }
+
+    /// <summary>Who is asked for what is not kept.</summary>
+    public required ForwardPlan Forward { get; init; }
+
+    /// <summary>Who else is sent copies of what is asked; null: nobody.</summary>
+    public MirrorPlan? Mirror { get; init; }
 
     public CacheRules Rules { get; init; } = CacheRules.Default;
 

@@ -39,7 +39,7 @@ internal sealed class CachedObject(ulong hash, byte[] url)
         return null;
     }
 
-    public Fill Begin(ReadOnlySpan<byte> extra) => fills = new Fill(this, extra.ToArray()) { Other = fills };
+    public Fill Begin(ReadOnlySpan<byte> extra, bool isJoinable) => fills = new Fill(this, extra.ToArray(), isJoinable) { Other = fills };
 
     public void End(Fill fill)
     {
@@ -71,6 +71,17 @@ internal sealed class CachedObject(ulong hash, byte[] url)
         return replaced;
     }
 
+    /// <summary>Everything that is kept or on its way is out of date.</summary>
+    /// <returns>What was taken out.</returns>
+    public StoredResponse? TakeAll()
+    {
+        DoomFills();
+        var all = first;
+        for (var one = all; one is not null; one = one.Other) one.Place = null;
+        (first, count) = (null, 0);
+        return all;
+    }
+
     /// <summary>The newest of what is kept; the others follow by <see cref="StoredResponse.Other"/>.</summary>
     public StoredResponse? First => first;
 
@@ -78,23 +89,17 @@ internal sealed class CachedObject(ulong hash, byte[] url)
     /// <returns>How many there are.</returns>
     public int DoomFills()
     {
-        var doomed = 0;
-        for (var fill = fills; fill is not null; fill = fill.Other)
-        {
-            fill.IsDoomed = true;
-            doomed++;
-        }
-
-        return doomed;
+        for (var fill = fills; fill is not null; fill = fill.Other) fill.IsDoomed = true;
+        return Fills;
     }
 
     public int Fills
     {
         get
         {
-            var under = 0;
-            for (var fill = fills; fill is not null; fill = fill.Other) under++;
-            return under;
+            var count = 0;
+            for (var fill = fills; fill is not null; fill = fill.Other) count++;
+            return count;
         }
     }
 

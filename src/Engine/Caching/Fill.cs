@@ -24,7 +24,7 @@ internal enum FillState : byte
 }
 
 /// <summary>A fill. Shared between loops.</summary>
-internal sealed class Fill(CachedObject place, byte[] extra)
+internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
 {
     private readonly Lock door = new();
     private FillWait? waiting;
@@ -51,13 +51,17 @@ internal sealed class Fill(CachedObject place, byte[] extra)
     /// <summary>Runs it; null: not begun. Set before anybody else can leave.</summary>
     public Filler? Runner { get; set; }
 
-    public bool IsJoinable => !IsDoomed && State == FillState.Pending;
+    /// <summary>Whether who asks for the same waits for it.</summary>
+    public bool IsJoinable => isJoinable && !IsDoomed && State == FillState.Pending;
 
     /// <summary>What it brings is not to be kept: it was asked for before somebody said that it changed. Under its shard's lock.</summary>
     public bool IsDoomed { get; set; }
 
     /// <summary>The last purge by a tag before it: <see cref="TagIndex.Purges"/>.</summary>
     public long Since { get; set; }
+
+    /// <summary>Whether the origin said that what was kept still holds.</summary>
+    public bool WasConfirmed { get; set; }
 
     /// <summary>Waits for its outcome, unless that is told already.</summary>
     public bool TryWait(FillWait wait)
@@ -133,6 +137,15 @@ internal sealed class FillWait(Loop loop, Stack<FillWait> home) : IDisposable
     /// <summary>What was brought, with a reference.</summary>
     public StoredResponse? Response { get; set; }
 
+    /// <summary>What its request says to caches.</summary>
+    public CacheControl Asked;
+
+    /// <summary>What is kept already and may stand in, with a reference; null: nothing.</summary>
+    public StoredResponse? Candidate { get; set; }
+
+    /// <summary>Fields of the response that are for this exchange alone.</summary>
+    public List<AddedField> OwnFields { get; } = [];
+
     /// <summary>The exchange that waits; for the fill's first client, on the same loop.</summary>
     public Exchange? Exchange { get; set; }
 
@@ -172,6 +185,9 @@ internal sealed class FillWait(Loop loop, Stack<FillWait> home) : IDisposable
         Stop();
         Response?.LetGo();
         Response = null;
+        Candidate?.LetGo();
+        Candidate = null;
+        OwnFields.Clear();
         Exchange = null;
         home.Push(this);
     }

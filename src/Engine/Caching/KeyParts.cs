@@ -37,6 +37,9 @@ public sealed class KeyParts
 
     public bool ByDevice { get; }
 
+    /// <summary>The class of the device that asks, for people.</summary>
+    public static string DeviceOf(Exchange exchange) => System.Text.Encoding.ASCII.GetString(DeviceClass.Of(exchange.Request.Fields.First(KnownField.UserAgent)));
+
     /// <summary>Whether a field is part of the key, by its name, '_' and '-' being the same.</summary>
     public bool Names(ReadOnlySpan<byte> field)
     {

@@ -107,8 +107,8 @@ public static class Purge
             var bytes = response.Weight;
             switch (manner)
             {
-                case PurgeManner.Hard when cache.TryRemove(response):
-                case PurgeManner.Soft when cache.TryOutdate(response):
+                case PurgeManner.Hard when cache.Remove(response):
+                case PurgeManner.Soft when cache.Outdate(response):
                 case PurgeManner.Dry:
                     count += new PurgeCount(1, bytes, 0);
                     break;
@@ -131,7 +131,7 @@ public static class Purge
         foreach (var response in kept)
         {
             var bytes = response.Weight;
-            if (manner == PurgeManner.Soft ? cache.TryOutdate(response) : cache.TryRemove(response)) count += new PurgeCount(1, bytes, 0);
+            if (manner == PurgeManner.Soft ? cache.Outdate(response) : cache.Remove(response)) count += new PurgeCount(1, bytes, 0);
         }
 
         return count;

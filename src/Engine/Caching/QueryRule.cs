@@ -20,7 +20,7 @@ public sealed class QueryRule(bool sorts, byte[][]? kept, byte[][] dropped)
     /// <param name="query">The query, without its '?'.</param>
     /// <param name="left">What counts; empty: there is no query any more.</param>
     /// <returns>False where there is no room.</returns>
-    public bool TryApply(Scratch scratch, ByteRange query, out ByteRange left)
+    public bool TryApply(Scratch scratch, ReadOnlySpan<byte> query, out ByteRange left)
     {
         left = default;
         if (query.IsEmpty) return true;
@@ -28,10 +28,9 @@ public sealed class QueryRule(bool sorts, byte[][]? kept, byte[][] dropped)
         Span<(int Start, int Length)> pairs = stackalloc (int, int)[MostSorted];
         var count = 0;
         var to = new SpanWriter(room);
-        var from = query.Span;
-        foreach (var part in from.Split((byte)'&'))
+        foreach (var part in query.Split((byte)'&'))
         {
-            var pair = from[part];
+            var pair = query[part];
             if (pair.IsEmpty || !Counts(NameOf(pair))) continue;
             if (to.Length > 0) to.Write((byte)'&');
             if (count < MostSorted) pairs[count] = (to.Length, pair.Length);

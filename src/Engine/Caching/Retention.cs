@@ -57,7 +57,7 @@ internal sealed class Retention
     {
         lock (door)
         {
-            if (one.Line is not null) return;
+            if (one.Line is not null || !one.IsKept) return;
             sketch.Fit(++count);
             one.Counted = one.Weight;
             window.Push(one);
@@ -92,6 +92,7 @@ internal sealed class Retention
     private void Touch(Retained one)
     {
         sketch.Count(one.Hash);
+        one.Uses++;
         if (one.Line is not { } line) return; // It has left meanwhile.
         line.Take(one);
         if (line == window)
@@ -187,9 +188,13 @@ public abstract class Retained
     internal Retained? Older;
     internal Retained? Newer;
     internal long Counted;
+    internal long Uses; // Those that were told.
 
     /// <summary>What it is asked for by.</summary>
     public ulong Hash { get; internal set; }
+
+    /// <summary>Whether it is in the index still. It leaves that before it leaves here.</summary>
+    public abstract bool IsKept { get; }
 
     /// <summary>Bytes it holds now.</summary>
     public abstract long Weight { get; }

@@ -88,7 +88,7 @@ internal static class Selection
     private static DateTime Modified(FieldBlock fields, StoredResponse stored)
     {
         if (HttpDate.TryRead(fields.First(KnownField.LastModified), out var modified)) return modified;
-        return HttpDate.TryRead(fields.First(KnownField.Date), out var made) ? made : DateTime.UnixEpoch.AddMilliseconds(stored.StoredAt);
+        return HttpDate.TryRead(fields.First(KnownField.Date), out var made) ? made : stored.Times.Received;
     }
 
     private static void Bodiless(Exchange exchange)

@@ -1,7 +1,8 @@
-// A response as it is kept: what its head says in one native block, its body beside it. It never changes: a validation that
-// updates its fields makes another one, which shares the body.
+// A response as it is kept: what its head says in one native block, its body beside it. What it says never changes: a validation
+// that updates its fields makes another one, which shares the body.
 
 using System.Runtime.InteropServices;
+using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Memory;
 using Weir.Wire.Bytes;
@@ -12,26 +13,27 @@ namespace Weir.Engine.Caching;
 /// <summary>A kept response. Counted: the index holds one reference, each reader another.</summary>
 public sealed class StoredResponse : Retained
 {
-    private readonly NativeBlock block; // Slices of the fields, their lines, the variant's key.
+    // What an entry costs beside its blocks, in bytes: objects, and its place in the index.
+    private const int Overhead = 360;
+
+    private readonly NativeBlock block; // Slices of the fields, their lines, the extra key, the key of what it varies on.
     private readonly MemoryUse use;
     private readonly int fieldCount;
     private readonly int linesAt;
-    private readonly int variantAt;
-    private readonly bool hasOddNames;
+    private readonly int extraAt;
+    private readonly int varyAt;
     private int references = 1;
     private StoredResponse? other;
-    private bool isOutdated;
+    private long standsInUntil;
+    private volatile bool isStale;
 
-    private StoredResponse(NativeBlock block, int fieldCount, int variantAt, bool hasOddNames, StoredBody body, MemoryUse use)
+    private StoredResponse(NativeBlock block, int fieldCount, int extraAt, int varyAt, StoredBody body, MemoryUse use)
     {
-        (this.block, this.fieldCount, this.variantAt, this.hasOddNames, this.use) = (block, fieldCount, variantAt, hasOddNames, use);
+        (this.block, this.fieldCount, this.extraAt, this.varyAt, this.use) = (block, fieldCount, extraAt, varyAt, use);
         linesAt = fieldCount * Marshal.SizeOf<FieldSlice>();
         Body = body;
         use.Take(block.Length + Overhead);
     }
-
-    // What an entry costs beside its blocks, in bytes: objects, and its place in the index.
-    private const int Overhead = 320;
 
     public StoredBody Body { get; }
 
@@ -51,44 +53,51 @@ public sealed class StoredResponse : Retained
 
     public required int Status { get; init; }
 
-    /// <summary>Bytes it holds in memory, its body's included.</summary>
-    public override long Weight => block.Length + Overhead + Body.Taken;
-
-    /// <summary>The key that tells it from others of the same object.</summary>
-    public ReadOnlySpan<byte> Variant => block.Bytes[variantAt..];
-
-    public ReadOnlySpan<byte> Extra => VariantKey.Extra(Variant);
-
-    /// <summary>Whether it may answer a request, as far as what it varies on goes.</summary>
-    public bool Selects(FieldBlock request) => VariantKey.Selects(Variant, request);
-
-    /// <summary>Whether another one answers the same requests.</summary>
-    public bool IsSameVariant(StoredResponse with) => Variant.SequenceEqual(with.Variant);
-
     /// <summary>Whose it is.</summary>
     public required OriginName From { get; init; }
 
-    /// <summary>When it was received, in ms of the world's clock.</summary>
-    public long StoredAt { get; init; }
+    /// <summary>By what it varies.</summary>
+    public required VaryRule Vary { get; init; }
 
-    /// <summary>How old it was then, in s.</summary>
-    public long InitialAge { get; init; }
+    /// <summary>How old it is, and until when it is what. Set before it is kept.</summary>
+    public StoredTimes Times { get; set; }
 
-    /// <summary>For how long it is fresh, in s.</summary>
-    public long Lifetime { get; init; }
+    public override bool IsKept => Place is not null;
 
-    /// <summary>Its fields as lines of a head.</summary>
-    internal ReadOnlySpan<byte> Lines => block.Bytes[linesAt..variantAt];
+    /// <summary>Bytes it holds in memory, its body's included.</summary>
+    public override long Weight => block.Length + Overhead + Body.Taken;
 
-    /// <summary>Tags it can be purged by, hashed.</summary>
-    internal ulong[] Tags { get; set; } = [];
+    /// <summary>The part of the key that tells it from others of the same URL.</summary>
+    public ReadOnlySpan<byte> Extra => block.Bytes[extraAt..varyAt];
 
-    /// <summary>Whether it was made stale before its time. Any thread.</summary>
-    public bool IsOutdated
+    /// <summary>What the request it answers says about that by which it varies.</summary>
+    public ReadOnlySpan<byte> VaryKey => block.Bytes[varyAt..];
+
+    /// <summary>Its fields, as lines.</summary>
+    public ReadOnlySpan<byte> Lines => block.Bytes[linesAt..extraAt];
+
+    /// <summary>Whether it may answer a request, as far as what it varies on goes.</summary>
+    public bool Selects(FieldBlock request) => Vary.IsNone || Vary.Matches(request, VaryKey);
+
+    /// <summary>Whether another one answers the same requests.</summary>
+    public bool IsSameVariant(StoredResponse with) => Vary.Equals(with.Vary) && VaryKey.SequenceEqual(with.VaryKey) && Extra.SequenceEqual(with.Extra);
+
+    /// <summary>Whether it is not to be used without having been validated any more: somebody said so. Any thread.</summary>
+    public bool IsStale
     {
-        get => Volatile.Read(ref isOutdated);
-        internal set => Volatile.Write(ref isOutdated, value);
+        get => isStale;
+        set => isStale = value;
     }
+
+    /// <summary>The moment (ticks) until which it stands in for its origin, which failed a moment ago. Any thread.</summary>
+    public long StandsInUntil
+    {
+        get => Volatile.Read(ref standsInUntil);
+        set => Volatile.Write(ref standsInUntil, value);
+    }
+
+    /// <summary>Tags it can be purged by, hashed. Set before it is kept.</summary>
+    internal ulong[] Tags { get; set; } = [];
 
     public void Hold() => Interlocked.Increment(ref references);
 
@@ -100,66 +109,68 @@ public sealed class StoredResponse : Retained
         Body.LetGo();
     }
 
-    /// <summary>Makes one of a response's fields as they are sent on. Takes over a reference to the body.</summary>
-    public static StoredResponse Make(Response response, ReadOnlySpan<byte> variant, StoredBody body, MemoryUse use, OriginName from, long storedAt, long initialAge, long lifetime)
+    /// <summary>Makes one of stored lines. Takes over a reference to the body.</summary>
+    /// <param name="status">Its status.</param>
+    /// <param name="lines">Its fields; those that frame a body are left out.</param>
+    /// <param name="extra">The extra part of its key.</param>
+    /// <param name="vary">By what it varies.</param>
+    /// <param name="varyKey">The key of the request it answers.</param>
+    /// <param name="from">Whose it is.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="use">Where its memory is counted.</param>
+    public static StoredResponse Make(int status, ReadOnlySpan<byte> lines, ReadOnlySpan<byte> extra, VaryRule vary, ReadOnlySpan<byte> varyKey, OriginName from, StoredBody body, MemoryUse use)
     {
-        var fields = response.Fields;
-        var (count, length) = Measure(fields);
-        var lines = count * Marshal.SizeOf<FieldSlice>();
-        var block = NativeBlock.Allocate(lines + length + variant.Length);
-        var slices = MemoryMarshal.Cast<byte, FieldSlice>(block.Bytes[..lines]);
-        var to = new SpanWriter(block.Bytes.Slice(lines, length));
-        var n = 0;
-        for (var i = 0; i < fields.Index.Count; i++)
-        {
-            if (!fields.IsDropped(i)) slices[n++] = Write(ref to, fields.Index[i].Known, fields.Name(i), fields.Value(i));
-        }
-
-        foreach (ref readonly var field in fields.Added) slices[n++] = Write(ref to, field.Known, field.Name.Span, field.Value.Span);
-        variant.CopyTo(block.Bytes[(lines + length)..]);
-        return new StoredResponse(block, count, lines + length, fields.Index.HasOddNames, body, use) { Status = response.Status, From = from, StoredAt = storedAt, InitialAge = initialAge, Lifetime = lifetime };
+        var (count, length) = Measure(lines);
+        var linesAt = count * Marshal.SizeOf<FieldSlice>();
+        var extraAt = linesAt + length;
+        var varyAt = extraAt + extra.Length;
+        var block = NativeBlock.Allocate(varyAt + varyKey.Length);
+        Write(lines, MemoryMarshal.Cast<byte, FieldSlice>(block.Bytes[..linesAt]), block.Bytes[linesAt..extraAt]);
+        extra.CopyTo(block.Bytes[extraAt..]);
+        varyKey.CopyTo(block.Bytes[varyAt..]);
+        return new StoredResponse(block, count, extraAt, varyAt, body, use) { Status = status, From = from, Vary = vary };
     }
 
     /// <summary>Lays its fields out for an exchange.</summary>
     /// <returns>False where there is no room.</returns>
     public bool TryFill(Response response, FieldIndex index, Scratch scratch)
     {
-        if (!scratch.TryCopy(block.Bytes[linesAt..variantAt], out var lines)) return false;
-        index.Load(MemoryMarshal.Cast<byte, FieldSlice>(block.Bytes[..linesAt])[..fieldCount], hasOddNames);
+        if (!scratch.TryCopy(Lines, out var lines)) return false;
+        index.Load(MemoryMarshal.Cast<byte, FieldSlice>(block.Bytes[..linesAt])[..fieldCount], hasOddNames: true);
         response.Fields.Reset(lines.Block, lines.Start, index);
         response.Status = Status;
         return true;
     }
 
-    private static (int Count, int Length) Measure(FieldBlock fields)
+    private static (int Count, int Length) Measure(ReadOnlySpan<byte> lines)
     {
         var (count, length) = (0, 0);
-        for (var i = 0; i < fields.Index.Count; i++)
+        foreach (var line in new StoredLines(lines))
         {
-            if (fields.IsDropped(i)) continue;
+            if (KnownFields.Lookup(line.Name) == KnownField.ContentLength) continue;
             count++;
-            length += fields.Index[i].NameLength + fields.Index[i].ValueLength + 4;
-        }
-
-        foreach (ref readonly var field in fields.Added)
-        {
-            count++;
-            length += field.Name.Length + field.Value.Length + 4;
+            length += line.Name.Length + line.Value.Length + 4;
         }
 
         return (count, length);
     }
 
-    private static FieldSlice Write(ref SpanWriter to, KnownField known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    private static void Write(ReadOnlySpan<byte> lines, Span<FieldSlice> slices, Span<byte> into)
     {
-        var slice = new FieldSlice { Known = known, LineStart = to.Length, NameStart = to.Length, NameLength = (ushort)name.Length };
-        to.Write(name);
-        to.Write(": "u8);
-        slice.ValueStart = to.Length;
-        slice.ValueLength = value.Length;
-        to.Write(value);
-        to.Write("\r\n"u8);
-        slice.LineEnd = to.Length;
-        return slice;
+        var to = new SpanWriter(into);
+        var n = 0;
+        foreach (var line in new StoredLines(lines))
+        {
+            var known = KnownFields.Lookup(line.Name);
+            if (known == KnownField.ContentLength) continue;
+            ref var slice = ref slices[n++];
+            slice = new FieldSlice { Known = known, LineStart = to.Length, NameStart = to.Length, NameLength = (ushort)line.Name.Length, ValueLength = line.Value.Length };
+            to.Write(line.Name);
+            to.Write(": "u8);
+            slice.ValueStart = to.Length;
+            to.Write(line.Value);
+            to.Write("\r\n"u8);
+            slice.LineEnd = to.Length;
+        }
     }
 }

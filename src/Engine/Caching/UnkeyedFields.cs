@@ -9,27 +9,27 @@ using Weir.Wire.Fields;
 namespace Weir.Engine.Caching;
 
 /// <summary>Takes out of a fetch what its key does not tell.</summary>
-internal static class UnkeyedFields
+public static class UnkeyedFields
 {
     private static readonly byte[][] Names =
     [
         // Another target.
-        .. Of("X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "X-HTTP-Path-Override", "X-Proxy-URL", "X-Accel-Redirect", "X-Matched-Path"),
+        .. Fields("X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "X-HTTP-Path-Override", "X-Proxy-URL", "X-Accel-Redirect", "X-Matched-Path"),
         // Another method.
-        .. Of("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method"),
+        .. Fields("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method"),
         // Another host, scheme or port.
-        .. Of("X-Host", "X-HTTP-Host-Override", "X-Original-Host", "X-Backend-Host", "X-Backend-Server", "X-Scheme", "X-URL-Scheme", "X-URI-Scheme", "Front-End-Https", "X-Script-Name", "Proxy-Host", "Request-URI", "Base-URL"),
+        .. Fields("X-Host", "X-HTTP-Host-Override", "X-Original-Host", "X-Backend-Host", "X-Backend-Server", "X-Scheme", "X-URL-Scheme", "X-URI-Scheme", "Front-End-Https", "X-Script-Name", "Proxy-Host", "Request-URI", "Base-URL"),
         // Another client.
-        .. Of("True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "CF-Connecting-IP", "Fastly-Client-IP", "Client-IP"),
+        .. Fields("True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "CF-Connecting-IP", "Fastly-Client-IP", "Client-IP"),
         // What switches an application's own inner ways.
-        .. Of("X-Invoke-Path", "X-Invoke-Query", "X-Invoke-Status", "X-Invoke-Error", "X-Middleware-Prefetch", "X-Middleware-Subrequest", "X-Middleware-Invoke", "X-Now-Route-Matches", "X-WAP-Profile", "Translate", "Proxy"),
+        .. Fields("X-Invoke-Path", "X-Invoke-Query", "X-Invoke-Status", "X-Invoke-Error", "X-Middleware-Prefetch", "X-Middleware-Subrequest", "X-Middleware-Invoke", "X-Now-Route-Matches", "X-WAP-Profile", "Translate", "Proxy"),
     ];
 
     private static readonly byte[] CookieName = "Cookie"u8.ToArray();
 
     /// <summary>Drops them from a request that is to be sent for the cache, before anything an endpoint adds.</summary>
     /// <returns>False where there is no room.</returns>
-    public static bool TryDrop(Exchange exchange, KeyParts parts)
+    internal static bool TryDrop(Exchange exchange, KeyParts parts)
     {
         var fields = exchange.Request.Fields;
         if (fields.Index.Has(KnownField.Other)) DropOthers(fields, parts);
@@ -37,19 +37,36 @@ internal static class UnkeyedFields
         return parts.Cookies is not { } cookies || TryKeepCookies(exchange, cookies);
     }
 
+    /// <summary>Names of a request's fields that would be dropped, for people.</summary>
+    public static IEnumerable<string> Of(Exchange exchange, KeyParts parts)
+    {
+        var fields = exchange.Request.Fields;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (IsUnkeyed(fields, i, parts)) yield return System.Text.Encoding.Latin1.GetString(fields.Name(i));
+        }
+
+        if (parts.Cookies is not null && fields.Index.Has(KnownField.Cookie)) yield return "cookies that do not count";
+    }
+
     private static void DropOthers(FieldBlock fields, KeyParts parts)
     {
         for (var i = 0; i < fields.Index.Count; i++)
         {
-            if (fields.Index[i].Known != KnownField.Other || fields.IsDropped(i)) continue;
-            var name = fields.Name(i);
-            foreach (var unkeyed in Names)
-            {
-                if (!Ascii.EqualsAsVariable(unkeyed, name)) continue;
-                if (!parts.Names(name)) fields.Drop(i);
-                break;
-            }
+            if (IsUnkeyed(fields, i, parts)) fields.Drop(i);
         }
+    }
+
+    private static bool IsUnkeyed(FieldBlock fields, int i, KeyParts parts)
+    {
+        if (fields.Index[i].Known != KnownField.Other || fields.IsDropped(i)) return false;
+        var name = fields.Name(i);
+        foreach (var unkeyed in Names)
+        {
+            if (Ascii.EqualsAsVariable(unkeyed, name)) return !parts.Names(name);
+        }
+
+        return false;
     }
 
     // The cookies that count, in the order they have; without any, none.
@@ -92,5 +109,5 @@ internal static class UnkeyedFields
         return false;
     }
 
-    private static byte[][] Of(params string[] names) => Array.ConvertAll(names, System.Text.Encoding.ASCII.GetBytes);
+    private static byte[][] Fields(params string[] names) => Array.ConvertAll(names, System.Text.Encoding.ASCII.GetBytes);
 }

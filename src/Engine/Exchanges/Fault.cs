@@ -77,6 +77,9 @@ public enum FaultCause : byte
     /// <summary>It was not its turn in time.</summary>
     QueueTimeout,
 
+    /// <summary>The client wants nothing but what is kept, and nothing fitting is.</summary>
+    NotCached,
+
     /// <summary>Out of buffers, descriptors or ports.</summary>
     Exhausted,
 
@@ -173,6 +176,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.BreakerOpen, _) => 503,
         (FaultCause.QueueFull, _) => 503,
         (FaultCause.QueueTimeout, _) => 503,
+        (FaultCause.NotCached, _) => 504, // RFC 9111 §5.2.1.7
         (FaultCause.Exhausted, _) => 503,
         (FaultCause.Stopping, _) => 503,
         _ => 500,
@@ -213,6 +217,6 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
     /// or the client has used up its time.
     /// </summary>
     public bool ClosesClient => Side == Side.Client
-        ? Cause is not (FaultCause.Misdirected or FaultCause.NoRoute)
+        ? Cause is not (FaultCause.Misdirected or FaultCause.NoRoute or FaultCause.NotCached)
         : Cause is FaultCause.Stopping or FaultCause.Internal;
 }

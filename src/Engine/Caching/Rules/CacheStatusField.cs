@@ -36,7 +36,7 @@ public enum CacheForward : byte
 }
 
 /// <summary>What happened to a request.</summary>
-public readonly record struct CacheOutcome
+public readonly record struct CacheReport
 {
     public CacheForward Forward { get; init; }
 
@@ -67,7 +67,7 @@ public static class CacheStatusField
     /// <param name="outcome">What it did.</param>
     /// <param name="into">Where to.</param>
     /// <returns>Bytes written.</returns>
-    public static int Write(ReadOnlySpan<byte> name, in CacheOutcome outcome, Span<byte> into)
+    public static int Write(ReadOnlySpan<byte> name, in CacheReport outcome, Span<byte> into)
     {
         var to = new SpanWriter(into);
         to.Write(name);

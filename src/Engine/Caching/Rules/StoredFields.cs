@@ -68,7 +68,7 @@ public static class StoredFields
         return default;
     }
 
-    private static bool IsStored(FieldBlock fields, in ResponseDirectives directives, int i)
+    internal static bool IsStored(FieldBlock fields, in ResponseDirectives directives, int i)
     {
         if (fields.IsDropped(i)) return false;
         return fields.Index[i].Known switch
