@@ -32,6 +32,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
     private volatile SiteCertificates[] shown = [];
+    private volatile Cache[] cachesInForce = [];
 
     public int Loops { get; } = loops;
 
@@ -77,6 +78,9 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return tls;
     }
 
+    /// <summary>The caches in force. Any thread.</summary>
+    public IReadOnlyList<Cache> Caches => cachesInForce;
+
     public Cache Cache(string name)
     {
         if (!caches.TryGetValue(name, out var cache)) caches[name] = cache = new Cache(name, Loops);
@@ -102,6 +106,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         Drop(sites, named);
         Drop(logs, named);
         Drop(caches, named);
+        cachesInForce = [.. caches.Values.OrderBy(static c => c.Name, StringComparer.Ordinal)];
         Drop(origins, named);
         originsInForce = [.. origins.Values];
         var left = certificates.Values.Where(c => !named.Contains(c)).ToArray();

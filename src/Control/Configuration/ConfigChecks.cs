@@ -24,6 +24,7 @@ public static class ConfigChecks
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
         TlsChecks.Check(config, diagnostics);
+        CacheChecks.Check(config, diagnostics);
         CheckLogs(config, diagnostics);
         CheckResolve(config.Resolve, config, diagnostics);
         foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);

@@ -34,6 +34,7 @@ public sealed class ProxyConfig : IWritten
     public HttpsRedirectConfig? HttpsRedirect { get; set; }
     public HstsConfig? Hsts { get; set; }
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
+    public List<Named<CacheStoreConfig>> Caches { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
 
     /// <summary>How the names of an upstream are looked up.</summary>
@@ -507,6 +508,7 @@ public sealed class SiteConfig : IWritten, IAction
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];
+    public CacheConfig? Cache { get; set; }
     public List<RouteConfig> Routes { get; set; } = [];
     public ProxyTargetConfig? Proxy { get; set; }
     public RedirectConfig? Redirect { get; set; }
@@ -596,13 +598,6 @@ public sealed class HeaderEditsConfig : IWritten
     public List<Named<TemplateText>> Set { get; set; } = [];
     public List<Named<TemplateText>> Add { get; set; } = [];
     public List<string> Remove { get; set; } = [];
-}
-
-/// <summary>What of a route's answers is kept.</summary>
-public sealed class CacheConfig : IWritten
-{
-    public Position At { get; set; }
-    public bool? On { get; set; }
 }
 
 public sealed class MirrorConfig : IWritten

@@ -309,9 +309,6 @@ public static class ProxySchema
         .Add("body", Shapes.SizeFrom("0", "256KiB"), (m, v) => m.Body = v, "Bytes in a request's body; one with a longer body is not mirrored.", "64KiB")
         .Add("most", Shapes.Int(1, 100_000), (m, v) => m.Most = v, "Copies under way at once to the upstream, per loop; beyond that none are made.", "100");
 
-    public static Section<CacheConfig> Cache { get; } = new Section<CacheConfig>("cache", "Keeps answers as RFC 9111 allows a shared cache, and answers from them.")
-        .Short(Shapes.Bool, (c, v) => c.On = v);
-
     public static Section<RedirectConfig> Redirect { get; } = new Section<RedirectConfig>("redirect", "Sends the client elsewhere.")
         .Short(Shapes.LineTemplate, (r, v) => r.To = v)
         .Add("to", Shapes.LineTemplate, (r, v) => r.To = v, "Where to.")
@@ -365,6 +362,44 @@ public static class ProxySchema
 
     public static Section<HeaderEditsConfig> ResponseHeaders { get; } = HeaderEdits("response_headers", "Changes fields of the response: removed first, then set, then added. What frames it cannot be changed.", Shapes.ResponseLineTemplate, EditedFields.OfResponse, EditedFields.OfResponse, EditedFields.AddedToResponse);
 
+    public static Section<CacheStoreConfig> CacheStore { get; } = new Section<CacheStoreConfig>("cache_store", "Where kept answers are.")
+        .Short(Shapes.SizeFrom("1MiB", "1TiB"), (s, v) => s.Memory = v)
+        .Add("memory", Shapes.SizeFrom("1MiB", "1TiB"), (s, v) => s.Memory = v, "Bytes of memory. What is asked for least goes first.", "256MiB");
+
+    public static Section<CacheQueryConfig> CacheQuery { get; } = new Section<CacheQueryConfig>("cache_query", "Which parameters of the query are part of the key. Those that are not are not sent on either.")
+        .Short(Shapes.OneOf("all", "none"), (q, v) => q.None = v == "none")
+        .Add("keep", Shapes.ListOf(Shapes.Parameter), (q, v) => q.Keep = v, "Only these, as they are written; a last * stands for any end.", "all")
+        .Add("drop", Shapes.ListOf(Shapes.Parameter), (q, v) => q.Drop = v, "Not these, such as utm_*.")
+        .Add("sort", Shapes.Bool, (q, v) => q.Sort = v, "Sorts parameters by name, so that their order means nothing; those of one name stay as they stand.", "false");
+
+    public static Section<CacheKeyConfig> CacheKey { get; } = new Section<CacheKeyConfig>("cache_key", "What an answer may depend on beside scheme, host, port and path, and what the origin names in Vary.")
+        .Add("query", CacheQuery, (k, v) => k.Query = v, "Which parameters of the query.", "all, as they are written")
+        .Add("headers", Shapes.ListOf(Shapes.HeaderName(EditedFields.Any)), (k, v) => k.Headers = v, "Fields of the request, as they are sent on.")
+        .Add("cookies", Shapes.ListOf(Shapes.CookieName), (k, v) => k.Cookies = v, "Cookies. The others are not sent on by what fetches for the cache; [] sends none.", "none, and all are sent on")
+        .Add("device", Shapes.Bool, (k, v) => k.Device = v, "The kind of the client's device by its User-Agent: desktop, mobile or tablet. The origin is told by X-Device-Type.", "false");
+
+    public static Section<CacheConfig> Cache { get; } = new Section<CacheConfig>("cache", "Keeps answers as RFC 9111 allows a shared cache, and answers from them. A route's keys stand over its site's.")
+        .Short(Shapes.Bool, (c, v) => c.On = v)
+        .Add("store", Shapes.Text, (c, v) => c.Store = v, "Where: one of caches.", "default")
+        .Add("default_ttl", Shapes.Freshness, (c, v) => c.DefaultTtl = v, "How long an answer is fresh that does not say it itself; of 200, 203, 204, 300, 301 and 308.", "it is not kept")
+        .Add("status_ttl", new MapShape<long>("statuses", Shapes.Freshness, Shapes.StatusTrouble), (c, v) => c.StatusTtl = v, "The same by status or range of them, such as 404: 1m; before default_ttl.")
+        .Add("min_ttl", Shapes.Freshness, (c, v) => c.MinTtl = v, "The least, whatever an answer says; what may not be kept is not.")
+        .Add("max_ttl", Shapes.Freshness, (c, v) => c.MaxTtl = v, "The most, whatever an answer says.")
+        .Add("ttl", Shapes.Freshness, (c, v) => c.Ttl = v, "In place of all that an answer says about how long, no-cache included; what may not be kept is not.")
+        .Add("heuristic", Shapes.Heuristic, (c, v) => c.Heuristic = v, "Whether freshness is guessed, from Last-Modified, where nothing says it: this part of its age, a day at most; true: 10%.", "false")
+        .Add("stale_while_revalidate", Shapes.Freshness, (c, v) => c.StaleWhileRevalidate = v, "How long a stale answer serves while it is renewed, where it does not say so itself (RFC 5861).", "0s")
+        .Add("stale_if_error", Shapes.Freshness, (c, v) => c.StaleIfError = v, "How long a stale answer serves where its servers are away or answer 500, 502, 503 or 504, where it does not say so itself.", "0s")
+        .Add("set_cookie", Shapes.Bool, (c, v) => c.SetCookie = v, "Keeps answers that set cookies: everybody gets the same cookie.", "false")
+        .Add("request_directives", Shapes.Bool, (c, v) => c.RequestDirectives = v, "Whether Cache-Control and Pragma of requests count.", "true")
+        .Add("max_object", Shapes.SizeFrom("1KiB", "1TiB"), (c, v) => c.MaxObject = v, "The largest body that is kept.", "64MiB")
+        .Add("key", CacheKey, (c, v) => c.Key = v, "What an answer may depend on.")
+        .Add("bypass", Shapes.ListOf(Match), (c, v) => c.Bypass = v, "Requests that go past the cache.")
+        .Add("no_store", Shapes.ListOf(Match), (c, v) => c.NoStore = v, "Requests that are answered from the cache, but whose answers are not kept.")
+        .Add("deception_armor", Shapes.Bool, (c, v) => c.DeceptionArmor = v, "Does not keep a page or JSON under a path that ends as a file's does (/account/x.css), unless the answer itself says how long it is fresh.", "true")
+        .Add("status", Shapes.Bool, (c, v) => c.Status = v, "Tells clients what the cache did, by Cache-Status (RFC 9211).", "true")
+        .Add("show_tags", Shapes.Bool, (c, v) => c.ShowTags = v, "Lets clients see Surrogate-Key and Cache-Tag, by which answers are purged.", "false")
+        .Add("purge", Shapes.ListOf(Shapes.Network), (c, v) => c.Purge = v, "Who may purge a URL of this route by the method PURGE: addresses and networks.", "nobody");
+
     public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
         .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
         .Add("rewrite", Rewrite, (r, v) => r.Rewrite = v, "What is done to path and query.")
@@ -380,7 +415,7 @@ public static class ProxySchema
         .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
         .Add("early_data", Shapes.Bool, (r, v) => r.EarlyData = v, "Takes GET, HEAD and OPTIONS that come before the client's TLS handshake is done (0-RTT); they may be replays, and the origin is told by Early-Data: 1 (RFC 8470). All other requests wait for the handshake.", "false")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
-        .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.")
+        .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.", "the site's")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
         .Add("timeouts", RouteTimeouts, (r, v) => r.Timeouts = v, "Times for this route.")
@@ -396,12 +431,14 @@ public static class ProxySchema
         .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
         .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (s, v) => s.ErrorPages = v, "Pages for this site's faults.")
+        .Add("cache", Cache, (s, v) => s.Cache = v, "Keeps answers of its routes with proxy, unless a route says otherwise.")
         .Add("routes", Shapes.ListOf(Route), (s, v) => s.Routes = v, "Its routes; the first that matches wins."));
 
     public static Section<ProxyConfig> Root { get; } = new Section<ProxyConfig>("weir", "The configuration file.")
         .Add("listen", Shapes.ListOf(Listen), (c, v) => c.Listen = v, "Where to listen.")
         .Add("sites", Shapes.ListOf(Site), (c, v) => c.Sites = v, "What is served.")
         .Add("upstreams", new MapShape<UpstreamConfig>("names", Upstream, CheckUpstreamName), (c, v) => c.Upstreams = v, "Servers to forward to, by name.")
+        .Add("caches", new MapShape<CacheStoreConfig>("names", CacheStore, CheckUpstreamName), (c, v) => c.Caches = v, "Where kept answers are, by name.", "default, with 256MiB of memory")
         .Add("admin", Admin, (c, v) => c.Admin = v, "The admin listener; off when absent.")
         .Add("control", Shapes.Text, (c, v) => c.Control = v, "The path of the control socket, for reload, status and drain; owner only.", "weir.sock in the state folder")
         .Add("state", Shapes.Text, (c, v) => c.State = v, "The folder for what outlives the program.", "$STATE_DIRECTORY, else $XDG_STATE_HOME/weir, else ~/.local/state/weir, else /var/lib/weir")

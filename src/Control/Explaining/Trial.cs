@@ -6,6 +6,7 @@ using System.Net;
 using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine;
+using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -124,6 +125,7 @@ internal sealed class Trial : IDisposable
         RequestIdField => "request_id",
         Sticky => "sticky",
         RequestHeaders => "request_headers",
+        PurgeMethod => "cache.purge",
         _ => policy.GetType().Name,
     };
 
@@ -154,6 +156,7 @@ internal sealed class Trial : IDisposable
 
     private void Answer(RoutePlan route, RouteConfig from)
     {
+        if (route.Cache is { } cache) CacheWords.Tell(cache, (CacheConfig)written[cache], exchange, Say);
         if (route.Split is { } split) Forward(split, from.Proxy!, IsByChance(route) ? null : route);
         else if (route.Forward is { } forward) Forward(forward);
         else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");

@@ -6,6 +6,7 @@ using System.Text;
 using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
+using Weir.Engine.Caching;
 using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
@@ -36,6 +37,14 @@ public static class MetricsPage
         ("weir_upstream_retries_total", "counter", "Further endpoints tried."),
         ("weir_upstream_duration_seconds", "histogram", "Durations of exchanges by upstream."),
         ("weir_mirror_requests_total", "counter", "Requests to be mirrored to an upstream, by what became of the copy: answered, failed; not sent: dropped (too many under way), too_large (its body), exhausted (memory is short), incomplete (nor was the request, or not all of it)."),
+        ("weir_cache_requests_total", "counter", "Requests of routes with a cache, by what it did: hit, stale (used although), miss, collapsed (waited for another's fetch), revalidated, expired (fetched anew), pass (may not be kept), bypass (not looked for)."),
+        ("weir_cache_saved_bytes_total", "counter", "Bytes of bodies that were answered without their origin."),
+        ("weir_cache_fills_total", "counter", "Answers that were kept."),
+        ("weir_cache_evictions_total", "counter", "Answers that had to make room."),
+        ("weir_cache_purged_total", "counter", "Answers that purges took out or made stale."),
+        ("weir_cache_entries", "gauge", "Answers that are kept."),
+        ("weir_cache_bytes", "gauge", "Memory of a cache: what is kept, on its way or still read."),
+        ("weir_cache_limit_bytes", "gauge", "The most that may be kept in memory."),
         ("weir_upstream_queue_length", "gauge", "Requests that wait because the upstream is at one of its limits."),
         ("weir_upstream_queued_total", "counter", "Requests that have waited, or have begun to."),
         ("weir_upstream_queue_refusals_total", "counter", "Requests answered 503 because the queue was full, or because their time in it ran out."),
@@ -122,6 +131,7 @@ public static class MetricsPage
             foreach (var (place, outcome) in MirrorCounts.Outcomes.Index()) page.Sample("weir_mirror_requests_total", same.Sum(u => u.Mirrored.Total((MirrorOutcome)place)), ("upstream", same.Key), ("outcome", outcome));
         }
 
+        WriteCaches(page, proxy.Caches);
         WriteStates(page, upstreams.GroupBy(u => u.Name).Select(g => (g.Key, g.ToArray())).ToArray());
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
@@ -148,6 +158,22 @@ public static class MetricsPage
         page.Sample("weir_reloads_total", proxy.Reloads.Refused, ("outcome", "refused"));
         WriteProcess(page, proxy);
         return page.ToString();
+    }
+
+    private static void WriteCaches(Page page, IReadOnlyList<Cache> caches)
+    {
+        foreach (var cache in caches)
+        {
+            foreach (var (place, outcome) in CacheCounts.Outcomes.Index().Skip(1)) page.Sample("weir_cache_requests_total", cache.Counts.Total((CacheOutcome)place), ("cache", cache.Name), ("outcome", outcome));
+        }
+
+        foreach (var cache in caches) page.Sample("weir_cache_saved_bytes_total", cache.Counts.BytesSaved, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_fills_total", cache.Counts.Fills, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_evictions_total", cache.Counts.Evictions, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_purged_total", cache.Counts.Purged, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_entries", cache.Count, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_bytes", cache.Memory.Bytes, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_limit_bytes", cache.MemoryLimit, ("cache", cache.Name));
     }
 
     private static void WriteStates(Page page, (string Name, Upstream[] Same)[] upstreams)

@@ -79,7 +79,7 @@ internal sealed class Filler
 
         exchange.Request.KnownMethod = KnownMethod.Get;
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
-        RunAsync(hasRoom).Detach();
+        RunAsync(hasRoom && FillRequest.TryMake(exchange, by.Key, begun.Place.Url)).Detach();
     }
 
     /// <summary>Its first client waits no longer.</summary>
@@ -273,7 +273,13 @@ internal sealed class Filler
     {
         var from = exchange.Response;
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, from.Status, from.Fields, plan.Rules, requested, now);
-        if (!verdict.MayStore || from.BodyLength > plan.LargestBody) return default;
+        var reason = verdict.MayStore ? StoreLimits.Judge(exchange, plan, verdict.Source) : verdict.Reason;
+        if (reason != StoreReason.Stored)
+        {
+            plan.Cache.Refusals.Note(fill.Place.Hash, reason, from.Status, now.Ticks / TimeSpan.TicksPerSecond);
+            return default;
+        }
+
         var body = new StoredBody(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory);
         var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)

@@ -36,6 +36,7 @@ public enum LogField : byte
     Upstream,
     Endpoint,
     Retries,
+    Cache,
     Ending,
     RequestId,
     Traceparent,
@@ -80,6 +81,7 @@ public sealed class LogFormat
         ("upstream", LogField.Upstream, "the upstream"),
         ("endpoint", LogField.Endpoint, "the endpoint asked last"),
         ("retries", LogField.Retries, "further endpoints that were tried"),
+        ("cache", LogField.Cache, "what the cache did: hit, stale, miss, collapsed, revalidated, expired, pass or bypass; none where the route has no cache"),
         ("ending", LogField.Ending, "two letters: who ended it, and when"),
         ("request_id", LogField.RequestId, "the request's id: the X-Request-ID that was passed on if it is plain and has at most 128 bytes, else one made here"),
         ("traceparent", LogField.Traceparent, "the W3C trace context it came with"),
@@ -226,6 +228,7 @@ public sealed class LogFormat
         LogField.Route => exchange.Place.Route is not null,
         LogField.Upstream => exchange.Place.Upstream is not null,
         LogField.Endpoint => exchange.Place.Endpoint is not null,
+        LogField.Cache => exchange.Cached is not null,
         LogField.QueueTime => exchange.Moments.Queued != 0,
         LogField.ConnectTime => exchange.Moments.Connected != 0,
         LogField.WaitTime => exchange.Moments.Answered != 0,
@@ -311,6 +314,9 @@ public sealed class LogFormat
                 break;
             case LogField.Retries:
                 to.WriteDecimal(exchange.Retries);
+                break;
+            case LogField.Cache:
+                WriteText(exchange.Cached, keep, ref to);
                 break;
             case LogField.Ending:
                 var ending = Ending.Of(exchange.Fault);
