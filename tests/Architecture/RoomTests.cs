@@ -18,7 +18,6 @@ public partial class RoomTests
         ["Engine.Transports"] = ["Engine.Loops"],
         ["Engine.Exchanges"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Transports"],
         ["Engine.Disk"] = ["Engine.Loops", "Engine.Memory", "Engine.Exchanges"],
-        ["Engine.Caching"] = ["Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk"],
         ["Engine.Http1"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Transports", "Engine.Exchanges"],
         ["Engine.Observe"] = ["Wire.Bytes", "Wire.Fields", "Engine.Loops", "Engine.Transports", "Engine.Exchanges"],
         ["Engine.Listeners"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe"],
@@ -48,6 +47,16 @@ public partial class RoomTests
         }
 
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+
+    [Fact]
+    public void The_disk_tier_of_the_cache_knows_nothing_of_http()
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "src", "Engine", "Caching", "Disk")))
+        {
+            foreach (Match use in UsePattern().Matches(File.ReadAllText(file)))
+                Assert.Contains(use.Groups[1].Value, new[] { "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk" });
+        }
     }
 
     [Fact]
