@@ -64,7 +64,7 @@ public sealed class RunningProxy : IDisposable
         live = new LiveThings(loops, Errors, Engine.Forget);
         Health = new HealthChecks(Engine, Errors);
         Automatic = new AutomaticTls(stateFolder, Errors, first.User is { } user ? SystemUser.Find(user)?.Id : null);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), Automatic = Automatic };
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), StateFolder = stateFolder, Automatic = Automatic };
         StartedAt = DateTimeOffset.UtcNow;
     }
 

@@ -364,7 +364,10 @@ public static class ProxySchema
 
     public static Section<CacheStoreConfig> CacheStore { get; } = new Section<CacheStoreConfig>("cache_store", "Where kept answers are.")
         .Short(Shapes.SizeFrom("1MiB", "1TiB"), (s, v) => s.Memory = v)
-        .Add("memory", Shapes.SizeFrom("1MiB", "1TiB"), (s, v) => s.Memory = v, "Bytes of memory. What is asked for least goes first.", "256MiB");
+        .Add("memory", Shapes.SizeFrom("1MiB", "1TiB"), (s, v) => s.Memory = v, "Bytes of memory. What is asked for least goes first.", "256MiB")
+        .Add("disk", Shapes.SizeFrom("1MiB", "1024TiB"), (s, v) => s.Disk = v, "Bytes of disk behind the memory. What is there survives a restart.", "none")
+        .Add("folder", Shapes.Text, (s, v) => s.Folder = v, "The disk's folder, for this cache alone, owner only. Only one process uses it at a time.", "cache/NAME in the state folder")
+        .Add("entries", Shapes.Int(1, 1_000_000_000), (s, v) => s.Entries = v, "Entries on the disk, at most; each takes some 80 bytes of memory.", "1000000");
 
     public static Section<CacheQueryConfig> CacheQuery { get; } = new Section<CacheQueryConfig>("cache_query", "Which parameters of the query are part of the key. Those that are not are not sent on either.")
         .Short(Shapes.OneOf("all", "none"), (q, v) => q.None = v == "none")

@@ -100,6 +100,10 @@ public sealed class DiskTier(DiskStore store)
         SweepNext();
     }
 
+    /// <summary>Removes what a purge is of; the store does so in the background, and gives out none of it from now on.</summary>
+    /// <returns>False: too many are under way.</returns>
+    internal bool TryPurge(PurgeTarget target) => store.TrySweep(new TargetSweep(target));
+
     private void SweepNext()
     {
         if (waiting.IsEmpty || Interlocked.Exchange(ref isSweeping, 1) != 0) return;
@@ -187,6 +191,17 @@ public sealed class DiskTier(DiskStore store)
         public override bool MayMatch(UInt128 hash, in DiskFacts facts) => marks.Contains(facts.Mark);
 
         protected override void End() => tier.Ended(marks);
+    }
+
+    private sealed class TargetSweep(PurgeTarget target) : DiskSweep
+    {
+        public override bool NeedsHead => !target.All;
+
+        public override bool Matches(UInt128 hash, in DiskFacts facts, ReadOnlySpan<byte> key, ReadOnlySpan<byte> head)
+        {
+            if (target.Tag is null) return Purge.Matches(target, key[..Math.Max(0, key.IndexOf((byte)0))]);
+            return Array.IndexOf(TagIndex.Read(LinesOf(head)), TagIndex.HashOf(Encoding.UTF8.GetBytes(target.Tag))) >= 0;
+        }
     }
 
     private sealed class Content(StoredResponse response) : DiskContent
