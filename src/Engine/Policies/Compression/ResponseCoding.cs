@@ -76,23 +76,37 @@ public static class ResponseCoding
         Span<Coding> codings = stackalloc Coding[1];
         if (CodingFields.Read(fields, codings) != 0) return new CodingChoice(Coding.Identity, Untouched.Encoded);
         if (CodingFields.ForbidTransform(fields)) return new CodingChoice(Coding.Identity, Untouched.NoTransform);
-        Span<int> qualities = stackalloc int[plan.Names.Length];
-        var plain = AcceptedCodings.Read(exchange.Request.Fields, plan.Names, qualities);
+        var accepted = Accepted(exchange.Request, plan, out var isForced);
         var length = response.HasBody ? response.BodyLength : response.AnnouncedLength;
         if (length == 0) return new CodingChoice(Coding.Identity, Untouched.Size);
 
-        // Who refuses what has no coding gets none such, be it worth it or not (RFC 9110 §12.5.3).
-        if (plain != 0 && !plan.Types.Holds(CodingFields.First(fields, KnownField.ContentType))) return new CodingChoice(Coding.Identity, Untouched.Type);
-        if (plain != 0 && length >= 0 && length < plan.MinSize) return new CodingChoice(Coding.Identity, Untouched.Size);
+        // Who refuses what has no coding gets none such, be it worth it or not.
+        if (!isForced && !plan.Types.Holds(CodingFields.First(fields, KnownField.ContentType))) return new CodingChoice(Coding.Identity, Untouched.Type);
+        if (!isForced && length >= 0 && length < plan.MinSize) return new CodingChoice(Coding.Identity, Untouched.Size);
+        if (accepted == Coding.Identity) return new CodingChoice(accepted, Untouched.NotAccepted);
+        if (!isForced && !plan.CrossSite && IsCrossSite(exchange.Request)) return new CodingChoice(Coding.Identity, Untouched.CrossSite);
+        return new CodingChoice(accepted, Untouched.Not);
+    }
+
+    /// <summary>What of a plan's codings a client would rather have than any other, or than none (RFC 9110 §12.5.3).</summary>
+    /// <param name="request">The client's.</param>
+    /// <param name="plan">What is offered.</param>
+    /// <param name="isForced">It takes one of them, and refuses what has none.</param>
+    public static Coding Accepted(Request request, CompressionPlan plan, out bool isForced)
+    {
+        isForced = false;
+        if (!request.Fields.Index.Has(KnownField.AcceptEncoding)) return Coding.Identity;
+        Span<int> qualities = stackalloc int[plan.Names.Length];
+        var plain = AcceptedCodings.Read(request.Fields, plan.Names, qualities);
         var best = 0;
         for (var i = 1; i < qualities.Length; i++)
         {
             if (qualities[i] > qualities[best]) best = i;
         }
 
-        if (qualities[best] == 0 || plain > qualities[best]) return new CodingChoice(Coding.Identity, Untouched.NotAccepted);
-        if (plain != 0 && !plan.CrossSite && IsCrossSite(exchange.Request)) return new CodingChoice(Coding.Identity, Untouched.CrossSite);
-        return new CodingChoice(plan.Codings[best].Coding, Untouched.Not);
+        if (qualities[best] == 0 || plain > qualities[best]) return Coding.Identity;
+        isForced = plain == 0;
+        return plan.Codings[best].Coding;
     }
 
     /// <summary>Compresses the response, and says so in its fields; Vary is the caller's to say.</summary>
