@@ -34,7 +34,7 @@ internal static class CodingChecks
         {
             if (!Codings.TryFind(System.Text.Encoding.ASCII.GetBytes(level.Name), out var coding)) continue;
             CheckLevel(coding, level.Value, level.At, diagnostics);
-            if (compress.Codings.Count > 0 && !compress.Codings.Contains(level.Name)) diagnostics.Warn(level.At, $"{level.Name} is not one of codings: its level means nothing");
+            if (compress.Codings.Count > 0 && !diagnostics.IsTold(compress, "codings") && !compress.Codings.Contains(level.Name)) diagnostics.Warn(level.At, $"{level.Name} is not one of codings: its level means nothing");
         }
     }
 
