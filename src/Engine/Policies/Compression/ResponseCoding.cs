@@ -117,9 +117,22 @@ public static class ResponseCoding
         var isLive = MediaTypeList.IsLive(CodingFields.First(response.Fields, KnownField.ContentType));
         var coded = response.HasBody ? coders.TryCompress(exchange, exchange.ResponseSource!, CodedBody.ResponseCompressed, coding, plan.LevelOf(coding), isLive) : null;
         if (response.HasBody && coded is null) return false;
-        if (!TryRecode(exchange, coding)) return false;
+        if (!TryTell(exchange, coding)) return false;
         exchange.ResponseCoding = Codings.Name(coding);
         if (coded is not null) exchange.ResponseSource = coded;
+        return true;
+    }
+
+    /// <summary>Says in the response's fields that its body is in this coding, made from what the fields spoke of before; its length is not known.</summary>
+    /// <returns>False, with everything as it was, where there is no room.</returns>
+    public static bool TryTell(Exchange exchange, Coding coding)
+    {
+        var response = exchange.Response;
+        if (!CodingFields.TryWeaken(exchange, response.Fields)) return false;
+        CodingFields.Recode(response.Fields, coding);
+        response.Fields.Drop(KnownField.AcceptRanges); // A range of what is made as it goes cannot be had.
+        response.AnnouncedLength = -1;
+        if (response.HasBody) response.BodyLength = -1;
         return true;
     }
 
@@ -140,7 +153,7 @@ public static class ResponseCoding
         }
 
         exchange.ResponseSource = source;
-        return TryRecode(exchange, Coding.Identity);
+        return TryTell(exchange, Coding.Identity);
     }
 
     // A client that says nothing may take anything (RFC 9110 §12.5.3), but what it is sent unasked it may not understand.
@@ -165,17 +178,6 @@ public static class ResponseCoding
         if (plan.Decompress is null && !type.IsEmpty && !plan.Compress!.Types.Holds(type)) return true;
         CodingFields.Vary(fields);
         return !CodingFields.AsksByWeakForm(exchange.Request.Fields, CodingFields.First(fields, KnownField.ETag)) || CodingFields.TryWeaken(exchange, fields);
-    }
-
-    private static bool TryRecode(Exchange exchange, Coding coding)
-    {
-        var response = exchange.Response;
-        if (!CodingFields.TryWeaken(exchange, response.Fields)) return false;
-        CodingFields.Recode(response.Fields, coding);
-        response.Fields.Drop(KnownField.AcceptRanges); // A range of what is made as it goes cannot be had.
-        response.AnnouncedLength = -1;
-        if (response.HasBody) response.BodyLength = -1;
-        return true;
     }
 
     private static bool IsWhole(Response response) =>
