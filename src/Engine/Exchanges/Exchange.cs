@@ -89,6 +89,16 @@ public sealed class Exchange
         filters = filter;
     }
 
+    internal void LetGoOfFilters()
+    {
+        while (filters is { } filter)
+        {
+            filters = filter.Below;
+            filter.Below = null;
+            filter.End();
+        }
+    }
+
     /// <summary>The content coding that the response was given here, as its field names it; null: none.</summary>
     public byte[]? ResponseCoding { get; set; }
 
@@ -258,13 +268,7 @@ public sealed class Exchange
         Held = null;
         Replay?.End();
         Replay = null;
-        while (filters is { } filter)
-        {
-            filters = filter.Below;
-            filter.Below = null;
-            filter.End();
-        }
-
+        LetGoOfFilters();
         SentBody = null;
         ResponseCoding = null;
         Origin = null;

@@ -27,7 +27,15 @@ public sealed record CompressionPlan
     private byte[][]? names;
 
     /// <summary>The level of a coding that is offered.</summary>
-    public int LevelOf(Coding coding) => Array.Find(Codings, c => c.Coding == coding).Level;
+    public int LevelOf(Coding coding)
+    {
+        foreach (var offered in Codings)
+        {
+            if (offered.Coding == coding) return offered.Level;
+        }
+
+        return Compression.Codings.Levels(coding).Usual;
+    }
 }
 
 /// <summary>How responses are decompressed for clients that do not take what came (`response_body`).</summary>
