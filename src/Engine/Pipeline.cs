@@ -1,13 +1,14 @@
 // The way of a request, as one method of named steps. The order is the product's decision; an operator chooses what stands
 // in a stage, never the order.
 //
-//   identify → route → (wait for the handshake) → rewrite → (recode the body) → answer or forward (and mirror)
+//   identify → route → (wait for the handshake) → rewrite → (recode the body) → answer, or take from the cache, or forward (and mirror)
 //     → rewrite the response → compress → deliver → record
 //
 // A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
 // stream, so that a short answer never looks whole.
 
 using Weir.Engine.Answers;
+using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -22,7 +23,7 @@ using Weir.Wire.Targets;
 namespace Weir.Engine;
 
 /// <summary>Handles the exchanges of one listener on one loop.</summary>
-public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, BodyCoders coders, LoopRecords records, ErrorLog errors) : IExchangeHandler
+public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mirrors, BodyCoders coders, LoopRecords records, ErrorLog errors) : IExchangeHandler
 {
     /// <summary>The part of the plan that this listener executes; a new plan puts its own here, on the loop.</summary>
     public ListenerPlan Listener { get; set; } = null!;
@@ -118,10 +119,11 @@ public sealed class Pipeline(Forwarder forwarder, Mirrors mirrors, BodyCoders co
         return Verdict.Continue;
     }
 
-    // An answer of our own, or an origin's.
+    // An answer of our own, or an origin's, be it kept or fetched.
     private LoopTask<Fault> AnswerAsync(Exchange exchange, RoutePlan route, Verdict verdict)
     {
         if ((verdict.Answer ?? route.Answer) is { } answer) return answer.PrepareAsync(exchange);
+        if (route.Cache is { } cache) return caching.AnswerAsync(exchange, cache);
         if (route.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
         return forwarder.FetchAsync(exchange, route.Forward!);
     }

@@ -2,6 +2,7 @@
 // (upstreams, endpoints, sites' records) are keyed by identity, outlive plans, and are only referred to here.
 
 using Weir.Engine.Answers;
+using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -131,6 +132,9 @@ public sealed record RoutePlan
     public ForwardPlan? Forward { get; init; }
 
     public Answer? Answer { get; init; }
+
+    /// <summary>Keeps what is forwarded for; null: nothing.</summary>
+    public CachePlan? Cache { get; init; }
 
     /// <summary>Sends copies to another upstream as well; null: none.</summary>
     public MirrorPlan? Mirror { get; init; }

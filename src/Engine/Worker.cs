@@ -1,6 +1,7 @@
 // All that one loop owns: buffers, connections to origins, the listeners it accepts for. Everything here runs on the
 // loop; whoever is outside posts.
 
+using Weir.Engine.Caching;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
@@ -27,6 +28,7 @@ public sealed class Worker
     private readonly ErrorLog errors;
     private readonly Forwarder forwarder;
     private readonly Mirrors mirrors;
+    private readonly CacheStage caching;
     private readonly Dictionary<string, Served> listeners = [];
     private readonly List<Served> leaving = [];
     private Upstream[] upstreams = [];
@@ -46,6 +48,7 @@ public sealed class Worker
         Records = new LoopRecords(loop.Index, unsited);
         forwarder = new Forwarder(new Connector(loop, network, Buffers, errors), new ReplayBodies(loop, Buffers));
         mirrors = new Mirrors(loop, Buffers, forwarder, Records, errors);
+        caching = new CacheStage(loop, Buffers, forwarder, mirrors, Records, errors);
     }
 
     public Loop Loop { get; }
@@ -132,6 +135,7 @@ public sealed class Worker
         }
 
         mirrors.Stop();
+        caching.Stop();
         foreach (var upstream in upstreams)
         {
             foreach (var endpoint in upstream.Endpoints) endpoint.Pool(Loop.Index).Leave(Loop);
@@ -142,7 +146,7 @@ public sealed class Worker
 
     private Served Listen(ListenSocket socket, ListenerPlan listener)
     {
-        var pipeline = new Pipeline(forwarder, mirrors, Coders, Records, errors);
+        var pipeline = new Pipeline(forwarder, caching, mirrors, Coders, Records, errors);
         var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
         host.OnClosed = counted =>
         {

@@ -5,6 +5,7 @@ using System.Collections.Frozen;
 using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Engine.Balancing;
+using Weir.Engine.Caching;
 using Weir.Engine.Observe;
 using Weir.Engine.Tls;
 using Weir.Engine.Upstreams;
@@ -22,6 +23,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private readonly Dictionary<string, Membership> memberships = [];
     private readonly Dictionary<string, SiteRecord> sites = [];
     private readonly Dictionary<string, AccessLog> logs = [];
+    private readonly Dictionary<string, Cache> caches = [];
     private readonly Dictionary<string, SiteCertificates> certificates = [];
     private readonly Dictionary<string, OriginTls> origins = [];
 
@@ -75,6 +77,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return tls;
     }
 
+    public Cache Cache(string name)
+    {
+        if (!caches.TryGetValue(name, out var cache)) caches[name] = cache = new Cache(name, Loops);
+        return cache;
+    }
+
     public AccessLog Log(string identity, Func<AccessLog> make)
     {
         if (!logs.TryGetValue(identity, out var log)) logs[identity] = log = make();
@@ -93,6 +101,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         inForce = memberships.Values.ToFrozenDictionary(m => m.Upstream);
         Drop(sites, named);
         Drop(logs, named);
+        Drop(caches, named);
         Drop(origins, named);
         originsInForce = [.. origins.Values];
         var left = certificates.Values.Where(c => !named.Contains(c)).ToArray();

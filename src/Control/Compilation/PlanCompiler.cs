@@ -6,6 +6,7 @@ using Weir.Control.Certificates;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
 using Weir.Engine;
+using Weir.Engine.Caching;
 using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
@@ -338,6 +339,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,
+            Cache = forward is null || route.Cache is not { On: not false } ? null : Cache(forward, mirror),
             Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
@@ -370,6 +372,14 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Most = (int)(from.Most ?? 100),
             Methods = from.Methods.Count == 0 ? null : new MethodCondition([.. from.Methods.Select(Encoding.ASCII.GetBytes)]),
         };
+    }
+
+    private CachePlan Cache(ForwardPlan forward, MirrorPlan? mirror)
+    {
+        var cache = live.Cache("default");
+        named.Add(cache);
+        cache.MemoryLimit = 256 << 20;
+        return new CachePlan { Cache = cache, Forward = forward, Mirror = mirror, Key = new KeyRecipe(Encoding.UTF8.GetBytes($"{forward.Upstream.Identity} {forward.Host} {Encoding.ASCII.GetString(forward.FixedHost)}")) };
     }
 
     // An upstream's times hold unless the route says otherwise.

@@ -572,6 +572,7 @@ public sealed class RouteConfig : IWritten, IAction
     public bool? EarlyData { get; set; }
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
+    public CacheConfig? Cache { get; set; }
     public CompressConfig? Compress { get; set; }
     public RequestBodyConfig? RequestBody { get; set; }
     public ResponseBodyConfig? ResponseBody { get; set; }
@@ -635,6 +636,13 @@ public sealed class HeaderEditsConfig : IWritten
     public List<Named<TemplateText>> Set { get; set; } = [];
     public List<Named<TemplateText>> Add { get; set; } = [];
     public List<string> Remove { get; set; } = [];
+}
+
+/// <summary>What of a route's answers is kept.</summary>
+public sealed class CacheConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool? On { get; set; }
 }
 
 public sealed class MirrorConfig : IWritten

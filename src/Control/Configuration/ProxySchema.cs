@@ -309,6 +309,9 @@ public static class ProxySchema
         .Add("body", Shapes.SizeFrom("0", "256KiB"), (m, v) => m.Body = v, "Bytes in a request's body; one with a longer body is not mirrored.", "64KiB")
         .Add("most", Shapes.Int(1, 100_000), (m, v) => m.Most = v, "Copies under way at once to the upstream, per loop; beyond that none are made.", "100");
 
+    public static Section<CacheConfig> Cache { get; } = new Section<CacheConfig>("cache", "Keeps answers as RFC 9111 allows a shared cache, and answers from them.")
+        .Short(Shapes.Bool, (c, v) => c.On = v);
+
     public static Section<RedirectConfig> Redirect { get; } = new Section<RedirectConfig>("redirect", "Sends the client elsewhere.")
         .Short(Shapes.LineTemplate, (r, v) => r.To = v)
         .Add("to", Shapes.LineTemplate, (r, v) => r.To = v, "Where to.")
@@ -403,6 +406,7 @@ public static class ProxySchema
         .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
         .Add("early_data", Shapes.Bool, (r, v) => r.EarlyData = v, "Takes GET, HEAD and OPTIONS that come before the client's TLS handshake is done (0-RTT); they may be replays, and the origin is told by Early-Data: 1 (RFC 8470). All other requests wait for the handshake.", "false")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
+        .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("compress", Compress, (r, v) => r.Compress = v, "Compresses responses for clients that take it.", "the site's")
         .Add("request_body", RequestBody, (r, v) => r.RequestBody = v, "Decompresses requests' bodies, or compresses them; with proxy only.", "passed on as they come")

@@ -25,6 +25,8 @@ public static class Preconditions
         return 0;
     }
 
+    private static ReadOnlySpan<byte> Opaque(ReadOnlySpan<byte> tag) => tag.StartsWith("W/"u8) ? tag[2..] : tag;
+
     internal static long Seconds(DateTime time) => time.Ticks / TimeSpan.TicksPerSecond;
 
     private static bool Matches(FieldBlock fields, KnownField field, ReadOnlySpan<byte> tag, bool weakly)
@@ -35,8 +37,8 @@ public static class Preconditions
             foreach (var element in new ListElements(fields.Value(i)))
             {
                 if (element.SequenceEqual("*"u8)) return true;
-                var opaque = weakly && element.StartsWith("W/"u8) ? element[2..] : element;
-                if (opaque.SequenceEqual(tag)) return true;
+                if (tag.IsEmpty) continue;
+                if (weakly ? Opaque(element).SequenceEqual(Opaque(tag)) : element.SequenceEqual(tag) && !tag.StartsWith("W/"u8)) return true;
             }
         }
 

@@ -209,6 +209,12 @@ public sealed class Exchange
     /// <summary>Identifies the request in logs and towards the origin; made on first use.</summary>
     public ByteRange RequestId { get; set; }
 
+    /// <summary>Whose response it is that was kept, and not fetched by this exchange; null: none.</summary>
+    public OriginName? KeptFrom { get; set; }
+
+    /// <summary>What the cache did for it, as records tell it; null: it has none.</summary>
+    public string? Cached { get; set; }
+
     /// <summary>Bytes of the request's body passed on.</summary>
     public long BytesIn { get; set; }
 
@@ -282,6 +288,8 @@ public sealed class Exchange
         Preferred = null;
         KeepsCookie = WasStuck = false;
         SplitValue = default;
+        Cached = null;
+        KeptFrom = null;
         Upload = default;
         IsUploading = HasUpload = AwaitsContinue = false;
         Place = default;
@@ -314,3 +322,9 @@ public struct Place
     public object? UpstreamState;
     public object? EndpointState;
 }
+
+/// <summary>How an endpoint names itself in its responses.</summary>
+/// <param name="Authority">Its host and port, as it is asked.</param>
+/// <param name="IsSecure">Whether it is asked over TLS.</param>
+/// <param name="PathPrefix">The path of its URL, in front of all others; no trailing slash.</param>
+public sealed record OriginName(byte[] Authority, bool IsSecure, byte[] PathPrefix);

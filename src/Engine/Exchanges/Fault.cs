@@ -80,6 +80,9 @@ public enum FaultCause : byte
     /// <summary>It was not its turn in time.</summary>
     QueueTimeout,
 
+    /// <summary>The client wants nothing but what is kept, and nothing fitting is.</summary>
+    NotCached,
+
     /// <summary>Out of buffers, descriptors or ports.</summary>
     Exhausted,
 
@@ -177,6 +180,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.BreakerOpen, _) => 503,
         (FaultCause.QueueFull, _) => 503,
         (FaultCause.QueueTimeout, _) => 503,
+        (FaultCause.NotCached, _) => 504, // RFC 9111 §5.2.1.7
         (FaultCause.Exhausted, _) => 503,
         (FaultCause.Stopping, _) => 503,
         _ => 500,

@@ -157,6 +157,16 @@ public sealed class Response
 
     public bool IsInterim => Status is >= 100 and < 200 && Status != 101;
 
+    /// <summary>Becomes a copy of another response, whose bytes are kept in <paramref name="scratch"/>; its body stays where it is.</summary>
+    /// <returns>False where there is no room.</returns>
+    public bool TryCopy(Response from, FieldIndex index, Scratch scratch)
+    {
+        if (!Fields.TryCopy(from.Fields, index, scratch) || !scratch.TryCopy(from.Reason.Span, out var reason)) return false;
+        (Status, Version, Reason) = (from.Status, from.Version, reason);
+        (BodyLength, HasBody, AnnouncedLength) = (from.BodyLength, from.HasBody, from.AnnouncedLength);
+        return true;
+    }
+
     /// <summary>Begins anew, without fields.</summary>
     public void Clear()
     {

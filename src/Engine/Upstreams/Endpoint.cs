@@ -2,6 +2,7 @@
 // counters, health) survives a reload that keeps these. Counters shared between loops are single atomic words.
 
 using Weir.Engine.Balancing;
+using Weir.Engine.Exchanges;
 using Weir.Engine.Observe;
 using Weir.Engine.Transports;
 
@@ -29,6 +30,8 @@ public sealed class Endpoint : IBalanced, ICounted
     private bool isHttp10;
     private ResponseTime responses;
     private string? trouble;
+    private byte[] pathPrefix = [];
+    private OriginName? named;
     private UpstreamSettings settings = new();
 
     public Endpoint(string identity, string name, int loops, string? authority = null)
@@ -68,7 +71,14 @@ public sealed class Endpoint : IBalanced, ICounted
     public ulong Tag { get; internal set; }
 
     /// <summary>The path of its URL, put in front of what is forwarded; no trailing slash.</summary>
-    public byte[] PathPrefix { get; set; } = [];
+    public byte[] PathPrefix
+    {
+        get => pathPrefix;
+        set => (pathPrefix, named) = (value, null);
+    }
+
+    /// <summary>How it names itself in responses.</summary>
+    public OriginName Named => named ??= new OriginName(Authority, Tls is not null, PathPrefix);
 
     /// <summary>Where it listens: tried in order when one refuses. Swapped whole.</summary>
     public NetworkAddress[] Addresses

@@ -66,6 +66,19 @@ public sealed class FieldIndex
         (Count, HasOddNames, present0, present1) = (other.Count, other.HasOddNames, other.present0, other.present1);
     }
 
+    /// <summary>Becomes what these lines are.</summary>
+    public void Load(ReadOnlySpan<FieldSlice> lines, bool hasOddNames)
+    {
+        if (slices.Length < lines.Length) slices = new FieldSlice[lines.Length];
+        lines.CopyTo(slices);
+        (Count, HasOddNames, present0, present1) = (lines.Length, hasOddNames, 0, 0);
+        foreach (ref readonly var line in lines)
+        {
+            if ((int)line.Known < 64) present0 |= 1UL << (int)line.Known;
+            else present1 |= 1UL << ((int)line.Known - 64);
+        }
+    }
+
     /// <summary>Adds a line, to be filled in.</summary>
     internal ref FieldSlice Add(KnownField known, bool isPlain)
     {

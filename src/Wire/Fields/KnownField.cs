@@ -74,6 +74,11 @@ public enum KnownField : byte
     XGenerator,
     Link,
     AltSvc,
+    CdnCacheControl,
+    WeirCacheControl,
+    CacheStatus,
+    ProxyAuthenticationInfo,
+    ContentMd5,
 }
 
 /// <summary>Names of <see cref="KnownField"/> and the way back from bytes.</summary>
@@ -88,7 +93,8 @@ public static class KnownFields
         "Accept-Encoding", "Content-Encoding", "Content-Type", "Content-Range", "Accept-Ranges", "Content-Location",
         "Authorization", "Proxy-Authorization", "Proxy-Authenticate", "WWW-Authenticate", "User-Agent", "Referer",
         "Accept", "Accept-Language", "Origin", "Allow", "Retry-After", "traceparent", "tracestate", "X-Request-ID",
-        "HTTP2-Settings", "X-AspNet-Version", "X-AspNetMvc-Version", "X-Runtime", "X-Generator", "Link", "Alt-Svc");
+        "HTTP2-Settings", "X-AspNet-Version", "X-AspNetMvc-Version", "X-Runtime", "X-Generator", "Link", "Alt-Svc",
+        "CDN-Cache-Control", "Weir-Cache-Control", "Cache-Status", "Proxy-Authentication-Info", "Content-MD5");
 
     // As they are compared: in lower case.
     private static readonly byte[][] Lower = Array.ConvertAll(Names, static name => Array.ConvertAll(name, Ascii.ToLower));

@@ -17,7 +17,7 @@ public ref struct ListElements(ReadOnlySpan<byte> value)
     {
         while (!rest.IsEmpty)
         {
-            var end = End(rest);
+            var end = ElementEnd(rest);
             var element = Ascii.TrimWhiteSpace(rest[..end]);
             rest = end < rest.Length ? rest[(end + 1)..] : default;
             if (element.IsEmpty) continue;
@@ -28,7 +28,8 @@ public ref struct ListElements(ReadOnlySpan<byte> value)
         return false;
     }
 
-    private static int End(ReadOnlySpan<byte> list)
+    /// <summary>Where the first element of a list ends: at a comma outside quotes, or with the list.</summary>
+    public static int ElementEnd(ReadOnlySpan<byte> list)
     {
         var quoted = false;
         for (var i = 0; i < list.Length; i++)
@@ -47,5 +48,18 @@ public ref struct ListElements(ReadOnlySpan<byte> value)
         }
 
         return list.Length;
+    }
+
+    /// <summary>Whether every quote that is opened is closed.</summary>
+    public static bool IsClosed(ReadOnlySpan<byte> list)
+    {
+        var isOpen = false;
+        for (var i = 0; i < list.Length; i++)
+        {
+            if (list[i] == '"') isOpen = !isOpen;
+            else if (list[i] == '\\' && isOpen) i++;
+        }
+
+        return !isOpen;
     }
 }

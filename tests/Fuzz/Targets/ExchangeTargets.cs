@@ -188,7 +188,7 @@ internal sealed class OriginTarget : Target
     private static readonly byte[] Base = "/base"u8.ToArray();
 
     private readonly HideOrigin policy = new();
-    private readonly Endpoint endpoint = new("http://" + Authority, Authority, 1);
+    private readonly Endpoint endpoint = new("http://" + Authority, Authority, 1) { PathPrefix = Base };
 
     public override string Name => "origin";
 
@@ -210,7 +210,7 @@ internal sealed class OriginTarget : Target
             if (!trial.TryResponse(input)) return;
             var exchange = trial.Exchange;
             exchange.Place.EndpointState = endpoint;
-            exchange.Request.PathPrefix = Base;
+            exchange.Request.PathPrefix = endpoint.PathPrefix;
             exchange.Origin = SilentOrigin.Instance;
             policy.Apply(exchange);
             var fields = exchange.Response.Fields;

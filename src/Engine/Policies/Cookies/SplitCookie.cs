@@ -10,7 +10,7 @@ public sealed class SplitCookie(CookieForm form) : IResponsePolicy
 {
     public bool Apply(Exchange exchange)
     {
-        if (exchange.SplitValue.IsEmpty || exchange.Origin is null || form.IsSetBy(exchange.Response.Fields)) return true; // A server's own is as good, and the server needs it.
+        if (exchange.SplitValue.IsEmpty || (exchange.Origin is null && exchange.KeptFrom is null) || form.IsSetBy(exchange.Response.Fields)) return true; // A server's own is as good, and the server needs it.
         if (!form.TryBegin(exchange, exchange.SplitValue.Length, out var value, out var field)) return false;
         exchange.SplitValue.Span.CopyTo(value);
         CookieForm.Add(exchange, field);

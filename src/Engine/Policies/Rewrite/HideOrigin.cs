@@ -24,14 +24,14 @@ public sealed class HideOrigin : IResponsePolicy
 
     public bool Apply(Exchange exchange)
     {
-        if (exchange.Place.EndpointState is not Endpoint endpoint || exchange.Origin is null) return true;
+        if ((exchange.KeptFrom ?? (exchange.Origin is null ? null : (exchange.Place.EndpointState as Endpoint)?.Named)) is not { } origin) return true;
         ApplyInterim(exchange);
         var fields = exchange.Response.Fields;
         if (!fields.Index.HasAny(Places)) return true;
-        return PointHere(exchange, fields, KnownField.Location, endpoint)
-            && PointHere(exchange, fields, KnownField.ContentLocation, endpoint)
-            && PointHere(exchange, fields, KnownField.Refresh, endpoint)
-            && Cookies(exchange, fields, endpoint);
+        return PointHere(exchange, fields, KnownField.Location, origin)
+            && PointHere(exchange, fields, KnownField.ContentLocation, origin)
+            && PointHere(exchange, fields, KnownField.Refresh, origin)
+            && Cookies(exchange, fields, origin);
     }
 
     public void ApplyInterim(Exchange exchange)
@@ -45,19 +45,19 @@ public sealed class HideOrigin : IResponsePolicy
     }
 
     // Every line of the field: one is usual, but nothing stops an origin from sending two.
-    private static bool PointHere(Exchange exchange, FieldBlock fields, KnownField field, Endpoint endpoint)
+    private static bool PointHere(Exchange exchange, FieldBlock fields, KnownField field, OriginName origin)
     {
         if (!fields.Index.Has(field)) return true;
         for (var i = 0; i < fields.Index.Count; i++)
         {
-            if (fields.Index[i].Known == field && !fields.IsDropped(i) && !PointHere(exchange, fields, field, i, endpoint)) return false;
+            if (fields.Index[i].Known == field && !fields.IsDropped(i) && !PointHere(exchange, fields, field, i, origin)) return false;
         }
 
         return true;
     }
 
     // Replaces "http://endpoint" at the value's URL by our own scheme and authority, and takes the endpoint's path prefix off.
-    private static bool PointHere(Exchange exchange, FieldBlock fields, KnownField field, int index, Endpoint endpoint)
+    private static bool PointHere(Exchange exchange, FieldBlock fields, KnownField field, int index, OriginName origin)
     {
         var value = fields.Value(index);
         var start = field == KnownField.Refresh ? UrlOfRefresh(value) : 0;
@@ -66,8 +66,8 @@ public sealed class HideOrigin : IResponsePolicy
         if (authority < 0) return true;
         var length = url[authority..].IndexOfAny(AuthorityEnd);
         if (length < 0) length = url.Length - authority;
-        if (!Ascii.EqualsIgnoreCase(WithoutDefaultPort(url.Slice(authority, length), authority == 8), WithoutDefaultPort(endpoint.Authority, endpoint.Tls is not null))) return true;
-        var rest = WithoutPrefix(url[(authority + length)..], exchange.Request.PathPrefix);
+        if (!Ascii.EqualsIgnoreCase(WithoutDefaultPort(url.Slice(authority, length), authority == 8), WithoutDefaultPort(origin.Authority, origin.IsSecure))) return true;
+        var rest = WithoutPrefix(url[(authority + length)..], origin.PathPrefix);
 
         // A client that named no host gets a path.
         var request = exchange.Request;
@@ -94,7 +94,7 @@ public sealed class HideOrigin : IResponsePolicy
     }
 
     // From the first changed line on all are written anew, so that their order stays (RFC 9110 §5.3).
-    private static bool Cookies(Exchange exchange, FieldBlock fields, Endpoint endpoint)
+    private static bool Cookies(Exchange exchange, FieldBlock fields, OriginName origin)
     {
         if (!fields.Index.Has(KnownField.SetCookie)) return true;
         var changed = false;
@@ -104,7 +104,7 @@ public sealed class HideOrigin : IResponsePolicy
             var value = fields.Value(i);
             if (!exchange.Scratch.TryTake(value.Length, out var room, out var range)) return false;
             var to = new SpanWriter(room);
-            changed |= Write(value, endpoint, exchange.Request, ref to);
+            changed |= Write(value, origin, exchange.Request, ref to);
             range = exchange.Scratch.Trim(range, changed ? to.Length : 0);
             if (!changed) continue;
             fields.Drop(i);
@@ -116,7 +116,7 @@ public sealed class HideOrigin : IResponsePolicy
 
     // A cookie for the endpoint's own host becomes one for the host that was asked: its Domain is taken out, and of its Path
     // the endpoint's own. The result is never longer.
-    private static bool Write(ReadOnlySpan<byte> cookie, Endpoint endpoint, Request request, ref SpanWriter to)
+    private static bool Write(ReadOnlySpan<byte> cookie, OriginName origin, Request request, ref SpanWriter to)
     {
         var changed = false;
         for (var at = 0; at < cookie.Length;)
@@ -127,13 +127,13 @@ public sealed class HideOrigin : IResponsePolicy
             at += part.Length;
             var name = equals < 0 ? default : Ascii.TrimWhiteSpace(part[1..equals]);
             var value = Ascii.TrimWhiteSpace(part[(equals + 1)..]);
-            if (Ascii.EqualsIgnoreCase(name, "domain"u8) && Covers(value, HostOf(endpoint.Authority)) && !Covers(value, request.Host.Span))
+            if (Ascii.EqualsIgnoreCase(name, "domain"u8) && Covers(value, HostOf(origin.Authority)) && !Covers(value, request.Host.Span))
             {
                 changed = true;
                 continue;
             }
 
-            var path = Ascii.EqualsIgnoreCase(name, "path"u8) ? WithoutPrefix(value, request.PathPrefix) : value;
+            var path = Ascii.EqualsIgnoreCase(name, "path"u8) ? WithoutPrefix(value, origin.PathPrefix) : value;
             if (path.Length == value.Length)
             {
                 to.Write(part);

@@ -109,8 +109,7 @@ public class HideOriginTests
         sent.Reset(bytes, 0, head.Fields);
         if (endpoint is not null)
         {
-            exchange.Place.EndpointState = new Endpoint($"http://{endpoint}", endpoint, 1);
-            exchange.Request.PathPrefix = Encoding.ASCII.GetBytes(prefix);
+            exchange.Place.EndpointState = new Endpoint($"http://{endpoint}", endpoint, 1) { PathPrefix = Encoding.ASCII.GetBytes(prefix) };
             exchange.Origin = new Origins().Connect().Connection;
         }
 

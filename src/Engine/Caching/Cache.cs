@@ -1,0 +1,240 @@
+// One cache: an index in shards, whose locks are held for a lookup, never across I/O, and the order in which responses leave.
+// Live: plans refer to it, and it outlives them.
+
+using System.Collections.Concurrent;
+using Weir.Engine.Caching.Rules;
+using Weir.Engine.Exchanges;
+
+namespace Weir.Engine.Caching;
+
+/// <summary>Kept responses, shared by all loops.</summary>
+public sealed class Cache
+{
+    // Of one URL, the variants that are kept; a further one takes the oldest's place.
+    internal const int MostVariants = 64;
+
+    private const int Shards = 64;
+
+    // Rules that are shared between responses; there are few.
+    private const int MostVaries = 1024;
+
+    private readonly ConcurrentDictionary<string, VaryRule> varies = [];
+    private readonly Shard[] shards = new Shard[Shards];
+
+    /// <param name="name">What it is called in the configuration and the metrics.</param>
+    /// <param name="loops">How many loops use it.</param>
+    public Cache(string name, int loops)
+    {
+        Name = name;
+        Counts = new CacheCounts(loops);
+        for (var i = 0; i < Shards; i++) shards[i] = new Shard();
+    }
+
+    public string Name { get; }
+
+    public CacheCounts Counts { get; }
+
+    /// <summary>Native memory and what stands beside it, of all that is kept, being filled or still read.</summary>
+    public MemoryUse Memory { get; } = new();
+
+    internal Retention Retention { get; } = new();
+
+    /// <summary>Bytes that may be kept in memory.</summary>
+    public long MemoryLimit
+    {
+        get => Retention.Limit;
+        set => Retention.Limit = value;
+    }
+
+    /// <summary>Responses that are kept.</summary>
+    public int Count => Retention.Count;
+
+    /// <summary>Keys whose answers may not be kept.</summary>
+    internal PassMemory Passing { get; } = new();
+
+    /// <summary>Looks for what may answer a request.</summary>
+    /// <returns>A response, with a reference for the caller; null: none.</returns>
+    internal StoredResponse? Find(in CacheKey key, FieldBlock request)
+    {
+        var shard = ShardOf(key.Hash);
+        lock (shard.Door)
+        {
+            var response = shard.Find(key.Hash, key.Url.Span)?.Find(key.Extra.Span, request);
+            response?.Hold();
+            return response;
+        }
+    }
+
+    /// <summary>Begins a fill, or finds the one that is under way.</summary>
+    /// <param name="key">The request's key.</param>
+    /// <param name="isJoinable">Whether it is one that all wait for who ask for the same.</param>
+    /// <param name="fill">The fill.</param>
+    /// <returns>Whether it was begun, and is the caller's to run.</returns>
+    internal bool TryBegin(in CacheKey key, bool isJoinable, out Fill fill)
+    {
+        var shard = ShardOf(key.Hash);
+        lock (shard.Door)
+        {
+            var place = shard.Find(key.Hash, key.Url.Span);
+            if (isJoinable && place?.FindFill(key.Extra.Span) is { } running)
+            {
+                fill = running;
+                return false;
+            }
+
+            place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
+            fill = place.Begin(key.Extra.Span, isJoinable);
+            return true;
+        }
+    }
+
+    /// <summary>Takes out all that is kept of a URL, and keeps nothing that was asked for before.</summary>
+    /// <returns>How much it was.</returns>
+    internal int Invalidate(ulong hash, ReadOnlySpan<byte> url)
+    {
+        StoredResponse? all;
+        var shard = ShardOf(hash);
+        lock (shard.Door)
+        {
+            if (shard.Find(hash, url) is not { } place) return 0;
+            all = place.TakeAll();
+            if (place.IsEmpty) shard.Remove(place);
+        }
+
+        var count = 0;
+        while (all is { } one)
+        {
+            all = one.Other;
+            one.Other = null;
+            Retention.Remove(one);
+            one.LetGo();
+            count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>Keeps what a fill brought, in place of what it was for. Takes a reference of its own.</summary>
+    /// <returns>False: it is out of date already.</returns>
+    internal bool TryPut(Fill fill, StoredResponse response)
+    {
+        StoredResponse? replaced;
+        var shard = ShardOf(fill.Place.Hash);
+        response.Hash = fill.Place.Hash;
+        lock (shard.Door)
+        {
+            if (fill.IsDoomed) return false;
+            response.Hold();
+            replaced = fill.Place.Put(response);
+        }
+
+        Passing.Remove(fill.Place.Hash);
+        if (replaced is not null)
+        {
+            Retention.Remove(replaced);
+            replaced.LetGo();
+        }
+
+        var leaving = new List<Retained>();
+        Retention.Add(response, leaving);
+        Leave(leaving);
+        return true;
+    }
+
+    /// <summary>A response's body is whole, and weighs what it weighs.</summary>
+    internal void Settle(StoredResponse response)
+    {
+        var leaving = new List<Retained>();
+        Retention.Reweigh(response, leaving);
+        Leave(leaving);
+    }
+
+    /// <summary>Takes a response out: it is no use any more.</summary>
+    internal void Remove(StoredResponse response)
+    {
+        Retention.Remove(response);
+        Drop(response);
+    }
+
+    /// <summary>A fill has ended.</summary>
+    internal void End(Fill fill)
+    {
+        var shard = ShardOf(fill.Place.Hash);
+        lock (shard.Door)
+        {
+            fill.Place.End(fill);
+            if (fill.Place.IsEmpty) shard.Remove(fill.Place);
+        }
+    }
+
+    private void Leave(List<Retained> leaving)
+    {
+        foreach (var one in leaving)
+        {
+            Counts.CountEviction();
+            Drop((StoredResponse)one);
+        }
+    }
+
+    private void Drop(StoredResponse response)
+    {
+        if (response.Place is not { } place) return;
+        var shard = ShardOf(place.Hash);
+        bool was;
+        lock (shard.Door)
+        {
+            was = place.Remove(response);
+            if (was && place.IsEmpty) shard.Remove(place);
+        }
+
+        if (was) response.LetGo();
+    }
+
+    /// <summary>By what a response varies; the same rule for the same names.</summary>
+    internal VaryRule VaryOf(FieldBlock response)
+    {
+        var rule = VaryRule.Of(response);
+        if (rule.IsNone || varies.Count >= MostVaries) return rule;
+        return varies.GetOrAdd(rule.Names, rule);
+    }
+
+    private Shard ShardOf(ulong hash) => shards[(int)(hash >> 58)];
+
+    private sealed class Shard
+    {
+        private readonly Dictionary<ulong, CachedObject> objects = [];
+
+        public readonly Lock Door = new();
+
+        public CachedObject? Find(ulong hash, ReadOnlySpan<byte> url)
+        {
+            objects.TryGetValue(hash, out var place);
+            while (place is not null && !place.Url.AsSpan().SequenceEqual(url)) place = place.Next;
+            return place;
+        }
+
+        public CachedObject Add(ulong hash, byte[] url)
+        {
+            objects.TryGetValue(hash, out var next);
+            return objects[hash] = new CachedObject(hash, url) { Next = next };
+        }
+
+        public void Remove(CachedObject place)
+        {
+            if (!objects.TryGetValue(place.Hash, out var first)) return;
+            if (first == place)
+            {
+                if (place.Next is null) objects.Remove(place.Hash);
+                else objects[place.Hash] = place.Next;
+                return;
+            }
+
+            for (var before = first; before is not null; before = before.Next)
+            {
+                if (before.Next != place) continue;
+                before.Next = place.Next;
+                return;
+            }
+        }
+    }
+}

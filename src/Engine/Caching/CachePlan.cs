@@ -1,0 +1,29 @@
+// What a route says about its cache, compiled. Immutable.
+
+using Weir.Engine.Caching.Rules;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Mirroring;
+
+namespace Weir.Engine.Caching;
+
+/// <summary>A route's cache.</summary>
+public sealed record CachePlan
+{
+    public required Cache Cache { get; init; }
+
+    public required KeyRecipe Key { get; init; }
+
+    /// <summary>Who is asked for what is not kept.</summary>
+    public required ForwardPlan Forward { get; init; }
+
+    /// <summary>Who else is sent copies of what is asked; null: nobody.</summary>
+    public MirrorPlan? Mirror { get; init; }
+
+    public CacheRules Rules { get; init; } = CacheRules.Default;
+
+    /// <summary>The largest body that is kept, in bytes.</summary>
+    public long LargestBody { get; init; } = 64 << 20;
+
+    /// <summary>What this cache calls itself in Cache-Status (RFC 9211); null: it says nothing.</summary>
+    public byte[]? StatusName { get; init; } = "Weir"u8.ToArray();
+}

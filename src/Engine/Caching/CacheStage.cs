@@ -1,0 +1,361 @@
+// A route's cache on the way of a request, on one loop: what is kept answers; what is not is fetched once for all who ask for it
+// at the same time; what may not be kept is passed on.
+//
+//   GET, HEAD → is something kept? → fresh, or stale and allowed (then it is renewed behind): it answers
+//                                  → stale: renewed, all who ask wait; where the origin fails it may stand in
+//             → nothing: fetched, all who ask wait
+//   others, and what the cache may not look into → passed on; what they change is forgotten
+
+using Weir.Engine.Caching.Rules;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Loops;
+using Weir.Engine.Memory;
+using Weir.Engine.Mirroring;
+using Weir.Engine.Observe;
+using Weir.Wire.Bytes;
+using Weir.Wire.Fields;
+using Weir.Wire.Http1;
+
+namespace Weir.Engine.Caching;
+
+/// <summary>The caches of one loop's requests.</summary>
+public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarder, Mirrors mirrors, LoopRecords records, ErrorLog errors)
+{
+    // Hits that are told together.
+    private const int TouchesAtOnce = 64;
+
+    // A waiter whose fill brought what is not for it asks again as often.
+    private const int MostJoins = 2;
+
+    // Once the origin has failed, how long what stands in does so without its being asked again.
+    private static readonly TimeSpan StandsIn = TimeSpan.FromSeconds(2);
+
+    // Conditions that a cache does not evaluate (RFC 9111 §4.3.2).
+    private static readonly ulong OriginsAlone = FieldIndex.SetOf(KnownField.IfMatch, KnownField.IfUnmodifiedSince);
+
+    private static readonly ByteRange AgeName = ByteRange.Of("Age"u8.ToArray());
+    private static readonly ByteRange StatusName = ByteRange.Of("Cache-Status"u8.ToArray());
+
+    private readonly Stack<StoredReader> readers = [];
+    private readonly Stack<FillWait> waits = [];
+    private readonly Stack<Filler> free = [];
+    private readonly List<Filler> fillers = [];
+    private readonly Retained?[] touched = new Retained?[TouchesAtOnce];
+    private int touches;
+    private Cache? touchedIn;
+
+    internal Loop Loop => loop;
+
+    internal BufferPool Buffers => buffers;
+
+    /// <summary>Answers a request of a route with a cache, or fetches the answer.</summary>
+    public LoopTask<Fault> AnswerAsync(Exchange exchange, CachePlan plan)
+    {
+        var request = exchange.Request;
+        if (request.KnownMethod is not (KnownMethod.Get or KnownMethod.Head)) return PassUnsafeAsync(exchange, plan);
+        // A body may mean something to the origin that no key tells.
+        if (request.HasBody || request.WantsUpgrade || request.Fields.Index.HasAny(OriginsAlone)) return PassAsync(exchange, plan, CacheForward.Bypass);
+        if (!plan.Key.TryMake(exchange, out var key)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+        var asked = RequestDirectives.Read(request.Fields, plan.Rules);
+        var kept = plan.Cache.Find(key, request.Fields);
+        var reuse = kept is null ? Reuse.Validate : Judge(kept, asked);
+        if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
+        if (kept is not null && reuse == Reuse.Behind)
+        {
+            if (plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
+            return new LoopTask<Fault>(Serve(exchange, plan, kept, CacheOutcome.Stale));
+        }
+
+        if (kept is null) plan.Cache.Retention.Missed(key.Hash);
+        if (asked.Has(CacheDirectives.OnlyIfCached))
+        {
+            kept?.LetGo();
+            return new LoopTask<Fault>(new Fault(FaultCause.NotCached, Side.Proxy, Stage.Policy));
+        }
+
+        if (asked.Has(CacheDirectives.NoStore))
+        {
+            kept?.LetGo();
+            return PassAsync(exchange, plan, CacheForward.Request);
+        }
+
+        if (request.KnownMethod == KnownMethod.Head) return PassHeadAsync(exchange, plan, key, kept);
+        return FetchAsync(exchange, plan, key, asked, kept, kept is null ? CacheForward.UriMiss : reuse == Reuse.Asked ? CacheForward.Request : CacheForward.Stale);
+    }
+
+    /// <summary>Ends all fills. On the loop.</summary>
+    public void Stop()
+    {
+        foreach (var filler in fillers) filler.Stop();
+    }
+
+    /// <summary>Asks the origin.</summary>
+    internal LoopTask<Fault> FetchAsync(Exchange exchange, CachePlan plan)
+    {
+        if (plan.Mirror is not null) mirrors.Begin(exchange, plan.Mirror);
+        return forwarder.FetchAsync(exchange, plan.Forward);
+    }
+
+    internal void Record(Exchange exchange) => records.EndMirrored(exchange);
+
+    internal void Report(Exception bug) => errors.Error("cache", $"a mistake of ours ended a fill: {bug}");
+
+    internal void Return(Filler filler) => free.Push(filler);
+
+    /// <summary>Makes what is kept of an origin's response; null: there is no room for its key or its fields.</summary>
+    internal StoredResponse? Make(Exchange exchange, Cache cache, Fill fill, StoredBody body, OriginName from)
+    {
+        var fields = exchange.Response.Fields;
+        var vary = cache.VaryOf(fields);
+        Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
+        if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return null;
+        if (!exchange.Scratch.TryTake(StoredFields.Bound(fields) + AddedBound(fields), out var room, out _)) return null;
+        var lines = StoredFields.Write(fields, room);
+        lines += WriteAdded(fields, room[lines..]);
+        return StoredResponse.Make(exchange.Response.Status, room[..lines], fill.Extra, vary, varyKey[..length], from, body, cache.Memory);
+    }
+
+    /// <summary>Makes what is kept anew, as a 304 changes it. Takes over a reference to the body.</summary>
+    internal StoredResponse Merge(Exchange exchange, Cache cache, StoredResponse kept)
+    {
+        var fields = exchange.Response.Fields;
+        var size = kept.Lines.Length + StoredFields.Bound(fields);
+        var room = exchange.Scratch.TryTake(size, out var taken, out _) ? taken : new byte[size];
+        var lines = StoredFields.Merge(kept.Lines, fields, room);
+        return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, kept.Vary, kept.VaryKey, kept.From, kept.Body, cache.Memory);
+    }
+
+    private Reuse Judge(StoredResponse kept, in CacheControl asked)
+    {
+        var now = loop.UtcNow;
+        var times = kept.IsStale ? kept.Times.Expired(now) : kept.Times;
+        var reuse = ReuseDecision.Judge(times, asked, now);
+        if (reuse == Reuse.Validate && now.Ticks < kept.StandsInUntil && ReuseDecision.MayStandIn(times, asked, now)) return Reuse.Stale;
+        return reuse;
+    }
+
+    private LoopTask<Fault> PassAsync(Exchange exchange, CachePlan plan, CacheForward why)
+    {
+        Tell(exchange, plan, why == CacheForward.Bypass ? CacheOutcome.Bypass : CacheOutcome.Pass);
+        return FetchAsync(exchange, plan);
+    }
+
+    // RFC 9111 §4.4
+    private async LoopTask<Fault> PassUnsafeAsync(Exchange exchange, CachePlan plan)
+    {
+        Tell(exchange, plan, CacheOutcome.Bypass);
+        var fault = await FetchAsync(exchange, plan);
+        var (request, response) = (exchange.Request, exchange.Response);
+        if (!fault.IsNone || request.Path.IsEmpty || !Invalidation.Applies(request.KnownMethod, request.Method.Span, response.Status)) return fault;
+        if (plan.Key.TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
+        Invalidate(exchange, plan, KnownField.Location);
+        Invalidate(exchange, plan, KnownField.ContentLocation);
+        return fault;
+    }
+
+    private static void Invalidate(Exchange exchange, CachePlan plan, KnownField field)
+    {
+        var request = exchange.Request;
+        var reference = exchange.Response.Fields.First(field);
+        if (reference.IsEmpty || !exchange.Scratch.TryTake(request.Path.Length + reference.Length + 1, out var room, out _)) return;
+        if (!Invalidation.TryResolve(new TargetBase(request.IsSecure, request.Host.Span, request.Port, request.Path.Span), reference, room, out var pathLength, out var length)) return;
+        var hasQuery = length > pathLength;
+        if (plan.Key.TryMakeUrl(exchange, room[..pathLength], hasQuery ? room[(pathLength + 1)..length] : default, hasQuery, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
+    }
+
+    // RFC 9111 §4.3.5. Takes over the reference to what is kept.
+    private async LoopTask<Fault> PassHeadAsync(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse? kept)
+    {
+        Tell(exchange, plan, CacheOutcome.Pass);
+        var requested = loop.UtcNow;
+        var fault = await FetchAsync(exchange, plan);
+        if (kept is null) return fault;
+        if (fault.IsNone)
+        {
+            var effect = Validation.OfHead(kept.Lines, kept.Body.IsEnded ? kept.Body.Length : -1, exchange.Response.Status, exchange.Response.Fields);
+            if (effect == HeadEffect.Stale) kept.IsStale = true;
+            else if (effect == HeadEffect.Update) Renew(exchange, plan, key, kept, requested);
+        }
+
+        kept.LetGo();
+        return fault;
+    }
+
+    private void Renew(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse kept, DateTime requested)
+    {
+        var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, default, kept.Status, exchange.Response.Fields, plan.Rules, requested, loop.UtcNow);
+        if (!verdict.MayStore || !kept.Body.IsWhole || !plan.Cache.TryBegin(key, isJoinable: false, out var fill)) return;
+        kept.Body.Hold();
+        var renewed = Merge(exchange, plan.Cache, kept);
+        renewed.Times = verdict.Times;
+        plan.Cache.TryPut(fill, renewed);
+        renewed.LetGo();
+        plan.Cache.End(fill);
+    }
+
+    // Takes over the reference to what is kept.
+    private async LoopTask<Fault> FetchAsync(Exchange exchange, CachePlan plan, CacheKey key, CacheControl asked, StoredResponse? kept, CacheForward why)
+    {
+        for (var joins = 0; ; joins++)
+        {
+            var wait = waits.TryPop(out var used) ? used : new FillWait(loop, waits);
+            wait.Begin(exchange);
+            wait.Asked = asked;
+            wait.Candidate = kept;
+            kept?.Hold();
+            exchange.Held = wait;
+            var begun = plan.Cache.TryBegin(key, isJoinable: !plan.Cache.Passing.Has(key.Hash, loop.UtcNow), out var fill);
+            if (fill.TryWait(wait))
+            {
+                if (begun) Lease().Begin(fill, plan, exchange, kept, wait);
+                while (wait.State == FillState.Pending)
+                {
+                    var wake = exchange.AnswersHalfClosed
+                        ? await exchange.Flow.FirstOf(wait.Told.Ready, exchange.TotalDeadline)
+                        : await exchange.Flow.FirstOf(wait.Told.Ready, exchange.Client.Gone, exchange.TotalDeadline);
+                    wait.Told.Ready.Clear();
+                    if (wake == Wake.First) continue; // It may have been for who waited here before.
+                    wait.Stop();
+                    kept?.LetGo();
+                    if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait);
+                    return wake == Wake.Cancelled && !exchange.Interruption.IsNone ? exchange.Interruption : new Fault(FaultCause.Closed, Side.Client, Stage.Wait);
+                }
+            }
+            else
+            {
+                wait.State = FillState.Passed; // It has just ended: once more.
+            }
+
+            switch (wait.State)
+            {
+                case FillState.Failed when kept is not null && ReuseDecision.MayStandIn(kept.Times, asked, loop.UtcNow):
+                    kept.StandsInUntil = (loop.UtcNow + StandsIn).Ticks;
+                    Release(exchange, wait);
+                    return Serve(exchange, plan, kept, CacheOutcome.Stale);
+                case FillState.Failed:
+                    kept?.LetGo();
+                    return fill.Fault;
+                case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
+                    var response = wait.Take();
+                    kept?.LetGo();
+                    var outcome = !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
+                    return Serve(exchange, plan, response, outcome, why, wait);
+                case FillState.Passed when exchange.Origin is not null:
+                    kept?.LetGo();
+                    Tell(exchange, plan, CacheOutcome.Pass);
+                    return AddStatus(exchange, plan, new CacheReport { Forward = why, IsCollapsed = false }) ? Fault.None : NoRoom;
+            }
+
+            Release(exchange, wait);
+            if (joins < MostJoins) continue;
+            kept?.LetGo();
+            return await PassAsync(exchange, plan, why);
+        }
+    }
+
+    private static Fault NoRoom => new(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
+
+    private static void Release(Exchange exchange, FillWait wait)
+    {
+        exchange.Held = null;
+        wait.Dispose();
+    }
+
+    // Takes over the reference, and ends the wait, if there was one.
+    private Fault Serve(Exchange exchange, CachePlan plan, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
+    {
+        var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
+        reader.Begin(kept);
+        var response = exchange.Response;
+        response.Clear();
+        var hasRoom = kept.TryFill(response, reader.Fields, exchange.Scratch);
+        if (wait is not null)
+        {
+            foreach (var own in wait.OwnFields) response.Fields.Add(own.Known, own.Name, own.Value);
+            Release(exchange, wait);
+        }
+
+        exchange.Held = reader;
+        exchange.KeptFrom = kept.From;
+        if (outcome is CacheOutcome.Hit or CacheOutcome.Stale or CacheOutcome.Collapsed)
+        {
+            (exchange.Place.Upstream, exchange.Place.UpstreamState) = (null, null);
+            Touch(plan.Cache, kept);
+        }
+
+        // What was fetched for this request is not from the cache: it has an age only where it came with one.
+        var age = kept.Times.Age(loop.UtcNow);
+        var isNew = outcome is CacheOutcome.Miss or CacheOutcome.Expired;
+        if (!hasRoom || (!(isNew && age == 0) && !TryAddAge(exchange, age))) return NoRoom;
+        var report = new CacheReport { Forward = why, IsStored = isNew, IsCollapsed = outcome == CacheOutcome.Collapsed, TimeToLive = kept.Times.Lifetime - age, ForwardStatus = outcome == CacheOutcome.Revalidated ? 304 : 0 };
+        if (!AddStatus(exchange, plan, report) || !Selection.TryApply(exchange, kept, reader)) return NoRoom;
+        if (!isNew && exchange.Response.HasBody) plan.Cache.Counts.Of(loop.Index).Saved(Math.Max(0, exchange.Response.BodyLength));
+        Tell(exchange, plan, outcome);
+        return Fault.None;
+    }
+
+    private static bool TryAddAge(Exchange exchange, long age)
+    {
+        if (!exchange.Scratch.TryTake(20, out var room, out var range)) return false;
+        var to = new SpanWriter(room);
+        to.WriteDecimal(age);
+        exchange.Response.Fields.Add(KnownField.Age, AgeName, exchange.Scratch.Trim(range, to.Length));
+        return true;
+    }
+
+    // RFC 9211: a line of its own, behind those of caches nearer to the origin.
+    private static bool AddStatus(Exchange exchange, CachePlan plan, in CacheReport report)
+    {
+        if (plan.StatusName is not { } name) return true;
+        if (!exchange.Scratch.TryTake(CacheStatusField.Bound + name.Length, out var room, out var range)) return false;
+        exchange.Response.Fields.Add(KnownField.Other, StatusName, exchange.Scratch.Trim(range, CacheStatusField.Write(name, report, room)));
+        return true;
+    }
+
+    private static int AddedBound(FieldBlock fields)
+    {
+        var size = 0;
+        foreach (ref readonly var field in fields.Added) size += field.Name.Length + field.Value.Length + 4;
+        return size;
+    }
+
+    // What was added to what came: a Date where there was none.
+    private static int WriteAdded(FieldBlock fields, Span<byte> into)
+    {
+        var to = new SpanWriter(into);
+        foreach (ref readonly var field in fields.Added)
+        {
+            to.Write(field.Name.Span);
+            to.Write(": "u8);
+            to.Write(field.Value.Span);
+            to.Write("\r\n"u8);
+        }
+
+        return to.Length;
+    }
+
+    private void Tell(Exchange exchange, CachePlan plan, CacheOutcome outcome)
+    {
+        exchange.Cached = CacheCounts.Outcomes[(int)outcome];
+        plan.Cache.Counts.Of(loop.Index).Count(outcome);
+    }
+
+    private void Touch(Cache cache, StoredResponse used)
+    {
+        if (touchedIn != cache || touches == TouchesAtOnce)
+        {
+            touchedIn?.Retention.Touch(touched.AsSpan(0, touches));
+            (touchedIn, touches) = (cache, 0);
+        }
+
+        touched[touches++] = used;
+    }
+
+    private Filler Lease()
+    {
+        if (free.TryPop(out var filler)) return filler;
+        fillers.Add(filler = new Filler(this));
+        return filler;
+    }
+}

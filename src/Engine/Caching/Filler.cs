@@ -1,0 +1,321 @@
+// Fetches what a cache misses, in an exchange of its own: a client that is slow or leaves harms nobody who waits for the same.
+// All clients, the first too, read from what is kept.
+//
+//   leased → a copy of the first client's request, with conditions where something is kept → fetched
+//     → kept: told, then the body is written as it comes
+//     → confirmed (304): what is kept, with its fields and times renewed, is told
+//     → failed, and what is kept may stand in: told, the answer is dropped
+//     → not to be kept: handed over to the first client, the others told
+//
+// Nobody's record: its first client's access record names who served it, and what it cost the upstream is counted as any exchange.
+
+using Weir.Engine.Caching.Rules;
+using Weir.Engine.Exchanges;
+using Weir.Engine.Forwarding;
+using Weir.Engine.Loops;
+using Weir.Engine.Upstreams;
+using Weir.Wire.Fields;
+using Weir.Wire.Http1;
+
+namespace Weir.Engine.Caching;
+
+/// <summary>Runs one fill. Leased; reused; one loop.</summary>
+internal sealed class Filler
+{
+    // Bytes kept before the others on the loop have their turn.
+    private const long BytesPerTurn = 1 << 18;
+
+    // What is fetched is for all: the whole, under no client's conditions.
+    private static readonly KnownField[] OfOneClient = [KnownField.Range, KnownField.IfRange, KnownField.IfNoneMatch, KnownField.IfModifiedSince];
+
+    private static readonly ByteRange IfNoneMatchName = ByteRange.Of("If-None-Match"u8.ToArray());
+    private static readonly ByteRange IfModifiedSinceName = ByteRange.Of("If-Modified-Since"u8.ToArray());
+
+    private readonly CacheStage stage;
+    private readonly Exchange exchange;
+    private readonly FieldIndex index = new();
+    private readonly FieldIndex renewed = new();
+    private readonly FillClient client = new();
+    private Fill fill = null!;
+    private CachePlan plan = null!;
+    private FillWait? leader;
+    private StoredResponse? candidate;
+    private CacheControl asked;
+    private DateTime requested;
+
+    public Filler(CacheStage stage)
+    {
+        this.stage = stage;
+        exchange = new Exchange(stage.Loop, stage.Buffers);
+    }
+
+    /// <summary>Fetches for a request. Begins at once; what it brings is told by the fill.</summary>
+    /// <param name="begun">The fill.</param>
+    /// <param name="by">The route's cache.</param>
+    /// <param name="of">The request.</param>
+    /// <param name="kept">What is kept, to be renewed; null: nothing is.</param>
+    /// <param name="first">Its first client; null: nobody waits.</param>
+    public void Begin(Fill begun, CachePlan by, Exchange of, StoredResponse? kept, FillWait? first)
+    {
+        (fill, plan, leader) = (begun, by, first);
+        kept?.Hold();
+        candidate = kept;
+        asked = first?.Asked ?? default;
+        exchange.Begin(client, stage.Loop.Microseconds());
+        begun.Runner = this;
+        var hasRoom = exchange.Request.TryCopy(of.Request, index, exchange.Scratch);
+        exchange.Moments.HeadRead = exchange.Moments.Begun;
+        exchange.Timeouts = of.Timeouts;
+        exchange.TotalDeadline = Timeouts.After(stage.Loop.Now, of.Timeouts.Total);
+        exchange.Place = of.Place;
+        (exchange.ClientAddress, exchange.Ends, exchange.IsFromTrustedProxy) = (of.ClientAddress, of.Ends, of.IsFromTrustedProxy);
+        if (first is not null)
+        {
+            client.Of = of.Client;
+            exchange.ResponsePolicies = of.ResponsePolicies; // For interim answers, which go to the first client.
+            first.Leads = this;
+        }
+
+        exchange.Request.KnownMethod = KnownMethod.Get;
+        foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
+        RunAsync(hasRoom).Detach();
+    }
+
+    /// <summary>Its first client waits no longer.</summary>
+    public void Forget(FillWait first)
+    {
+        if (leader != first) return;
+        leader = null;
+        client.Of = null;
+    }
+
+    /// <summary>Nobody waits for it any more. Any thread.</summary>
+    public void Abandon(Fill abandoned) => stage.Loop.Post(() =>
+    {
+        if (fill == abandoned && fill.State == FillState.Pending && !fill.IsWaitedFor) exchange.InterruptAll(new Fault(FaultCause.Closed, Side.Client, Stage.Wait));
+    });
+
+    /// <summary>Ends it.</summary>
+    public void Stop() => exchange.InterruptAll(new Fault(FaultCause.Stopping, Side.Proxy, Stage.Relay));
+
+    private async LoopTask RunAsync(bool hasRoom)
+    {
+        StoredResponse? response = null;
+        var isHanded = false;
+        try
+        {
+            var fault = hasRoom && (candidate is null || AddConditions()) ? Fault.None : new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
+            if (fault.IsNone) fault = await FetchAsync();
+            if (fault.IsNone && exchange.Response.Status == 304 && candidate is not null && !Validation.Confirms(candidate.Lines, exchange.Response.Fields)) fault = await AskAgainAsync();
+            if (fault.IsNone) (response, isHanded) = Judge();
+            if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, null, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
+            if (fault.IsNone && response is not null && !response.Body.IsEnded) fault = await FillBodyAsync(response.Body);
+            if (response is not null)
+            {
+                if (fault.IsNone) plan.Cache.Settle(response);
+                else plan.Cache.Remove(response);
+            }
+
+            exchange.Fault = fault;
+            if (!isHanded)
+            {
+                await Forwarder.FinishAsync(exchange, fault);
+                exchange.Moments.Ended = stage.Loop.Microseconds();
+                stage.Record(exchange);
+            }
+        }
+#pragma warning disable CA1031 // A background task's root: a bug ends this fill, is told, and harms no other exchange.
+        catch (Exception bug)
+#pragma warning restore CA1031
+        {
+            fill.Tell(FillState.Failed, null, new Fault(FaultCause.Internal, Side.Proxy, Stage.Relay));
+            if (response is not null)
+            {
+                response.Body.End(FaultCause.Internal);
+                plan.Cache.Remove(response);
+            }
+
+            exchange.Origin?.Abort();
+            exchange.Origin = null;
+            stage.Report(bug);
+        }
+
+        response?.LetGo();
+        plan.Cache.End(fill);
+        candidate?.LetGo();
+        candidate = null;
+        leader = null;
+        client.Of = null;
+        exchange.End();
+        stage.Return(this);
+    }
+
+    private LoopTask<Fault> FetchAsync()
+    {
+        requested = stage.Loop.UtcNow;
+        return stage.FetchAsync(exchange, plan);
+    }
+
+    // The 304 is of another response than the one that was asked about: without conditions there is no such answer.
+    private async LoopTask<Fault> AskAgainAsync()
+    {
+        await Forwarder.FinishAsync(exchange, Fault.None);
+        exchange.Rewind();
+        exchange.Request.Fields.Drop(KnownField.IfNoneMatch);
+        exchange.Request.Fields.Drop(KnownField.IfModifiedSince);
+        candidate!.LetGo();
+        candidate = null;
+        return await FetchAsync();
+    }
+
+    // The head has come: what becomes of it is told to all who wait.
+    private (StoredResponse? Kept, bool IsHanded) Judge()
+    {
+        var status = exchange.Response.Status;
+        var now = stage.Loop.UtcNow;
+        if (candidate is not null && ReuseDecision.IsFailure(status) && ReuseDecision.MayStandIn(candidate.Times, asked, now)) return default;
+        var isConfirmed = status == 304 && candidate is not null;
+        if (isConfirmed) fill.WasConfirmed = true;
+        var (response, mayKeep) = isConfirmed ? Renew(now) : Keep(now);
+        if (response is not null)
+        {
+            if (mayKeep && !plan.Cache.TryPut(fill, response)) mayKeep = false; // It answers those who wait, and nobody else.
+            if (!mayKeep && isConfirmed) plan.Cache.Remove(candidate!);
+            TellLeader();
+            fill.Tell(FillState.Kept, response, default);
+            return (response, false);
+        }
+
+        if (candidate is not null && status < 500) plan.Cache.Remove(candidate);
+        plan.Cache.Passing.Add(fill.Place.Hash, now);
+        var isHanded = HandOver();
+        fill.Tell(FillState.Passed, null, default);
+        return (null, isHanded);
+    }
+
+    private (StoredResponse? Response, bool MayKeep) Keep(DateTime now)
+    {
+        var from = exchange.Response;
+        var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, from.Status, from.Fields, plan.Rules, requested, now);
+        if (!verdict.MayStore || from.BodyLength > plan.LargestBody) return default;
+        var body = new StoredBody(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory);
+        var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
+        if (made is null)
+        {
+            body.LetGo();
+            return default;
+        }
+
+        made.Times = verdict.Times;
+        if (leader is not null) KeepOwnFields();
+        plan.Cache.Counts.Of(stage.Loop.Index).CountFill();
+        return (made, true);
+    }
+
+    private (StoredResponse? Response, bool MayKeep) Renew(DateTime now)
+    {
+        var kept = candidate!;
+        kept.Body.Hold();
+        var made = stage.Merge(exchange, plan.Cache, kept);
+        if (!made.TryFill(exchange.Response, renewed, exchange.Scratch)) return (made, false);
+        var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, kept.Status, exchange.Response.Fields, plan.Rules, requested, now);
+        made.Times = verdict.MayStore ? verdict.Times : kept.Times with { Received = now, InitialAge = 0, Lifetime = 0 };
+        return (made, verdict.MayStore);
+    }
+
+    private async LoopTask<Fault> FillBodyAsync(StoredBody body)
+    {
+        var source = exchange.ResponseSource!;
+        var turn = 0L;
+        while (true)
+        {
+            var fault = exchange.Interruption;
+            if (fault.IsNone)
+            {
+                var status = source.TryRead(out var piece);
+                if (status == BodyStatus.Piece)
+                {
+                    body.Append(piece);
+                    exchange.BytesOut += piece.Length;
+                    turn += piece.Length;
+                    source.Advance(piece.Length);
+                    if (turn < BytesPerTurn) continue;
+                    turn = 0;
+                    await exchange.Flow.Yield();
+                    continue;
+                }
+
+                if (status == BodyStatus.End)
+                {
+                    body.End(FaultCause.None);
+                    return default;
+                }
+
+                if (status == BodyStatus.Broken)
+                {
+                    fault = Fault.Of(source.Failure, Side.Origin, Stage.Relay);
+                }
+                else
+                {
+                    var wake = await exchange.Flow.FirstOf(source.Ready, exchange.Deadline(exchange.Timeouts.Idle));
+                    if (wake == Wake.First) continue;
+                    fault = wake == Wake.Cancelled ? exchange.Interruption : new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
+                }
+            }
+
+            body.End(fault.Cause);
+            return fault;
+        }
+    }
+
+    private bool AddConditions()
+    {
+        var lines = candidate!.Lines;
+        return TryAdd(KnownField.IfNoneMatch, IfNoneMatchName, StoredFields.Find(lines, KnownField.ETag))
+            && TryAdd(KnownField.IfModifiedSince, IfModifiedSinceName, StoredFields.Find(lines, KnownField.LastModified));
+    }
+
+    private bool TryAdd(KnownField field, ByteRange name, ReadOnlySpan<byte> value)
+    {
+        if (value.IsEmpty) return true;
+        if (!exchange.Scratch.TryCopy(value, out var copy)) return false;
+        exchange.Request.Fields.Add(field, name, copy);
+        return true;
+    }
+
+    // The origin's side becomes the first client's, with all that it was asked for.
+    private bool HandOver()
+    {
+        if (leader is not { Exchange: { } to }) return false;
+        if (!to.Response.TryCopy(exchange.Response, leader.Index, to.Scratch)) return false;
+        (to.Origin, exchange.Origin) = (exchange.Origin, null);
+        to.ResponseSource = exchange.ResponseSource;
+        to.Request.PathPrefix = exchange.Request.PathPrefix;
+        (to.Ticket, exchange.Ticket) = (exchange.Ticket, to.Ticket);
+        TellLeader();
+        return true;
+    }
+
+    // Its record tells who served it.
+    private void TellLeader()
+    {
+        if (leader is not { Exchange: { } to }) return;
+        to.Place = exchange.Place;
+        to.Retries = exchange.Retries;
+        (to.Moments.Queued, to.Moments.Connected, to.Moments.Answered) = (exchange.Moments.Queued, exchange.Moments.Connected, exchange.Moments.Answered);
+    }
+
+    // What private="…" or no-cache="…" names is not stored, and the first client's all the same.
+    private void KeepOwnFields()
+    {
+        var fields = exchange.Response.Fields;
+        var directives = ResponseDirectives.Of(fields);
+        if (!directives.Control.Has(CacheDirectives.NoCacheFields | CacheDirectives.PrivateFields)) return;
+        for (var i = 0; i < fields.Index.Count; i++)
+        {
+            if (fields.IsDropped(i) || !directives.Nominates(fields, fields.Name(i))) continue;
+            var scratch = leader!.Exchange!.Scratch;
+            if (scratch.TryCopy(fields.Name(i), out var name) && scratch.TryCopy(fields.Value(i), out var value)) leader.OwnFields.Add(new AddedField(fields.Index[i].Known, name, value));
+        }
+    }
+}

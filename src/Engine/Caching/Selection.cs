@@ -1,0 +1,105 @@
+// What of a kept response a request gets: all of it, a part, or that it has it already. RFC 9111 §4.3.2, RFC 9110 §13, §14.
+
+using Weir.Engine.Answers;
+using Weir.Engine.Exchanges;
+using Weir.Wire.Bytes;
+using Weir.Wire.Fields;
+
+namespace Weir.Engine.Caching;
+
+/// <summary>Evaluates a request's conditions and range on a kept response.</summary>
+internal static class Selection
+{
+    private static readonly ByteRange ContentRangeName = ByteRange.Of("Content-Range"u8.ToArray());
+
+    // Of a 304: what the client may update its own copy by (RFC 9110 §15.4.5). What describes content that does not follow goes.
+    private static readonly KnownField[] OfContent = [KnownField.ContentType, KnownField.ContentEncoding, KnownField.ContentRange, KnownField.AcceptRanges];
+
+    /// <summary>Makes the response what the request is to get.</summary>
+    /// <returns>False where there is no room.</returns>
+    public static bool TryApply(Exchange exchange, StoredResponse stored, StoredReader reader)
+    {
+        var (request, response) = (exchange.Request, exchange.Response);
+        var length = stored.Body.Length;
+        if (response.Status == 200)
+        {
+            var tag = response.Fields.First(KnownField.ETag);
+            var modified = Modified(response.Fields, stored);
+            if (Preconditions.Evaluate(request.Fields, tag, modified) == 304)
+            {
+                response.Status = 304;
+                foreach (var field in OfContent) response.Fields.Drop(field);
+                Bodiless(exchange);
+                return true;
+            }
+
+            if (length >= 0 && request.Fields.Index.Has(KnownField.Range))
+            {
+                var (first, count, status) = ByteRanges.Choose(request, tag, modified, length, exchange.Loop.UtcNow);
+                if (status != 200) return TryTake(exchange, reader, first, count, length, status);
+            }
+        }
+
+        OwnResponse.SetLength(exchange, length);
+        if (length < 0) (response.BodyLength, response.AnnouncedLength) = (response.HasBody ? -1 : 0, -1);
+        exchange.ResponseSource = reader;
+        if (!response.HasBody || length == 0) Empty(exchange);
+        return true;
+    }
+
+    private static bool TryTake(Exchange exchange, StoredReader reader, long first, long count, long length, int status)
+    {
+        var response = exchange.Response;
+        if (!exchange.Scratch.TryTake(72, out var room, out var range)) return false;
+        var to = new SpanWriter(room);
+        to.Write("bytes "u8);
+        if (status == 416)
+        {
+            to.Write((byte)'*');
+        }
+        else
+        {
+            to.WriteDecimal(first);
+            to.Write((byte)'-');
+            to.WriteDecimal(first + count - 1);
+        }
+
+        to.Write((byte)'/');
+        to.WriteDecimal(length);
+        response.Status = status;
+        response.Fields.Drop(KnownField.ContentRange);
+        response.Fields.Add(KnownField.ContentRange, ContentRangeName, exchange.Scratch.Trim(range, to.Length));
+        if (status == 416)
+        {
+            response.Fields.Drop(KnownField.ContentType);
+            response.Fields.Drop(KnownField.ContentEncoding);
+            Bodiless(exchange);
+            return true;
+        }
+
+        OwnResponse.SetLength(exchange, count);
+        reader.Take(first, count);
+        exchange.ResponseSource = reader;
+        if (!response.HasBody) Empty(exchange);
+        return true;
+    }
+
+    // Where nothing says when it was changed, it was no later than it was made.
+    private static DateTime Modified(FieldBlock fields, StoredResponse stored)
+    {
+        if (HttpDate.TryRead(fields.First(KnownField.LastModified), out var modified)) return modified;
+        return HttpDate.TryRead(fields.First(KnownField.Date), out var made) ? made : stored.Times.Received;
+    }
+
+    private static void Bodiless(Exchange exchange)
+    {
+        OwnResponse.SetLength(exchange, 0);
+        Empty(exchange);
+    }
+
+    private static void Empty(Exchange exchange)
+    {
+        exchange.OwnBody.Reset(default);
+        exchange.ResponseSource = exchange.OwnBody;
+    }
+}

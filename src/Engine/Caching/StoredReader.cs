@@ -1,0 +1,91 @@
+// A stored response as one exchange reads it: its head laid out anew in the exchange's own bytes, its body from where it is
+// kept. Leased; the exchange holds it (Exchange.Held) and lets go of it at its end.
+
+using Weir.Engine.Exchanges;
+using Weir.Engine.Loops;
+using Weir.Wire.Fields;
+
+namespace Weir.Engine.Caching;
+
+/// <summary>Reads a stored body, or a part of it. One loop's.</summary>
+public sealed class StoredReader : BodySource, IDisposable
+{
+    internal StoredReader? NextWaiting;
+    internal bool IsListed; // Under the body's lock.
+
+    private readonly Stack<StoredReader> home;
+    private readonly LoopWake more;
+    private StoredResponse? response;
+    private StoredBody body = null!;
+    private long at;
+    private long end; // -1: where the body ends.
+
+    internal StoredReader(Loop loop, Stack<StoredReader> home)
+    {
+        this.home = home;
+        more = new LoopWake(loop);
+    }
+
+    /// <summary>The fields of the response it reads.</summary>
+    public FieldIndex Fields { get; } = new();
+
+    public override Signal Ready => more.Ready;
+
+    public override long Length => end >= 0 ? end - at : body.Length;
+
+    public override FaultCause Failure => body.Failure;
+
+    public override bool IsAtEnd => end >= 0 ? at == end : body.IsWhole && at == body.Written;
+
+    public override BodyStatus TryRead(out ReadOnlySpan<byte> piece)
+    {
+        piece = default;
+        if (at == end) return BodyStatus.End;
+        while (true)
+        {
+            piece = body.From(at, end >= 0 ? end - at : long.MaxValue);
+            if (!piece.IsEmpty) return BodyStatus.Piece;
+            if (body.IsEnded)
+            {
+                if (body.Written > at) continue; // The last of it came between the two looks.
+                return body.Failure != FaultCause.None || end >= 0 ? BodyStatus.Broken : BodyStatus.End;
+            }
+
+            Ready.Clear();
+            if (body.TryWait(this, at)) return BodyStatus.Wait;
+        }
+    }
+
+    public override void Advance(int count) => at += count;
+
+    /// <summary>Lets go of the response, and goes back to where it was leased.</summary>
+    public void Dispose()
+    {
+        if (response is not { } held) return;
+        response = null;
+        body.StopWaiting(this);
+        body.LetGo();
+        held.LetGo();
+        home.Push(this);
+    }
+
+    /// <summary>Begins to read. The caller hands over its reference to the response.</summary>
+    internal void Begin(StoredResponse of)
+    {
+        response = of;
+        body = of.Body;
+        body.Hold();
+        at = 0;
+        end = -1;
+    }
+
+    /// <summary>Reads a part only.</summary>
+    internal void Take(long first, long count)
+    {
+        at = first;
+        end = first + count;
+    }
+
+    /// <summary>There is more to read. From any thread, while it is listed.</summary>
+    internal void Wake() => more.Wake();
+}
