@@ -119,7 +119,7 @@ internal static class CodingFields
     {
         fields.Drop(KnownField.ContentEncoding);
         fields.Drop(KnownField.ContentLength);
-        foreach (var digest in Digests) fields.Drop(KnownField.Other, digest);
+        foreach (var digest in Digests) fields.Drop(KnownFields.Lookup(digest), digest);
         fields.Withhold(NotBehind);
         if (coding != Coding.Identity) fields.Add(KnownField.ContentEncoding, CodingName, ByteRange.Of(Codings.Name(coding)));
     }
