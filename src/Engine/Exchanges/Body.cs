@@ -45,6 +45,18 @@ public abstract class BodySource
 
     /// <summary>Whether the end is known to have been reached, without reading.</summary>
     public abstract bool IsAtEnd { get; }
+
+    /// <summary>When (ms) a read is worth a try though nothing raises <see cref="Ready"/>; long.MaxValue: never.</summary>
+    public virtual long AskAgainAt => long.MaxValue;
+}
+
+/// <summary>A body made from another one as it passes. One exchange's own, which ends it.</summary>
+public abstract class BodyFilter : BodySource
+{
+    internal BodyFilter? Below { get; set; }
+
+    /// <summary>Gives back all that it holds, this object included.</summary>
+    public abstract void End();
 }
 
 /// <summary>A body that can be read again from its first byte, while that is possible. One loop.</summary>
