@@ -114,6 +114,15 @@ public static class ResponseCoding
     public static bool Begin(Exchange exchange, CompressionPlan plan, Coding coding, BodyCoders coders)
     {
         var response = exchange.Response;
+        if (response.HasBody && exchange.ResponseSource is KeptBody kept && kept.Has(WholeEncoder.Of(coding)))
+        {
+            if (!TryTell(exchange, coding)) return false;
+            kept.GoOver(WholeEncoder.Of(coding));
+            response.BodyLength = kept.Length;
+            exchange.ResponseCoding = Codings.Name(coding);
+            return true;
+        }
+
         var isLive = MediaTypeList.IsLive(CodingFields.First(response.Fields, KnownField.ContentType));
         var coded = response.HasBody ? coders.TryCompress(exchange, exchange.ResponseSource!, CodedBody.ResponseCompressed, coding, plan.LevelOf(coding), isLive) : null;
         if (response.HasBody && coded is null) return false;

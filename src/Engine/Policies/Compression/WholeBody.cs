@@ -1,9 +1,8 @@
 // A body that is there as a whole, compressed outside any request: for what is stored, once, and as hard as is wanted.
 
-namespace Weir.Engine.Policies.Compression;
+using Weir.Engine.Exchanges;
 
-/// <summary>The bytes of a body, piece by piece: they need not lie in one block, nor on the managed heap.</summary>
-public delegate ReadOnlySpan<byte> PieceAt(int index);
+namespace Weir.Engine.Policies.Compression;
 
 /// <summary>Compresses whole bodies. Any thread; may take long.</summary>
 public static class WholeBody
@@ -41,4 +40,20 @@ public static class WholeBody
 
         return true;
     }
+}
+
+/// <summary>Compresses what is kept: harder than what a client waits for, the harder the shorter it is.</summary>
+internal sealed class WholeEncoder(Coding coding) : BodyEncoder
+{
+    // Longer bodies are not compressed as hard as can be: it would take minutes.
+    private const long Short = 1 << 20;
+
+    private static readonly WholeEncoder[] All = [.. Enum.GetValues<Coding>().Select(static c => new WholeEncoder(c))];
+
+    public override byte[] Coding => Codings.Name(coding);
+
+    public static WholeEncoder Of(Coding coding) => All[(int)coding];
+
+    public override bool TryEncode(long length, int pieces, PieceAt piece, Span<byte> into, out int written) =>
+        WholeBody.TryCompress(coding, length <= Short ? Codings.MostLevel(coding) : Codings.Levels(coding).Most, length, pieces, piece, into, out written);
 }
