@@ -45,7 +45,9 @@ internal sealed class DecoderTarget : Target
         var draw = new Draw(input);
         var whole = Run(decoder, input.AsSpan(1), input.Length, out var status);
         var split = Run(decoder, input.AsSpan(1), 1 + draw.Below(40), out var early);
-        Must(status == early, $"whole it is {status}, in pieces {early}");
+        // Where zstd sees a frame as a whole it finds too that its announced length is wrong, though its last block is empty.
+        var mayDiffer = decoder == decoders[Array.IndexOf(Codings.All, Coding.Zstd)] && status == CoderStatus.Broken;
+        Must(status == early || mayDiffer, $"whole it is {status}, in pieces {early}");
         if (status == CoderStatus.Done) Must(whole.AsSpan().SequenceEqual(split), "in pieces it is something else");
     }
 

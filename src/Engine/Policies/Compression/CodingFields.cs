@@ -85,10 +85,12 @@ internal static class CodingFields
     public static bool TryWeaken(Exchange exchange, FieldBlock fields)
     {
         var tag = First(fields, KnownField.ETag);
-        if (tag.IsEmpty || tag.StartsWith("W/\""u8)) return true;
-        if (tag[0] != '"')
+        var lines = 0;
+        foreach (var _ in fields.Sent(KnownField.ETag)) lines++;
+        if (lines == 0 || (lines == 1 && tag.StartsWith("W/\""u8))) return true;
+        if (lines > 1 || tag.IsEmpty || tag[0] != '"')
         {
-            fields.Drop(KnownField.ETag);
+            fields.Drop(KnownField.ETag); // Two are none: nobody knows which one holds.
             return true;
         }
 

@@ -95,7 +95,7 @@ internal sealed unsafe class GzipDecoder : Coder
                 z->Offer(from + used, input.Length - used, to + written, output.Length - written);
                 var result = CompressionNative_Inflate(z, ZNoFlush);
                 (used, written) = (input.Length - (int)z->AvailableIn, output.Length - (int)z->AvailableOut);
-                    if (result is not (ZOk or ZStreamEnd or ZBufferError)) return CoderStatus.Broken;
+                if (result is not (ZOk or ZStreamEnd or ZBufferError)) return CoderStatus.Broken;
                 isWhole = result == ZStreamEnd;
                 if (written == output.Length && !(isWhole && used == input.Length)) return CoderStatus.NeedsRoom;
                 if (used < input.Length) continue;

@@ -151,6 +151,9 @@ public class ResponseCodingTests
     [InlineData("\"x\"", "W/\"x\"")]
     [InlineData("W/\"x\"", "W/\"x\"")]
     [InlineData("x", "")]
+    [InlineData(" ", "")]
+    [InlineData("\"x\"\r\nETag: \"y\"", "")]
+    [InlineData("W/\"x\"\r\nETag: \"y\"", "")]
     [InlineData("", "")]
     public void A_strong_tag_becomes_a_weak_one(string tag, string sent)
     {
