@@ -119,7 +119,9 @@ public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? r
 
         var target = to.Length;
         to.Write((byte)'\n');
-        if (!Parts.TryWrite(exchange, ref to)) return false;
+        var further = new SpanWriter(to.Free[..KeyParts.Most]);
+        if (!Parts.TryWrite(exchange, ref further)) return false;
+        to.Advance(further.Length);
         extra = exchange.Scratch.Trim(extra, to.Length == target + 1 ? target : to.Length);
         return true;
     }
