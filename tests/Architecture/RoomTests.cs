@@ -50,6 +50,16 @@ public partial class RoomTests
     }
 
     [Fact]
+    public void The_disk_tier_of_the_cache_knows_nothing_of_http()
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "src", "Engine", "Caching", "Disk")))
+        {
+            foreach (Match use in UsePattern().Matches(File.ReadAllText(file)))
+                Assert.Contains(use.Groups[1].Value, new[] { "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk" });
+        }
+    }
+
+    [Fact]
     public void Every_room_is_listed_and_none_goes_in_a_circle()
     {
         var rooms = Files().Select(f => f.Room).Where(r => r.StartsWith("Wire.", StringComparison.Ordinal) || r.StartsWith("Engine.", StringComparison.Ordinal)).ToHashSet();

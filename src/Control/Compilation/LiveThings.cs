@@ -81,6 +81,9 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     /// <summary>The caches in force. Any thread.</summary>
     public IReadOnlyList<Cache> Caches => cachesInForce;
 
+    /// <summary>Their disks.</summary>
+    internal CacheDisks CacheDisks { get; } = new(errors);
+
     public Cache Cache(string name)
     {
         if (!caches.TryGetValue(name, out var cache)) caches[name] = cache = new Cache(name, Loops);
@@ -106,6 +109,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         Drop(sites, named);
         Drop(logs, named);
         Drop(caches, named);
+        CacheDisks.Keep(caches.Values);
         cachesInForce = [.. caches.Values.OrderBy(static c => c.Name, StringComparer.Ordinal)];
         Drop(origins, named);
         originsInForce = [.. origins.Values];
@@ -119,6 +123,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Begin()
     {
         Names.Start();
+        CacheDisks.Begin();
         TicketRotation.Start();
         foreach (var membership in memberships.Values) membership.Begin();
     }
@@ -128,6 +133,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     {
         foreach (var membership in memberships.Values) membership.Close();
         rotation?.Dispose();
+        CacheDisks.Dispose();
         Names.Dispose();
     }
 

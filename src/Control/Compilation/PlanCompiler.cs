@@ -48,6 +48,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     /// <summary>Where bodies are kept that do not stay in memory; null: nowhere.</summary>
     public SpillFolder? Spill { get; init; }
 
+    /// <summary>The folder for what outlives the program; null: there is none.</summary>
+    public string? StateFolder { get; init; }
+
     /// <summary>What obtains certificates; null: plans are not served.</summary>
     public AutomaticTls? Automatic { get; init; }
 
@@ -382,11 +385,24 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var name = from.Store ?? CacheStoreConfig.Usual;
         var cache = live.Cache(name);
         named.Add(cache);
-        var memory = config.Caches.Find(c => c.Name == name)?.Value.Memory ?? CacheStoreConfig.UsualMemory;
-        changes.Add(() => cache.MemoryLimit = memory);
+        var store = config.Caches.Find(c => c.Name == name)?.Value ?? new CacheStoreConfig();
+        var disk = Disk(name, store);
+        changes.Add(() =>
+        {
+            cache.MemoryLimit = store.Memory ?? CacheStoreConfig.UsualMemory;
+            live.CacheDisks.Want(cache, disk);
+        });
         var plan = CachePlans.Plan(from, cache, route, forward, mirror);
         made?.Invoke(plan, from);
         return plan;
+    }
+
+    private CacheDiskSettings? Disk(string name, CacheStoreConfig store)
+    {
+        if (store.Disk is not { } bytes) return null;
+        if ((store.Folder ?? (StateFolder is { } state ? Path.Combine(state, "cache", name) : null)) is { } folder) return new CacheDiskSettings(folder, bytes, (int)(store.Entries ?? CacheStoreConfig.UsualEntries));
+        diagnostics.Error(store.At, $"the cache {name} needs a folder for its disk: write folder, or state at the top");
+        return null;
     }
 
     // An upstream's times hold unless the route says otherwise.

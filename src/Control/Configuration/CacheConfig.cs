@@ -10,11 +10,17 @@ public sealed class CacheStoreConfig : IWritten
     /// <summary>What routes use that name none.</summary>
     public const string Usual = "default";
 
+    /// <summary>Entries on disk where nothing is said.</summary>
+    public const int UsualEntries = 1_000_000;
+
     /// <summary>Bytes in memory where nothing is said.</summary>
     public const long UsualMemory = 256 << 20;
 
     public Position At { get; set; }
     public long? Memory { get; set; }
+    public long? Disk { get; set; }
+    public string? Folder { get; set; }
+    public long? Entries { get; set; }
 }
 
 /// <summary>What of a route's answers is kept. Times are ms.</summary>

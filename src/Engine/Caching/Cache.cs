@@ -49,6 +49,9 @@ public sealed class Cache
     /// <summary>Responses that are kept.</summary>
     public int Count => Retention.Count;
 
+    /// <summary>What is behind the memory; null: nothing.</summary>
+    public DiskTier? Disk { get; set; }
+
     /// <summary>What carries which tag.</summary>
     internal TagIndex Tags { get; } = new();
 
@@ -100,6 +103,7 @@ public sealed class Cache
     internal int Invalidate(ulong hash, ReadOnlySpan<byte> url)
     {
         StoredResponse? all;
+        Disk?.Invalidate(url);
         var shard = ShardOf(hash);
         lock (shard.Door)
         {

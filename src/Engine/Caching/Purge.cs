@@ -55,6 +55,7 @@ public static class Purge
 
     public static PurgeCount Run(Cache cache, PurgeTarget target, PurgeManner manner)
     {
+        if (manner != PurgeManner.Dry && cache.Disk is { } disk) OnDisk(disk, target);
         var count = target switch
         {
             { Tag: { } tag } => OfTag(cache, TagIndex.HashOf(Encoding.UTF8.GetBytes(tag)), manner),
@@ -64,6 +65,23 @@ public static class Purge
         };
         if (manner != PurgeManner.Dry) cache.Counts.CountPurged(count.Responses);
         return count;
+    }
+
+    // What is made stale in memory goes from the disk: it would come back as it was.
+    private static void OnDisk(DiskTier disk, PurgeTarget target)
+    {
+        if (target.Url is not { } url)
+        {
+            if (!disk.TryPurge(target)) disk.Store.Dispose();
+        }
+        else if (url.StartsWith("//", StringComparison.Ordinal))
+        {
+            foreach (var scheme in Schemes) disk.Invalidate(Encoding.Latin1.GetBytes(scheme + url));
+        }
+        else
+        {
+            disk.Invalidate(Encoding.Latin1.GetBytes(url));
+        }
     }
 
     /// <summary>Whether a URL is meant by a prefix or an expression.</summary>

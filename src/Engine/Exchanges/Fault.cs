@@ -217,6 +217,6 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
     /// or the client has used up its time.
     /// </summary>
     public bool ClosesClient => Side == Side.Client
-        ? Cause is not (FaultCause.Misdirected or FaultCause.NoRoute or FaultCause.NotCached)
+        ? Cause is not (FaultCause.Misdirected or FaultCause.NoRoute)
         : Cause is FaultCause.Stopping or FaultCause.Internal;
 }

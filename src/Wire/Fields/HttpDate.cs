@@ -13,6 +13,10 @@ public static class HttpDate
 
     private static readonly string[] Obsolete = ["dddd, dd-MMM-yy HH:mm:ss 'GMT'", "ddd MMM d HH:mm:ss yyyy", "ddd MMM  d HH:mm:ss yyyy"];
 
+    // Two digits of a year are at most fifty years ahead (RFC 9110 §5.6.7), counted from when this was written: there is no clock here, and
+    // a date too early makes nothing fresh.
+    private static readonly CultureInfo Culture = Make(new GregorianCalendar { TwoDigitYearMax = 2076 });
+
     /// <summary>Writes "Sun, 06 Nov 1994 08:49:37 GMT".</summary>
     public static void Write(DateTime utc, Span<byte> into)
     {
@@ -30,6 +34,13 @@ public static class HttpDate
 
         utc = default;
         if (value.Length > 40) return false;
-        return DateTime.TryParseExact(Encoding.ASCII.GetString(value), Obsolete, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out utc);
+        return DateTime.TryParseExact(Encoding.ASCII.GetString(value), Obsolete, Culture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out utc);
+    }
+
+    private static CultureInfo Make(Calendar calendar)
+    {
+        var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        culture.DateTimeFormat.Calendar = calendar;
+        return culture;
     }
 }

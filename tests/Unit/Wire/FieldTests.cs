@@ -43,4 +43,18 @@ public sealed class FieldTests
             }
         }
     }
+
+    [Theory]
+    [InlineData("Sun, 06 Nov 1994 08:49:37 GMT", 1994)]
+    [InlineData("Sunday, 06-Nov-94 08:49:37 GMT", 1994)]
+    [InlineData("Sun Nov  6 08:49:37 1994", 1994)]
+    [InlineData("Thursday, 18-Aug-50 02:01:18 GMT", 2050)]
+    [InlineData("Tuesday, 18-Aug-76 02:01:18 GMT", 2076)]
+    [InlineData("Thursday, 18-Aug-77 02:01:18 GMT", 1977)]
+    [InlineData("Thu Aug 18 02:01:18 2050", 2050)]
+    public void Dates_are_read_in_their_three_forms(string date, int year)
+    {
+        Assert.True(HttpDate.TryRead(Encoding.ASCII.GetBytes(date), out var utc));
+        Assert.Equal((year, DateTimeKind.Utc), (utc.Year, utc.Kind));
+    }
 }

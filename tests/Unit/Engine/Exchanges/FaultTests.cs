@@ -33,6 +33,7 @@ public class FaultTests
         [FaultCause.TlsFailed] = (502, 502, 502),
         [FaultCause.NoEndpoint] = (503, 503, 503),
         [FaultCause.BreakerOpen] = (503, 503, 503),
+        [FaultCause.NotCached] = (504, 504, 504),
         [FaultCause.QueueFull] = (503, 503, 503),
         [FaultCause.QueueTimeout] = (503, 503, 503),
         [FaultCause.Exhausted] = (503, 503, 503),
