@@ -186,6 +186,15 @@ public sealed class CachesHandlerTests : IDisposable
         Assert.DoesNotContain("X-Poison", Get("/m"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_head_cannot_change_the_fields_of_what_is_kept()
+    {
+        Get("/h", "X-Answer: Cache-Control: max-age=60|ETag: \"1\"");
+        Raw("HEAD /h HTTP/1.1\r\nHost: 127.0.0.1\r\nCache-Control: no-cache\r\nX-Host: evil\r\nX-Answer: Cache-Control: max-age=60|ETag: \"1\"|X-Renewed: yes\r\nConnection: close\r\n\r\n");
+        Assert.Contains("X-Renewed", Get("/h"), StringComparison.Ordinal);
+        Assert.DoesNotContain("evil", Get("/h"), StringComparison.Ordinal);
+    }
+
     // CPDoS: an error that one client's odd request brings about is not everybody's.
     [Theory]
     [InlineData("400 Bad Request")]
@@ -272,6 +281,7 @@ public sealed class CachesHandlerTests : IDisposable
         var body = Array.Exists(lines, static l => l.StartsWith("X-Echo:", StringComparison.OrdinalIgnoreCase)) ? head : number;
         if (lines[0].StartsWith("GET /sitemap.xml", StringComparison.Ordinal)) body = "<sitemapindex><sitemap><loc>http://127.0.0.1/sitemap1.xml</loc></sitemap></sitemapindex>";
         if (lines[0].StartsWith("GET /sitemap1.xml", StringComparison.Ordinal)) body = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'><url><loc>http://127.0.0.1/w/2</loc></url><url><loc>http://127.0.0.1/w/3</loc></url></urlset>";
+        if (Array.Find(lines, static l => l.StartsWith("X-Host: ", StringComparison.OrdinalIgnoreCase)) is { } host) fields += $"|X-Seen: {host[8..]}";
         if (head.Contains("Content-Length: 1\r\n", StringComparison.Ordinal)) stream.ReadByte();
         RawOrigin.Send(stream, $"HTTP/1.1 {status}\r\n{fields.Replace("|", "\r\n", StringComparison.Ordinal)}\r\nContent-Length: {body.Length}\r\n\r\n{(lines[0].StartsWith("HEAD", StringComparison.Ordinal) ? "" : body)}");
         return true;

@@ -57,7 +57,7 @@ public class CacheKeyTests
         var exchange = Requests.Of("GET /x HTTP/1.1", host);
         Assert.True(new KeyRecipe([]).TryMake(exchange, out var key));
         Assert.Equal(url, key.Url.ToString());
-        Assert.True(FillRequest.TryMake(exchange, new KeyRecipe([]), Encoding.ASCII.GetBytes(url)));
+        Assert.True(FillRequest.TryMake(exchange, new KeyRecipe([]), ByteRange.Of(Encoding.ASCII.GetBytes(url))));
         Assert.Equal(url[7..^2], exchange.Request.Authority.ToString());
     }
 
@@ -115,7 +115,7 @@ public class CacheKeyTests
         string[] unkeyed = ["X-Original-URL: /admin", "X_Rewrite_URL: /admin", "X-HTTP-Method-Override: POST", "X-Host: evil", "True-Client-IP: 10.0.0.1", "x-middleware-subrequest: 1"];
         var exchange = Request("/x", [.. unkeyed, "X-Mine: 1", "Cookie: theme=dark; session=1; theme=light"]);
         var recipe = new KeyRecipe([], new KeyParts(["x-host"u8.ToArray()], ["theme"u8.ToArray()], byDevice: true));
-        Assert.True(FillRequest.TryMake(exchange, recipe, "http://front.example/x"u8.ToArray()));
+        Assert.True(FillRequest.TryMake(exchange, recipe, ByteRange.Of("http://front.example/x"u8.ToArray())));
         var sent = Sent(exchange);
         Assert.Equal(["Cookie: theme=dark; theme=light", "Host: front.example", "X-Device-Type: desktop", "X-Host: evil", "X-Mine: 1"], sent.Order(StringComparer.Ordinal));
     }
@@ -124,7 +124,7 @@ public class CacheKeyTests
     public void Without_cookies_that_count_none_is_sent()
     {
         var exchange = Request("/x", "Cookie: session=1", "X-Device-Type: evil");
-        Assert.True(FillRequest.TryMake(exchange, new KeyRecipe([], new KeyParts([], [], byDevice: true)), "http://front.example/x"u8.ToArray()));
+        Assert.True(FillRequest.TryMake(exchange, new KeyRecipe([], new KeyParts([], [], byDevice: true)), ByteRange.Of("http://front.example/x"u8.ToArray())));
         Assert.Equal(["Host: front.example", "X-Device-Type: desktop"], Sent(exchange));
     }
 
