@@ -72,7 +72,7 @@ public static class Purge
     {
         if (target.Url is not { } url)
         {
-            if (!disk.TryPurge(target)) disk.Store.Dispose();
+            disk.Remove(target);
         }
         else if (url.StartsWith("//", StringComparison.Ordinal))
         {
