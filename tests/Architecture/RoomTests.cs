@@ -121,6 +121,9 @@ public partial class RoomTests
         var certificates = CertificatePathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "CertificatesHandler.cs")));
         Assert.Equal(3, certificates.Count);
         foreach (Match path in certificates) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
+        var caches = CachePathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "CachesHandler.cs")));
+        Assert.Equal(4, caches.Count);
+        foreach (Match path in caches) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
     }
 
     private static bool Reaches(string from, string to, HashSet<string> seen) =>
@@ -152,6 +155,9 @@ public partial class RoomTests
 
     [GeneratedRegex(@"^//   (\w+) +(/certificates\S*)", RegexOptions.Multiline)]
     private static partial Regex CertificatePathPattern();
+
+    [GeneratedRegex(@"^//   (\w+) +(/caches\S*)", RegexOptions.Multiline)]
+    private static partial Regex CachePathPattern();
 
     [GeneratedRegex(@"\]\(([^)#:]+)\)")]
     private static partial Regex LinkPattern();

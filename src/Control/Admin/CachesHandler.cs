@@ -67,10 +67,25 @@ internal sealed class CachesHandler(RunningProxy proxy)
         }
 
         jobs++;
-        var (status, text) = (500, "{\"error\":\"a mistake of ours\"}\n");
-        await SideJob.RunAsync(exchange, "weir-cache", () => (status, text) = Do(deed, ask, caches));
+        var (status, text) = (0, "");
+        await SideJob.RunAsync(exchange, "weir-cache", () => (status, text) = Guarded(deed, ask, caches));
         jobs--;
         AdminAnswer.Json(exchange, status, text);
+    }
+
+    private (int Status, string Text) Guarded(string deed, Ask ask, IReadOnlyList<Cache> caches)
+    {
+        try
+        {
+            return Do(deed, ask, caches);
+        }
+#pragma warning disable CA1031 // A thread's root: out of descriptors or memory, a bug; it is told, and harms no request.
+        catch (Exception bug)
+#pragma warning restore CA1031
+        {
+            proxy.Errors.Error("cache", $"{deed} failed: {bug}");
+            return (500, $"{{\"error\":{JsonText.Quote(bug.Message)}}}\n");
+        }
     }
 
     private (int Status, string Text) Do(string deed, Ask ask, IReadOnlyList<Cache> caches)

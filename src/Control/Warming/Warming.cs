@@ -138,7 +138,7 @@ public sealed class Warming : IDisposable
     private static string Outcome(HttpResponseMessage response)
     {
         if (!response.Headers.TryGetValues("Cache-Status", out var told) || told.LastOrDefault() is not { } own) return $"{(int)response.StatusCode}";
-        return own.Contains("; hit", StringComparison.Ordinal) ? "there already" : own.Contains("; stored", StringComparison.Ordinal) ? "stored" : "not stored";
+        return own.Contains("; hit", StringComparison.Ordinal) ? "there already" : own.Contains("; stored", StringComparison.Ordinal) ? "stored" : own.Contains("; fwd-status=304", StringComparison.Ordinal) ? "renewed" : "not stored";
     }
 
     private Task<HttpResponseMessage> SendAsync(Uri url, CancellationToken cancel)

@@ -47,11 +47,11 @@ public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? r
     public static ulong HashOf(ReadOnlySpan<byte> url) => XxHash3.HashToUInt64(url, Seed);
 
     /// <summary>The authority in a key's URL: host and port as they count, however the client wrote them.</summary>
-    public static ByteRange AuthorityOf(byte[] url)
+    public static ByteRange AuthorityOf(ByteRange url)
     {
-        var start = url.AsSpan().IndexOf("://"u8) + 3;
-        var length = url.AsSpan(start).IndexOf((byte)'/');
-        return ByteRange.Of(url).Slice(start, length < 0 ? url.Length - start : length);
+        var start = url.Span.IndexOf("://"u8) + 3;
+        var length = url.Span[start..].IndexOf((byte)'/');
+        return url.Slice(start, length < 0 ? url.Length - start : length);
     }
 
     private static bool TryWriteUrl(Exchange exchange, ReadOnlySpan<byte> path, ReadOnlySpan<byte> query, bool hasQuery, out ByteRange url)
@@ -119,7 +119,9 @@ public sealed class KeyRecipe(byte[] space, KeyParts? parts = null, QueryRule? r
 
         var target = to.Length;
         to.Write((byte)'\n');
-        if (!Parts.TryWrite(exchange, ref to)) return false;
+        var further = new SpanWriter(to.Free[..KeyParts.Most]);
+        if (!Parts.TryWrite(exchange, ref further)) return false;
+        to.Advance(further.Length);
         extra = exchange.Scratch.Trim(extra, to.Length == target + 1 ? target : to.Length);
         return true;
     }

@@ -170,6 +170,13 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     {
         Tell(exchange, plan, CacheOutcome.Pass);
         var requested = loop.UtcNow;
+        // Its answer may change what is kept for all.
+        if (kept is not null && !FillRequest.TryMake(exchange, plan.Key, key.Url))
+        {
+            kept.LetGo();
+            return NoRoom;
+        }
+
         var fault = await FetchAsync(exchange, plan);
         if (kept is null) return fault;
         if (fault.IsNone)

@@ -11,11 +11,11 @@ internal static class FillRequest
 {
     private static readonly ByteRange ForwardedHost = ByteRange.Of("X-Forwarded-Host"u8.ToArray());
 
-    /// <param name="exchange">The fetch, with a copy of the client's request.</param>
+    /// <param name="exchange">The fetch, with a copy of the client's request; or a client's own that may change what is kept.</param>
     /// <param name="recipe">How its key is made.</param>
     /// <param name="url">Its key's URL.</param>
     /// <returns>False where there is no room.</returns>
-    public static bool TryMake(Exchange exchange, KeyRecipe recipe, byte[] url)
+    public static bool TryMake(Exchange exchange, KeyRecipe recipe, ByteRange url)
     {
         var request = exchange.Request;
         // A host in capitals, a dot behind it, a port that says nothing: the key has none of it, and a server may care.

@@ -79,7 +79,7 @@ internal sealed class Filler
 
         exchange.Request.KnownMethod = KnownMethod.Get;
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
-        RunAsync(hasRoom && FillRequest.TryMake(exchange, by.Key, begun.Place.Url)).Detach();
+        RunAsync(hasRoom && FillRequest.TryMake(exchange, by.Key, ByteRange.Of(begun.Place.Url))).Detach();
     }
 
     /// <summary>Its first client waits no longer.</summary>
