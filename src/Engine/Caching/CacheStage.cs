@@ -77,14 +77,16 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (request.KnownMethod is not (KnownMethod.Get or KnownMethod.Head)) return PassUnsafeAsync(exchange, plan);
         // A body may mean something to the origin that no key tells.
         if (request.HasBody || request.WantsUpgrade || request.Fields.Index.HasAny(OriginsAlone)) return PassAsync(exchange, plan, CacheForward.Bypass);
-        if (!plan.Key.TryMake(exchange, out var key) || (plan.SliceBytes > 0 && !Slices.TryKey(exchange, plan.SliceBytes, ref key))) return new LoopTask<Fault>(NoRoom);
+        var way = plan.Passes?.Of(exchange);
+        if (way == CachePasses.Way.Bypass || !plan.Key.TryMake(exchange, out var key)) return PassAsync(exchange, plan, CacheForward.Bypass);
+        if (plan.SliceBytes > 0 && !Slices.TryKey(exchange, plan.SliceBytes, ref key)) return new LoopTask<Fault>(NoRoom);
         var asked = RequestDirectives.Read(request.Fields, plan.Rules);
         var kept = plan.Cache.Find(key, request.Fields);
         var reuse = kept is null ? Reuse.Validate : Judge(kept, asked);
         if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, key, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
         if (kept is not null && reuse == Reuse.Behind)
         {
-            if (plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
+            if (way is null && plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
             return new LoopTask<Fault>(Serve(exchange, plan, key, kept, CacheOutcome.Stale));
         }
 
@@ -95,13 +97,13 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             return new LoopTask<Fault>(new Fault(FaultCause.NotCached, Side.Proxy, Stage.Policy));
         }
 
-        if (asked.Has(CacheDirectives.NoStore))
+        if (way is not null || asked.Has(CacheDirectives.NoStore))
         {
             kept?.LetGo();
             return PassAsync(exchange, plan, CacheForward.Request);
         }
 
-        if (request.KnownMethod == KnownMethod.Head) return PassHeadAsync(exchange, plan, key, kept);
+        if (request.KnownMethod == KnownMethod.Head && (kept is not null || plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) != true)) return PassHeadAsync(exchange, plan, key, kept);
         return FetchAsync(exchange, plan, key, asked, kept, kept is null ? CacheForward.UriMiss : reuse == Reuse.Asked ? CacheForward.Request : CacheForward.Stale);
     }
 
@@ -125,10 +127,10 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     internal FillWait LeaseWait() => waits.TryPop(out var used) ? used : new FillWait(loop, waits);
 
     /// <summary>Begins to read a response. The caller hands over its reference.</summary>
-    internal StoredReader LeaseReader(StoredResponse of)
+    internal StoredReader LeaseReader(StoredResponse of, Cache from)
     {
         var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
-        reader.Begin(of);
+        reader.Begin(of, from);
         return reader;
     }
 
@@ -199,6 +201,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!TryResolve(exchange, plan, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
         var verdict = StoreDecision.Judge(KnownMethod.Post, request.Fields, RequestDirectives.Read(request.Fields, plan.Rules), response.Status, response.Fields, plan.Rules, requested, loop.UtcNow, isLocatedAtTarget: true);
         if (!verdict.MayStore || response.Status == 206 || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody || !plan.Key.TryMake(exchange, out var key)) return;
+        if (StoreLimits.Judge(exchange, plan, verdict.Source) != StoreReason.Stored || plan.Passes?.Of(exchange) is not null) return;
+        if (UnkeyedFields.Of(exchange, plan.Key.Parts).Any()) return; // It was sent on with them: what came may be its client's alone.
+        if (plan.SliceBytes > 0 && !Slices.TryKey(exchange, plan.SliceBytes, ref key)) return;
         plan.Cache.TryBegin(key, isJoinable: false, out var fill);
         var body = new StoredBody(response.HasBody ? response.BodyLength : 0, plan.Cache.Memory);
         if (Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named) is not { } made)
@@ -236,6 +241,13 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     {
         Tell(exchange, plan, CacheOutcome.Pass);
         var requested = loop.UtcNow;
+        // Its answer may change what is kept for all.
+        if (kept is not null && !FillRequest.TryMake(exchange, plan.Key, key.Url))
+        {
+            kept.LetGo();
+            return NoRoom;
+        }
+
         var fault = await FetchAsync(exchange, plan);
         if (kept is null) return fault;
         if (fault.IsNone)
@@ -256,7 +268,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!kept.Body.IsWhole) return;
         kept.Body.Hold();
         var renewed = Merge(exchange, plan.Cache, kept);
-        var reader = LeaseReader(renewed);
+        var reader = LeaseReader(renewed, plan.Cache);
         exchange.Held = reader;
         var (response, now) = (exchange.Response, loop.UtcNow);
         var age = Lifetimes.InitialAge(response.Fields, requested, now);
@@ -312,6 +324,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 wait.State = FillState.Passed; // It has just ended: once more.
             }
 
+            // What was on disk may stand in as what was in memory may.
+            if (wait.State == FillState.Failed && kept is null && wait.Response?.Selects(exchange.Request.Fields) == true) kept = wait.Take();
             switch (wait.State)
             {
                 case FillState.Failed when kept is not null && ReuseDecision.MayStandIn(kept.Times, asked, loop.UtcNow):
@@ -324,8 +338,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
                     var response = wait.Take();
                     kept?.LetGo();
-                    var outcome = !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
-                    return Serve(exchange, plan, key, response, outcome, why, wait);
+                    var outcome = fill.WasOnDisk ? CacheOutcome.Hit : !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
+                    return Serve(exchange, plan, key, response, outcome, outcome == CacheOutcome.Hit ? CacheForward.None : why, wait);
                 case FillState.Passed when exchange.Origin is not null:
                     kept?.LetGo();
                     Tell(exchange, plan, CacheOutcome.Pass);
@@ -351,7 +365,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     // Takes over the reference, and ends the wait, if there was one.
     private Fault Serve(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
     {
-        var reader = LeaseReader(kept);
+        var reader = LeaseReader(kept, plan.Cache);
         var response = exchange.Response;
         response.Clear();
         var hasRoom = kept.TryFill(response, reader.Fields, exchange.Scratch);
@@ -383,6 +397,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
     private bool TrySlices(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse head, StoredReader reader)
     {
+        if (Slices.LengthOf(head) < 0) return false;
         var sliced = slicedReaders.TryPop(out var used) ? used : new SlicedReader(this);
         if (!sliced.TryBegin(exchange, plan, key, reader, head))
         {

@@ -34,7 +34,7 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
 
     public StoredResponse Head => head;
 
-    public PartsSource Parts => parts;
+    PartsSource IPartReader.Parts => parts;
 
     public override Signal Ready => slice?.Ready ?? wait?.Told.Ready ?? never;
 
@@ -153,7 +153,7 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
             return false;
         }
 
-        slice = stage.LeaseReader(kept);
+        slice = stage.LeaseReader(kept, plan.Cache);
         slice.Take(at - first, Math.Min(end, first + count) - at);
         if (first + count < end) FetchAhead(index + 1);
         return true;

@@ -35,7 +35,11 @@ internal static class Slices
     public static bool IsHead(StoredResponse kept) => kept.Status == 206;
 
     /// <summary>Bytes of what is kept, be it in slices or not; -1: not known yet.</summary>
-    public static long LengthOf(StoredResponse kept) => IsHead(kept) ? BinaryPrimitives.ReadInt64LittleEndian(kept.Body.From(8, 8)) : kept.Body.Length;
+    public static long LengthOf(StoredResponse kept)
+    {
+        if (!IsHead(kept)) return kept.Body.Length;
+        return BinaryPrimitives.TryReadInt64LittleEndian(kept.Body.From(8, 8), out var total) ? total : -1;
+    }
 
     /// <summary>The key of a route with slices: other sizes, and routes without, do not meet it.</summary>
     public static bool TryKey(Exchange exchange, long size, ref CacheKey key)

@@ -8,7 +8,7 @@ using Weir.Wire.Fields;
 namespace Weir.Engine.Caching;
 
 /// <summary>Reads a stored body, or a part of it. One loop's.</summary>
-internal sealed class StoredReader : BodySource, IPartReader, IDisposable
+public sealed class StoredReader : KeptBody, IPartReader, IDisposable
 {
     internal StoredReader? NextWaiting;
     internal bool IsListed; // Under the body's lock.
@@ -18,6 +18,7 @@ internal sealed class StoredReader : BodySource, IPartReader, IDisposable
     private PartsSource? parts;
     private StoredResponse? response;
     private StoredBody body = null!;
+    private Cache? cache;
     private long at;
     private long end; // -1: where the body ends.
 
@@ -31,9 +32,9 @@ internal sealed class StoredReader : BodySource, IPartReader, IDisposable
     public FieldIndex Fields { get; } = new();
 
     /// <summary>Reads parts of it.</summary>
-    public PartsSource Parts => parts ??= new PartsSource(this, this);
+    PartsSource IPartReader.Parts => parts ??= new PartsSource(this, this);
 
-    public long Total => body.Length;
+    long IPartReader.Total => body.Length;
 
     public override Signal Ready => more.Ready;
 
@@ -64,6 +65,23 @@ internal sealed class StoredReader : BodySource, IPartReader, IDisposable
 
     public override void Advance(int count) => at += count;
 
+    public override bool Has(BodyEncoder encoder)
+    {
+        if (body.Coded(encoder.Coding) is not null) return true;
+        Recoding.Want(response!, cache!, encoder);
+        return false;
+    }
+
+    public override void GoOver(BodyEncoder encoder)
+    {
+        var coded = body.Coded(encoder.Coding)!;
+        coded.Hold();
+        body.StopWaiting(this);
+        body.LetGo();
+        body = coded;
+        (at, end) = (0, -1);
+    }
+
     /// <summary>Lets go of the response, and goes back to where it was leased.</summary>
     public void Dispose()
     {
@@ -76,9 +94,10 @@ internal sealed class StoredReader : BodySource, IPartReader, IDisposable
     }
 
     /// <summary>Begins to read. The caller hands over its reference to the response.</summary>
-    internal void Begin(StoredResponse of)
+    internal void Begin(StoredResponse of, Cache from)
     {
         response = of;
+        cache = from;
         body = of.Body;
         body.Hold();
         at = 0;
