@@ -13,11 +13,11 @@ internal sealed record CacheRow(string Name, string Title, string Kind, (double 
     /// <summary>How many different things are asked for in turns; more than connections, so that nobody waits for another's fetch.</summary>
     public const int Ring = 1000;
 
-    // What was good for a second is stale now, whatever way it is reckoned.
+    // What nginx has to be told to keep for a second is stale now, whatever way it reckons.
     private static readonly TimeSpan Staleness = TimeSpan.FromMilliseconds(2500);
 
-    // A request may find the cache about to forget.
-    private const double Slack = 0.001;
+    // A request may find the cache about to forget, or a connection to the origin that has just ended.
+    private const double Slack = 0.01;
 
     /// <summary>Whether each request asks for what nobody has asked for before.</summary>
     public bool IsAlwaysNew { get; init; }

@@ -49,7 +49,7 @@ internal abstract record Row(string Name, string Title)
         new CacheRow("cache-10m", "cache hits of 10 MiB, 4 kept connections", "fresh", (0, 0), "--path", "/fresh/10485760/hit", "--connections", "4"),
         new CacheRow("cache-vary", "cache hits of 1 KiB with Vary, 64 kept connections", "vary", (0, 0), "--path", "/vary/1024/hit"),
         new CacheRow("cache-miss", "cache misses of 1 KiB, each another URL and kept", "fresh", (1, 1), "--path", "/fresh/1024/miss-{n}") { IsAlwaysNew = true },
-        new CacheRow("cache-pass", "1 KiB through the cache that may not be kept (no-store)", "nostore", (1, 1), "--path", "/nostore/1024/pass"),
+        new CacheRow("cache-pass", "1 KiB each another URL, not to be kept (no-store)", "nostore", (1, 1), "--path", "/nostore/1024/pass-{n}") { IsAlwaysNew = true },
         new CacheRow("cache-revalidate", "1 KiB kept, stale whenever asked for, confirmed by 304", "stale", (0, 1), "--path", "/stale/1024/ring-{n}", "--numbers", $"{CacheRow.Ring}"),
     ];
 

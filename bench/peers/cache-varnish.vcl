@@ -8,8 +8,8 @@ backend origin {
 }
 
 sub vcl_backend_response {
-    if (beresp.http.ETag && beresp.http.Cache-Control ~ "(^|,) *(max-age=[01]|no-cache)( *,|$)") {
-        if (beresp.http.Cache-Control ~ "max-age=0|no-cache") { set beresp.ttl = 0s; }
+    if (beresp.http.ETag && beresp.http.Cache-Control ~ "(^|,) *(max-age=0|no-cache)( *,|$)") {
+        set beresp.ttl = 0s;
         set beresp.grace = 0s;
         set beresp.keep = 1d;
         return (deliver);
