@@ -20,7 +20,7 @@ internal sealed unsafe class Generator
     private Latencies latencies = new();
     private readonly Latencies failures = new();
     private byte[] head;
-    private readonly byte[] thenHead;
+    private byte[] thenHead;
     private readonly Heads heads;
     private readonly (int Good, int All)[] bins;
     private readonly long turn;
@@ -172,7 +172,7 @@ internal sealed unsafe class Generator
         var events = stackalloc byte[256 * 16];
         var next = 0;
         var deadline = Stopwatch.GetTimestamp() + (60 * Second);
-        head = request;
+        (head, thenHead) = (request, request);
         while ((next < clients.Length || busy > 0) && Stopwatch.GetTimestamp() < deadline && errors <= MostErrors)
         {
             while (next < clients.Length && busy < most) Begin(clients[next++], due > 0 ? due : Stopwatch.GetTimestamp());

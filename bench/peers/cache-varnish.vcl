@@ -9,7 +9,7 @@ backend origin {
 
 sub vcl_backend_response {
     if (beresp.http.ETag && beresp.http.Cache-Control ~ "(^|,) *(max-age=0|no-cache)( *,|$)") {
-        set beresp.ttl = 0s;
+        set beresp.ttl = 0.001s;
         set beresp.grace = 0s;
         set beresp.keep = 1d;
         return (deliver);
