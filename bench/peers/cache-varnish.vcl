@@ -9,7 +9,7 @@ backend origin {
 
 sub vcl_backend_response {
     if (beresp.http.ETag && beresp.http.Cache-Control ~ "(^|,) *(max-age=0|no-cache)( *,|$)") {
-        set beresp.ttl = 0.001s;
+        set beresp.ttl = 0.001s;         # with none at all it does not ask by the ETag
         set beresp.grace = 0s;
         set beresp.keep = 1d;
         return (deliver);
