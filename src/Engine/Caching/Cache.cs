@@ -13,7 +13,7 @@ public sealed class Cache
     // Of one URL, the variants that are kept; a further one takes the oldest's place.
     internal const int MostVariants = 64;
 
-    private const int Shards = 64;
+    internal const int Shards = 64;
 
     // Rules that are shared between responses; there are few.
     private const int MostVaries = 1024;
@@ -48,6 +48,15 @@ public sealed class Cache
 
     /// <summary>Responses that are kept.</summary>
     public int Count => Retention.Count;
+
+    /// <summary>What is behind the memory; null: nothing.</summary>
+    public DiskTier? Disk { get; set; }
+
+    /// <summary>What carries which tag.</summary>
+    internal TagIndex Tags { get; } = new();
+
+    /// <summary>Why answers were not kept, lately.</summary>
+    internal Refusals Refusals { get; } = new();
 
     /// <summary>Keys whose answers may not be kept.</summary>
     internal PassMemory Passing { get; } = new();
@@ -84,6 +93,7 @@ public sealed class Cache
 
             place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
             fill = place.Begin(key.Extra.Span, isJoinable);
+            fill.Since = Tags.Purges;
             return true;
         }
     }
@@ -93,6 +103,7 @@ public sealed class Cache
     internal int Invalidate(ulong hash, ReadOnlySpan<byte> url)
     {
         StoredResponse? all;
+        Disk?.Invalidate(url);
         var shard = ShardOf(hash);
         lock (shard.Door)
         {
@@ -106,6 +117,7 @@ public sealed class Cache
         {
             all = one.Other;
             one.Other = null;
+            Tags.Remove(one);
             Retention.Remove(one);
             one.LetGo();
             count++;
@@ -121,9 +133,10 @@ public sealed class Cache
         StoredResponse? replaced;
         var shard = ShardOf(fill.Place.Hash);
         response.Hash = fill.Place.Hash;
+        response.Tags = TagIndex.Read(response.Lines);
         lock (shard.Door)
         {
-            if (fill.IsDoomed) return false;
+            if (fill.IsDoomed || !Tags.TryAdd(response, fill.Since)) return false;
             response.Hold();
             replaced = fill.Place.Put(response);
         }
@@ -131,6 +144,7 @@ public sealed class Cache
         Passing.Remove(fill.Place.Hash);
         if (replaced is not null)
         {
+            Tags.Remove(replaced);
             Retention.Remove(replaced);
             replaced.LetGo();
         }
@@ -150,10 +164,43 @@ public sealed class Cache
     }
 
     /// <summary>Takes a response out: it is no use any more.</summary>
-    internal void Remove(StoredResponse response)
+    /// <returns>Whether it was kept.</returns>
+    internal bool Remove(StoredResponse response)
     {
         Retention.Remove(response);
-        Drop(response);
+        return Drop(response);
+    }
+
+    /// <summary>Makes a response stale now.</summary>
+    /// <returns>Whether it is kept.</returns>
+    internal bool Outdate(StoredResponse response)
+    {
+        lock (ShardOf(response.Hash).Door)
+        {
+            if (response.Place is null) return false;
+            response.IsStale = true;
+            Tags.Restore(response);
+            return true;
+        }
+    }
+
+    /// <summary>The object of a URL; null: nothing is kept of it, nor on its way. What is in it is under its shard's lock.</summary>
+    internal CachedObject? Place(ulong hash, ReadOnlySpan<byte> url)
+    {
+        var shard = ShardOf(hash);
+        lock (shard.Door) return shard.Find(hash, url);
+    }
+
+    /// <summary>The objects there are in one of the shards.</summary>
+    internal CachedObject[] Places(int shard)
+    {
+        lock (shards[shard].Door) return shards[shard].All();
+    }
+
+    /// <summary>Looks at an object under its shard's lock; it must be short.</summary>
+    internal T Look<T>(CachedObject place, Func<CachedObject, T> look)
+    {
+        lock (ShardOf(place.Hash).Door) return look(place);
     }
 
     /// <summary>A fill has ended.</summary>
@@ -176,9 +223,9 @@ public sealed class Cache
         }
     }
 
-    private void Drop(StoredResponse response)
+    private bool Drop(StoredResponse response)
     {
-        if (response.Place is not { } place) return;
+        if (response.Place is not { } place) return false;
         var shard = ShardOf(place.Hash);
         bool was;
         lock (shard.Door)
@@ -187,7 +234,10 @@ public sealed class Cache
             if (was && place.IsEmpty) shard.Remove(place);
         }
 
-        if (was) response.LetGo();
+        if (!was) return false;
+        Tags.Remove(response);
+        response.LetGo();
+        return true;
     }
 
     /// <summary>By what a response varies; the same rule for the same names.</summary>
@@ -217,6 +267,17 @@ public sealed class Cache
         {
             objects.TryGetValue(hash, out var next);
             return objects[hash] = new CachedObject(hash, url) { Next = next };
+        }
+
+        public CachedObject[] All()
+        {
+            var all = new List<CachedObject>(objects.Count);
+            foreach (var first in objects.Values)
+            {
+                for (var one = first; one is not null; one = one.Next) all.Add(one);
+            }
+
+            return [.. all];
         }
 
         public void Remove(CachedObject place)

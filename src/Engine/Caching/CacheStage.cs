@@ -56,14 +56,15 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (request.KnownMethod is not (KnownMethod.Get or KnownMethod.Head)) return PassUnsafeAsync(exchange, plan);
         // A body may mean something to the origin that no key tells.
         if (request.HasBody || request.WantsUpgrade || request.Fields.Index.HasAny(OriginsAlone)) return PassAsync(exchange, plan, CacheForward.Bypass);
-        if (!plan.Key.TryMake(exchange, out var key)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+        var way = plan.Passes?.Of(exchange);
+        if (way == CachePasses.Way.Bypass || !plan.Key.TryMake(exchange, out var key)) return PassAsync(exchange, plan, CacheForward.Bypass);
         var asked = RequestDirectives.Read(request.Fields, plan.Rules);
         var kept = plan.Cache.Find(key, request.Fields);
         var reuse = kept is null ? Reuse.Validate : Judge(kept, asked);
         if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
         if (kept is not null && reuse == Reuse.Behind)
         {
-            if (plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
+            if (way is null && plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
             return new LoopTask<Fault>(Serve(exchange, plan, kept, CacheOutcome.Stale));
         }
 
@@ -74,13 +75,13 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             return new LoopTask<Fault>(new Fault(FaultCause.NotCached, Side.Proxy, Stage.Policy));
         }
 
-        if (asked.Has(CacheDirectives.NoStore))
+        if (way is not null || asked.Has(CacheDirectives.NoStore))
         {
             kept?.LetGo();
             return PassAsync(exchange, plan, CacheForward.Request);
         }
 
-        if (request.KnownMethod == KnownMethod.Head) return PassHeadAsync(exchange, plan, key, kept);
+        if (request.KnownMethod == KnownMethod.Head && (kept is not null || plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) != true)) return PassHeadAsync(exchange, plan, key, kept);
         return FetchAsync(exchange, plan, key, asked, kept, kept is null ? CacheForward.UriMiss : reuse == Reuse.Asked ? CacheForward.Request : CacheForward.Stale);
     }
 
@@ -169,6 +170,13 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     {
         Tell(exchange, plan, CacheOutcome.Pass);
         var requested = loop.UtcNow;
+        // Its answer may change what is kept for all.
+        if (kept is not null && !FillRequest.TryMake(exchange, plan.Key, key.Url))
+        {
+            kept.LetGo();
+            return NoRoom;
+        }
+
         var fault = await FetchAsync(exchange, plan);
         if (kept is null) return fault;
         if (fault.IsNone)
@@ -227,6 +235,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 wait.State = FillState.Passed; // It has just ended: once more.
             }
 
+            // What was on disk may stand in as what was in memory may.
+            if (wait.State == FillState.Failed && kept is null && wait.Response?.Selects(exchange.Request.Fields) == true) kept = wait.Take();
             switch (wait.State)
             {
                 case FillState.Failed when kept is not null && ReuseDecision.MayStandIn(kept.Times, asked, loop.UtcNow):
@@ -239,8 +249,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
                     var response = wait.Take();
                     kept?.LetGo();
-                    var outcome = !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
-                    return Serve(exchange, plan, response, outcome, why, wait);
+                    var outcome = fill.WasOnDisk ? CacheOutcome.Hit : !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
+                    return Serve(exchange, plan, response, outcome, outcome == CacheOutcome.Hit ? CacheForward.None : why, wait);
                 case FillState.Passed when exchange.Origin is not null:
                     kept?.LetGo();
                     Tell(exchange, plan, CacheOutcome.Pass);
@@ -266,7 +276,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     private Fault Serve(Exchange exchange, CachePlan plan, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
     {
         var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
-        reader.Begin(kept);
+        reader.Begin(kept, plan.Cache);
         var response = exchange.Response;
         response.Clear();
         var hasRoom = kept.TryFill(response, reader.Fields, exchange.Scratch);

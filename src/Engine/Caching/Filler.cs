@@ -9,6 +9,7 @@
 //
 // Nobody's record: its first client's access record names who served it, and what it cost the upstream is counted as any exchange.
 
+using Weir.Engine.Caching.Disk;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
@@ -78,7 +79,7 @@ internal sealed class Filler
 
         exchange.Request.KnownMethod = KnownMethod.Get;
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
-        RunAsync(hasRoom).Detach();
+        RunAsync(hasRoom && FillRequest.TryMake(exchange, by.Key, ByteRange.Of(begun.Place.Url))).Detach();
     }
 
     /// <summary>Its first client waits no longer.</summary>
@@ -104,16 +105,23 @@ internal sealed class Filler
         var isHanded = false;
         try
         {
+            if (candidate is null && plan.Cache.Disk is { } disk && hasRoom && await FromDiskAsync(disk))
+            {
+                End();
+                return;
+            }
+
             var fault = hasRoom && (candidate is null || AddConditions()) ? Fault.None : new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
             if (fault.IsNone) fault = await FetchAsync();
             if (fault.IsNone && exchange.Response.Status == 304 && candidate is not null && !Validation.Confirms(candidate.Lines, exchange.Response.Fields)) fault = await AskAgainAsync();
             if (fault.IsNone) (response, isHanded) = Judge();
-            if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, null, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
-            if (fault.IsNone && response is not null && !response.Body.IsEnded) fault = await FillBodyAsync(response.Body);
+            if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, candidate, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
+            if (fault.IsNone && response is not null && !response.Body.IsEnded) fault = await FillBodyAsync(response.Body, exchange.ResponseSource!);
             if (response is not null)
             {
                 if (fault.IsNone) plan.Cache.Settle(response);
                 else plan.Cache.Remove(response);
+                if (fault.IsNone && response.IsKept) plan.Cache.Disk?.Write(response, fill.Place.Url);
             }
 
             exchange.Fault = fault;
@@ -141,6 +149,11 @@ internal sealed class Filler
         }
 
         response?.LetGo();
+        End();
+    }
+
+    private void End()
+    {
         plan.Cache.End(fill);
         candidate?.LetGo();
         candidate = null;
@@ -148,6 +161,69 @@ internal sealed class Filler
         client.Of = null;
         exchange.End();
         stage.Return(this);
+    }
+
+    // What is on disk answers, or is to be renewed like what is in memory. A disk's trouble is nobody's: then there is nothing.
+    private async LoopTask<bool> FromDiskAsync(DiskTier disk)
+    {
+        var url = fill.Place.Url;
+        var key = DiskTier.KeyOf(url, fill.Extra);
+        for (var isVariant = false; ; isVariant = true)
+        {
+            if (disk.Store.TryRead(stage.Loop, stage.Buffers, DiskTier.HashOf(key), key) is not { } read) return false;
+            var wake = await exchange.Flow.FirstOf(read.Done, exchange.Deadline(exchange.Timeouts.Idle));
+            if (wake != Wake.First || !read.IsHit || !disk.Counts(url))
+            {
+                read.Dispose();
+                return false;
+            }
+
+            if (!isVariant && DiskTier.VariantsOf(read.Head) is { } vary)
+            {
+                read.Dispose();
+                var varyKey = new byte[VaryRule.MostKeyBytes];
+                if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return false;
+                key = DiskTier.KeyOf(url, fill.Extra, System.Text.Encoding.ASCII.GetBytes(vary.Names), varyKey.AsSpan(0, length));
+                continue;
+            }
+
+            return await TakeAsync(read);
+        }
+    }
+
+    private async LoopTask<bool> TakeAsync(DiskRead read)
+    {
+        var body = new StoredBody(read.BodyLength, plan.Cache.Memory);
+        var response = DiskTier.Read(read.Head, fill.Extra, body, plan.Cache.Memory);
+        if (response is null) body.LetGo();
+        var source = response is null || read.IsWhole ? null : read.Source(0, read.BodyLength);
+        if (response is not null && source is null) body.Append(read.Body.Span);
+        read.Dispose();
+        if (response is null) return false;
+        var reuse = ReuseDecision.Judge(response.Times, asked, stage.Loop.UtcNow);
+        var answers = reuse is Reuse.Fresh or Reuse.Stale or Reuse.Behind;
+        if (answers)
+        {
+            fill.WasOnDisk = true;
+            plan.Cache.TryPut(fill, response);
+            fill.Tell(FillState.Kept, response, default);
+        }
+
+        var fault = Fault.None;
+        if (source is null) body.End(FaultCause.None);
+        else fault = await FillBodyAsync(body, source);
+        source?.Dispose();
+        if (fault.IsNone) plan.Cache.Settle(response);
+        else plan.Cache.Remove(response);
+        if (!answers && fault.IsNone)
+        {
+            plan.Cache.TryPut(fill, response);
+            candidate = response; // With our reference.
+            return false;
+        }
+
+        response.LetGo();
+        return answers;
     }
 
     private LoopTask<Fault> FetchAsync()
@@ -197,7 +273,13 @@ internal sealed class Filler
     {
         var from = exchange.Response;
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, from.Status, from.Fields, plan.Rules, requested, now);
-        if (!verdict.MayStore || from.BodyLength > plan.LargestBody) return default;
+        var reason = verdict.MayStore ? StoreLimits.Judge(exchange, plan, verdict.Source) : verdict.Reason;
+        if (reason != StoreReason.Stored)
+        {
+            plan.Cache.Refusals.Note(fill.Place.Hash, reason, from.Status, now.Ticks / TimeSpan.TicksPerSecond);
+            return default;
+        }
+
         var body = new StoredBody(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory);
         var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)
@@ -223,9 +305,8 @@ internal sealed class Filler
         return (made, verdict.MayStore);
     }
 
-    private async LoopTask<Fault> FillBodyAsync(StoredBody body)
+    private async LoopTask<Fault> FillBodyAsync(StoredBody body, BodySource source)
     {
-        var source = exchange.ResponseSource!;
         var turn = 0L;
         while (true)
         {
