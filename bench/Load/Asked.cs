@@ -3,7 +3,7 @@
 //   /scan/N/…      the same, counted apart
 //   /slow/N/…      the same, after half a second
 //   /vary/N/…      the same, and Vary: Accept-Language
-//   /stale/N/…     good for no time, with an ETag: to be confirmed whenever it is asked for
+//   /stale/N/…     good for no time, with an ETag: to be confirmed whenever it is asked for; in the 304 said to nginx in its own way
 //   /nostore/N/…   not to be kept
 //   /text/KIND/N   N bytes of html, json or js, without a word about keeping
 //   /counts        requests, bytes and 304s of each so far, as JSON
@@ -102,7 +102,7 @@ internal sealed class KeptAnswers
 
         writer.Add(asked.Ask switch
         {
-            Ask.Stale => "Cache-Control: max-age=0\r\n"u8,
+            Ask.Stale => asked.IsKnown ? "Cache-Control: max-age=0\r\nX-Accel-Expires: @1\r\n"u8 : "Cache-Control: max-age=0\r\n"u8, // The second field is nginx's alone.
             Ask.NoStore => "Cache-Control: no-store\r\n"u8,
             Ask.Vary => "Cache-Control: max-age=86400\r\nVary: Accept-Language\r\n"u8,
             >= Ask.Html => ""u8,

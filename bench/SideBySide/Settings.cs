@@ -8,7 +8,7 @@ internal sealed record Settings
 {
     public const string Usage =
         "bench/compare [--quick] [--rows small,64k,download,upload,connect,idle,routes,log,p99,start,memory,alloc | tls | slow-server,retry-storm,choice-cpu | cache | compress] [--peers weir,nginx,haproxy,yarp,nginx-large,varnish,caddy]\n" +
-        "              [--rounds N] [--seconds S] [--cpus PROXY,LOAD[,ORIGIN]] [--weir PATH] [--markdown]";
+        "              [--rounds N] [--seconds S] [--requests N (cache-zipf)] [--cpus PROXY,LOAD[,ORIGIN]] [--weir PATH] [--markdown]";
 
     private static readonly string[] Forwarders = ["haproxy", "yarp"];
     private static readonly string[] Others = ["varnish", "caddy"];
@@ -28,6 +28,9 @@ internal sealed record Settings
 
     /// <summary>Of one measurement.</summary>
     public double Seconds { get; init; }
+
+    /// <summary>Of the sequence that has no other end; 0: its own number.</summary>
+    public int Requests { get; init; }
 
     public IReadOnlyList<int> Cpus { get; init; } = [];
 
@@ -57,6 +60,7 @@ internal sealed record Settings
                 "--rounds" => settings with { Rounds = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--seconds" => settings with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--cpus" => settings with { Cpus = [.. value.Split(',').Select(int.Parse)] },
+                "--requests" => settings with { Requests = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--weir" => settings with { Weir = Path.GetFullPath(value) },
                 _ => throw new FormatException($"unknown option {name}\n{Usage}"),
             };

@@ -17,7 +17,7 @@ internal sealed record ZipfScene() : Scene("cache-zipf", "a working set ten time
     public override void Measure(Run run)
     {
         var limit = run.Settings.Quick ? QuickMiB : MiB;
-        var trace = new Trace(limit * 1048576L, run.Settings.Quick ? QuickRequests : Requests);
+        var trace = new Trace(limit * 1048576L, run.Settings.Requests > 0 ? run.Settings.Requests : run.Settings.Quick ? QuickRequests : Requests);
         var file = Path.Combine(run.Stage.NewFolder("sequence"), "paths");
         File.WriteAllLines(file, trace.Paths());
         var rows = new List<(string Name, IEnumerable<string> Cells)>();
