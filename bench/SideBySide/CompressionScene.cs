@@ -1,5 +1,5 @@
 // What a byte costs that is made small, at about the same size: Weir's gzip at its own level against nginx's at the level that
-// comes nearest to it, Weir's zstd against Caddy's, which has one level, and Weir's Brotli alone.
+// makes it as small, Weir's zstd against Caddy's, which has one level, and Weir's Brotli alone.
 
 using System.Globalization;
 using System.IO.Compression;
@@ -17,6 +17,9 @@ internal sealed record Coder(string Peer, string Coding, int Level)
 internal sealed record CompressionScene() : Scene("compress", "answers of 128 KiB compressed as they pass, 16 kept connections")
 {
     private const int Length = 128 * 1024;
+
+    /// <summary>Sizes that are apart by less are the same: a higher level can even make a little more.</summary>
+    private const double Same = 1.01;
 
     // What weir's own levels are, and those around them.
     private static readonly Coder[] Weirs = [new("weir", "gzip", 5), .. new[] { 1, 2, 3, 4, 5, 6 }.Select(l => new Coder("weir", "zstd", l)), new("weir", "br", 4)];
@@ -85,10 +88,10 @@ internal sealed record CompressionScene() : Scene("compress", "answers of 128 Ki
         foreach (var proxy in proxies.Values) run.Stage.Stop(proxy.Process);
     }
 
-    // Each against the rival's level that comes nearest in size; where only the rival has one level, ours is what is chosen.
+    // Each against the rival's lowest level that is as small, or its smallest; where only the rival has one level, ours is what is chosen.
     private static IEnumerable<Coder> Chosen(Dictionary<Coder, int> sizes)
     {
-        Coder? Nearest(Coder[] of, int size) => of.Where(sizes.ContainsKey).MinBy(c => Math.Abs(sizes[c] - size));
+        Coder? Nearest(Coder[] of, int size) => of.Where(c => sizes.TryGetValue(c, out var s) && s <= size * Same).MinBy(c => c.Level) ?? of.Where(sizes.ContainsKey).MinBy(c => sizes[c]);
         var caddy = new Coder("caddy", "zstd", 0);
         if (sizes.TryGetValue(Weirs[0], out var gzip))
         {
