@@ -28,7 +28,7 @@ public partial class RoomTests
         ["Engine.Forwarding"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk", "Engine.Upstreams"],
         ["Engine.Mirroring"] = ["Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Routing", "Engine.Upstreams", "Engine.Observe", "Engine.Forwarding"],
         ["Engine.Caching"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Routing", "Engine.Answers", "Engine.Disk", "Engine.Observe", "Engine.Upstreams", "Engine.Forwarding", "Engine.Mirroring"],
-        ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Exchanges", "Engine.Forwarding", "Engine.Upstreams"],
+        ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Forwarding", "Engine.Upstreams"],
         ["Engine.Answers"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Exchanges", "Engine.Http1", "Engine.Disk"],
     };
 

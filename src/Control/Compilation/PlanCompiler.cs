@@ -251,7 +251,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
         var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
-        scope = scope with { Cache = site.Cache };
+        scope = scope with { Cache = site.Cache, Compress = site.Compress };
         if (site.Hsts is not null) scope = scope with { StrictTransport = HttpsPlans.Strict(site.Hsts) };
         var routes = new List<(RoutePlan Plan, MatchConfig Match)>();
         foreach (var route in site.Routes) routes.Add((Route(route, scope), route.Match));
@@ -263,7 +263,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
         var record = live.Site(name);
         named.Add(record);
-        var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog), ResponseCoding = CodingPlans.Response(scope.Compress, null) };
         made?.Invoke(plan, site);
         if (HttpsPlans.Redirect(site, config) is not { } redirect) return (plan, plan);
         var inTheClear = plan with { Routes = Table(routes, Route(redirect, scope)) };
@@ -342,6 +342,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
             Rewrite = request,
             RewriteResponse = cache is { ShowsTags: false } ? [.. stages.Response(sticky, scope.StrictTransport), new HideTags()] : stages.Response(sticky, scope.StrictTransport),
+            RequestCoding = CodingPlans.Request(route.RequestBody),
+            ResponseCoding = CodingPlans.Response(route.Compress ?? scope.Compress, route.ResponseBody),
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,

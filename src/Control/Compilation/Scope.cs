@@ -16,6 +16,8 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
 
     /// <summary>What the site says about caching; null: nothing.</summary>
     public CacheConfig? Cache { get; init; }
+    /// <summary>How responses are compressed; null: not at all.</summary>
+    public CompressConfig? Compress { get; init; }
 
     public Scope Narrow(LimitsConfig limits, TimeoutsConfig timeouts, List<ErrorPageConfig> pages, AccessLogConfig? log) => new(
         new LimitsConfig
@@ -41,6 +43,7 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
     {
         StrictTransport = StrictTransport,
         Cache = Cache,
+        Compress = Compress,
     };
 
     // What a site does not say of its log holds as outside: a format alone keeps the target.

@@ -496,6 +496,42 @@ public interface IAction
     FilesConfig? Files { get; set; }
 }
 
+/// <summary>How responses are compressed for clients.</summary>
+public sealed class CompressConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public List<string> Codings { get; set; } = [];
+    public List<string> Types { get; set; } = [];
+    public long? MinSize { get; set; }
+    public List<Named<long>> Levels { get; set; } = [];
+    public bool? CrossSite { get; set; }
+}
+
+/// <summary>What becomes of requests' bodies.</summary>
+public sealed class RequestBodyConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Decompress { get; set; }
+    public List<string> Codings { get; set; } = [];
+    public string? Compress { get; set; }
+    public long? Level { get; set; }
+    public long? MinSize { get; set; }
+    public List<string> Types { get; set; } = [];
+    public long? MostSize { get; set; }
+    public long? MostRatio { get; set; }
+}
+
+/// <summary>What becomes of responses' bodies before anything else looks at them.</summary>
+public sealed class ResponseBodyConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Decompress { get; set; }
+    public List<string> Accept { get; set; } = [];
+    public long? MostSize { get; set; }
+    public long? MostRatio { get; set; }
+}
+
 public sealed class SiteConfig : IWritten, IAction
 {
     public Position At { get; set; }
@@ -505,6 +541,7 @@ public sealed class SiteConfig : IWritten, IAction
     public HttpsRedirectConfig? HttpsRedirect { get; set; }
     public HstsConfig? Hsts { get; set; }
     public AccessLogConfig? AccessLog { get; set; }
+    public CompressConfig? Compress { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];
@@ -538,6 +575,9 @@ public sealed class RouteConfig : IWritten, IAction
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public CacheConfig? Cache { get; set; }
+    public CompressConfig? Compress { get; set; }
+    public RequestBodyConfig? RequestBody { get; set; }
+    public ResponseBodyConfig? ResponseBody { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];

@@ -402,6 +402,31 @@ public static class ProxySchema
         .Add("status", Shapes.Bool, (c, v) => c.Status = v, "Tells clients what the cache did, by Cache-Status (RFC 9211).", "true")
         .Add("show_tags", Shapes.Bool, (c, v) => c.ShowTags = v, "Lets clients see Surrogate-Key and Cache-Tag, by which answers are purged.", "false")
         .Add("purge", Shapes.ListOf(Shapes.Network), (c, v) => c.Purge = v, "Who may purge a URL of this route by the method PURGE: addresses and networks.", "nobody");
+    public static Section<CompressConfig> Compress { get; } = new Section<CompressConfig>("compress", "Compresses responses for clients that take it. A response that has a coding already, a part of one, and one whose origin says no-transform stay as they are. A strong ETag becomes a weak one, Content-Length and Accept-Ranges go.")
+        .Short(Shapes.Bool, (c, v) => c.Off = !v)
+        .Add("codings", Shapes.ListOf(Shapes.OneOf("zstd", "br", "gzip")), (c, v) => c.Codings = v, "What is offered; of those that a client takes equally gladly, the first.", "zstd, br, gzip")
+        .Add("types", Shapes.ListOf(Shapes.MediaType), (c, v) => c.Types = v, "Media types that are compressed, each with at most one '*', as text/* and application/*+json.", "text, JSON, XML, JavaScript, WebAssembly, SVG, fonts that are not compressed, and the like")
+        .Add("min_size", Shapes.SizeFrom("0", "1GiB"), (c, v) => c.MinSize = v, "Shorter bodies, where their length is known, stay as they are.", "1KiB")
+        .Add("levels", new MapShape<long>("codings", Shapes.Int(0, 12), CheckCoding), (c, v) => c.Levels = v, "How hard each coding tries: zstd 1 to 12, br 0 to 9, gzip 1 to 9.", "zstd 3, br 4, gzip 5")
+        .Add("cross_site", Shapes.Bool, (c, v) => c.CrossSite = v, "false: answers to requests that other sites bring about (Sec-Fetch-Site: cross-site) stay as they are, so that nobody learns secrets in them from their length (BREACH).", "true");
+
+    public static Section<RequestBodyConfig> RequestBody { get; } = new Section<RequestBodyConfig>("request_body", "Changes the coding of requests' bodies: takes it off for servers that cannot, or puts it on for servers that can.")
+        .Short(Shapes.OneOf("decompress"), (r, v) => r.Decompress = true)
+        .Add("decompress", Shapes.Bool, (r, v) => r.Decompress = v, "Bodies with Content-Encoding are decompressed. A coding that is not known is answered 415, a body that is not what it says 400.", "false")
+        .Add("codings", Shapes.ListOf(Shapes.OneOf("zstd", "br", "gzip")), (r, v) => r.Codings = v, "What is decompressed; at most three, one over the other.", "zstd, br, gzip")
+        .Add("compress", Shapes.OneOf("zstd", "br", "gzip"), (r, v) => r.Compress = v, "Bodies without Content-Encoding are compressed so.", "not at all")
+        .Add("level", Shapes.Int(0, 12), (r, v) => r.Level = v, "How hard it tries: zstd 1 to 12, br 0 to 9, gzip 1 to 9.", "zstd 3, br 4, gzip 5")
+        .Add("min_size", Shapes.SizeFrom("0", "1GiB"), (r, v) => r.MinSize = v, "Shorter bodies, where their length is known, are not compressed.", "1KiB")
+        .Add("types", Shapes.ListOf(Shapes.MediaType), (r, v) => r.Types = v, "Media types that are compressed.", "as in compress")
+        .Add("most_size", Shapes.Size, (r, v) => r.MostSize = v, "Bytes that a body may grow to when it is decompressed (413 beyond). limits.body holds for them as well.", "1GiB")
+        .Add("most_ratio", Shapes.Int(0, 100_000), (r, v) => r.MostRatio = v, "So many times as long as it came a body may grow (413 beyond), once it has grown beyond 1 MiB; 0: any number.", "100");
+
+    public static Section<ResponseBodyConfig> ResponseBody { get; } = new Section<ResponseBodyConfig>("response_body", "Decompresses responses for clients that do not take what came.")
+        .Short(Shapes.OneOf("decompress"), (r, v) => r.Decompress = true)
+        .Add("decompress", Shapes.Bool, (r, v) => r.Decompress = v, "Responses in a coding that the client does not name are decompressed.", "false; true with accept")
+        .Add("accept", Shapes.ListOf(Shapes.OneOf("zstd", "br", "gzip")), (r, v) => r.Accept = v, "Servers are asked for these codings, whatever the client takes, but for a part of something.", "what the client takes")
+        .Add("most_size", Shapes.Size, (r, v) => r.MostSize = v, "Bytes that a body may grow to; beyond, it breaks off.", "off")
+        .Add("most_ratio", Shapes.Int(0, 100_000), (r, v) => r.MostRatio = v, "So many times as long as it came a body may grow, once it has grown beyond 1 MiB; beyond, it breaks off. 0: any number.", "100");
 
     public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
         .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
@@ -420,6 +445,9 @@ public static class ProxySchema
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.", "the site's")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
+        .Add("compress", Compress, (r, v) => r.Compress = v, "Compresses responses for clients that take it.", "the site's")
+        .Add("request_body", RequestBody, (r, v) => r.RequestBody = v, "Decompresses requests' bodies, or compresses them; with proxy only.", "passed on as they come")
+        .Add("response_body", ResponseBody, (r, v) => r.ResponseBody = v, "Decompresses responses for clients that do not take what came; with proxy only.", "passed on as they come")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
         .Add("timeouts", RouteTimeouts, (r, v) => r.Timeouts = v, "Times for this route.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (r, v) => r.ErrorPages = v, "Pages for this route's faults."));
@@ -431,6 +459,7 @@ public static class ProxySchema
         .Add("https_redirect", HttpsRedirect, (s, v) => s.HttpsRedirect = v, "Sends whoever asks in the clear to https.", "the top level's")
         .Add("hsts", Hsts, (s, v) => s.Hsts = v, "Tells browsers to come over https only.", "the top level's")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
+        .Add("compress", Compress, (s, v) => s.Compress = v, "Compresses responses for clients that take it.", "false")
         .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
         .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (s, v) => s.ErrorPages = v, "Pages for this site's faults.")
@@ -502,6 +531,8 @@ public static class ProxySchema
 
     private static string? CheckTlsFact(string name) =>
         Placeholders.Tls.Any(t => t.Name == name) ? null : $"'{name}' is none of {string.Join(", ", Placeholders.Tls.Select(static t => t.Name))}";
+
+    private static string? CheckCoding(string name) => name is "zstd" or "br" or "gzip" ? null : $"'{name}' is none of zstd, br, gzip";
 
     private static string? CheckUpstreamName(string name) =>
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? null : $"'{name}' is not a name: letters, digits, '_', '-' and '.', at most 64";

@@ -235,6 +235,11 @@ public static class Shapes
     }
 
     /// <summary>The name of a hop in Via (RFC 9110 §7.6.3).</summary>
+    public static Shape<string> MediaType { get; } = new ScalarShape<string>("a media type such as text/html, text/* or application/*+json", "string", text =>
+        text.Count(static c => c == '*') <= 1 && text.All(static c => c is '/' or '*' or '.' or '+' or '-' or '_' or '!' or '#' or '$' or '&' or '^' || char.IsAsciiLetterOrDigit(c)) && (text == "*" || (text.Count(static c => c == '/') == 1 && text.Split('/').All(static part => part.Length > 0)))
+            ? (text, null)
+            : (text, $"'{text}' is no media type: write text/html, text/* or application/*+json"));
+
     public static Shape<string> HopName { get; } = new ScalarShape<string>("a name such as edge-1 or a host", "string", text =>
         text is "off" or "none" or "no" or "false" ? (text, "Via cannot be off: loops are seen by it; write the name of this hop, such as edge-1") : Ascii.IsToken(Encoding.UTF8.GetBytes(text)) || Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected a name such as edge-1 or a host, found '{text}'"));
 

@@ -9,6 +9,7 @@ using Weir.Control.Health;
 using Weir.Engine.Caching;
 using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Metrics;
@@ -79,6 +80,11 @@ public static class MetricsPage
         ("weir_certificate_orders_total", "counter", "Orders of certificates by issuer and outcome: given; unreachable, rate_limited, refused, not_shown (the issuer did not find that the name is ours); own: the folder, a hook, another node."),
         ("weir_certificate_not_after_seconds", "gauge", "When a certificate that a site shows expires, in Unix time, by the kind of its key."),
         ("weir_certificate_stapled_until_seconds", "gauge", "When what is stapled to a certificate (OCSP) expires, in Unix time; 0: nothing is stapled. Of certificates that name a responder."),
+        ("weir_compression_bodies_total", "counter", "Bodies whose content coding was changed, by body (response, request), way (compressed, decompressed) and coding."),
+        ("weir_compression_in_bytes_total", "counter", "Bytes of such bodies as they came."),
+        ("weir_compression_out_bytes_total", "counter", "Bytes of such bodies as they were passed on."),
+        ("weir_compression_skipped_total", "counter", "Responses of routes with compress that stayed as they were, by reason: status, encoded, no_transform, type, size, cross_site, not_accepted, busy (too many at once, or memory is short)."),
+        ("weir_compression_coders", "gauge", "Compressors and decompressors at work."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -96,6 +102,12 @@ public static class MetricsPage
         ("weir_process_start_time_seconds", "gauge", "When the program started, in Unix time."),
         ("weir_process_allocated_bytes_total", "counter", "Bytes allocated on the managed heap."),
         ("weir_process_collections_total", "counter", "Garbage collections."),
+    ];
+
+    private static readonly (Untouched Why, string Word)[] Skips =
+    [
+        (Untouched.Status, "status"), (Untouched.Encoded, "encoded"), (Untouched.NoTransform, "no_transform"), (Untouched.Type, "type"), (Untouched.Size, "size"),
+        (Untouched.CrossSite, "cross_site"), (Untouched.NotAccepted, "not_accepted"), (Untouched.Busy, "busy"),
     ];
 
     private static readonly Away[] Reasons = [Away.Unreachable, Away.Unhealthy, Away.Ejected, Away.Broken, Away.Drained];
@@ -139,6 +151,7 @@ public static class MetricsPage
         WriteNames(page, proxy.Names);
         if (proxy.Automatic.Issuance is { } issuance) WriteIssuance(page, issuance);
         WriteCertificates(page, proxy);
+        WriteCompression(page, [.. engine.Workers.Select(static w => w.Coders)]);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -285,6 +298,22 @@ public static class MetricsPage
         var shown = proxy.Certificates.SelectMany(static s => s.Shown.Select(c => (s.Name, Certificate: c))).GroupBy(static c => (c.Name, c.Certificate.Kind), static c => c.Certificate).ToArray();
         foreach (var same in shown) page.Sample("weir_certificate_not_after_seconds", same.Min(static c => c.Until).ToUnixTimeSeconds(), ("site", same.Key.Name), ("kind", same.Key.Kind));
         foreach (var same in shown.Where(static s => s.Any(static c => c.Responder is not null))) page.Sample("weir_certificate_stapled_until_seconds", same.Min(static c => c.StapledUntil?.ToUnixTimeSeconds() ?? 0), ("site", same.Key.Name), ("kind", same.Key.Kind));
+    }
+
+    // What nobody has used is left out, but for what most will look for.
+    private static void WriteCompression(Page page, BodyCoders[] loops)
+    {
+        (string Body, string Way)[] words = [("response", "compressed"), ("response", "decompressed"), ("request", "decompressed"), ("request", "compressed")];
+        var counts = (from body in Enum.GetValues<CodedBody>()
+                      from coding in Codings.All
+                      let same = loops.Select(l => l.Of(body, coding)).ToArray()
+                      where body == CodedBody.ResponseCompressed || same.Any(static c => c.Bodies > 0)
+                      select (Labels: ((string, string)[])[("body", words[(int)body].Body), ("way", words[(int)body].Way), ("coding", Encoding.ASCII.GetString(Codings.Name(coding)))], Same: same)).ToArray();
+        foreach (var (labels, same) in counts) page.Sample("weir_compression_bodies_total", same.Sum(static c => c.Bodies), labels);
+        foreach (var (labels, same) in counts) page.Sample("weir_compression_in_bytes_total", same.Sum(static c => c.BytesIn), labels);
+        foreach (var (labels, same) in counts) page.Sample("weir_compression_out_bytes_total", same.Sum(static c => c.BytesOut), labels);
+        foreach (var (why, word) in Skips) page.Sample("weir_compression_skipped_total", loops.Sum(l => l.Skipped(why)), ("reason", word));
+        page.Sample("weir_compression_coders", loops.Sum(static l => l.Coders.AtWork));
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

@@ -276,7 +276,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     private Fault Serve(Exchange exchange, CachePlan plan, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
     {
         var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
-        reader.Begin(kept);
+        reader.Begin(kept, plan.Cache);
         var response = exchange.Response;
         response.Clear();
         var hasRoom = kept.TryFill(response, reader.Fields, exchange.Scratch);

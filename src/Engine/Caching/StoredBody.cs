@@ -21,6 +21,7 @@ public sealed class StoredBody
     private long written;
     private int references = 1;
     private StoredReader? waiting;
+    private CodedBody? coded; // Under the door; never changed once it is there.
     private volatile bool isEnded;
     private FaultCause failure;
 
@@ -47,8 +48,19 @@ public sealed class StoredBody
 
     public bool IsWhole => isEnded && failure == FaultCause.None;
 
-    /// <summary>Native memory it holds, in bytes.</summary>
-    public long Taken => Volatile.Read(ref room);
+    /// <summary>In how many pieces it lies.</summary>
+    internal int Pieces => Volatile.Read(ref count);
+
+    /// <summary>Native memory it holds, in bytes, its other codings included.</summary>
+    public long Taken
+    {
+        get
+        {
+            var taken = Volatile.Read(ref room);
+            for (var one = Volatile.Read(ref coded); one is not null; one = one.Next) taken += one.Body?.Taken ?? 0;
+            return taken;
+        }
+    }
 
     public void Hold() => Interlocked.Increment(ref references);
 
@@ -57,6 +69,37 @@ public sealed class StoredBody
         if (Interlocked.Decrement(ref references) > 0) return;
         for (var i = 0; i < count; i++) blocks[i].Free();
         use.GiveBack(room);
+        for (var one = coded; one is not null; one = one.Next) one.Body?.LetGo();
+    }
+
+    /// <summary>The same body in a coding; null: it is not there. Any thread that holds a reference.</summary>
+    internal StoredBody? Coded(byte[] coding) => Find(coding)?.Body;
+
+    /// <summary>Notes that it is wanted in a coding.</summary>
+    /// <returns>How often it was, this time included; 0: it is there, or is not worth having.</returns>
+    internal int Wanted(byte[] coding)
+    {
+        if (Find(coding) is { } known) return known.IsSettled ? 0 : known.Want();
+        lock (door)
+        {
+            if (Find(coding) is null) Volatile.Write(ref coded, new CodedBody(coding, coded));
+            return Find(coding)!.Want();
+        }
+    }
+
+    /// <summary>It is there in a coding now, or never will be (null): it is not worth having. Takes over the reference.</summary>
+    internal void Settle(byte[] coding, StoredBody? made)
+    {
+        var known = Find(coding)!;
+        known.Body = made;
+        known.IsSettled = true;
+    }
+
+    private CodedBody? Find(byte[] coding)
+    {
+        var one = Volatile.Read(ref coded);
+        while (one is not null && !one.Coding.AsSpan().SequenceEqual(coding)) one = one.Next;
+        return one;
     }
 
     /// <summary>Adds bytes. Its fill only.</summary>
@@ -184,4 +227,30 @@ public sealed class MemoryUse
     internal void Take(long count) => Interlocked.Add(ref bytes, count);
 
     internal void GiveBack(long count) => Interlocked.Add(ref bytes, -count);
+}
+
+/// <summary>A body in another coding: made, or wanted.</summary>
+internal sealed class CodedBody(byte[] coding, CodedBody? next)
+{
+    private StoredBody? body;
+    private int wanted;
+    private volatile bool isSettled;
+
+    public byte[] Coding => coding;
+
+    public CodedBody? Next => next;
+
+    public StoredBody? Body
+    {
+        get => Volatile.Read(ref body);
+        set => Volatile.Write(ref body, value);
+    }
+
+    public bool IsSettled
+    {
+        get => isSettled;
+        set => isSettled = value;
+    }
+
+    public int Want() => Interlocked.Increment(ref wanted);
 }

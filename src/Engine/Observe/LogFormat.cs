@@ -42,6 +42,7 @@ public enum LogField : byte
     Traceparent,
     Referer,
     UserAgent,
+    ResponseCoding,
     TlsVersion,
     TlsCipher,
     TlsServerName,
@@ -87,6 +88,7 @@ public sealed class LogFormat
         ("traceparent", LogField.Traceparent, "the W3C trace context it came with"),
         ("referer", LogField.Referer, "the Referer field"),
         ("user_agent", LogField.UserAgent, "the User-Agent field"),
+        ("response_coding", LogField.ResponseCoding, "the content coding in which the response was compressed here: zstd, br or gzip"),
         ("tls_version", LogField.TlsVersion, "the client's version of TLS, such as TLSv1.3"),
         ("tls_cipher", LogField.TlsCipher, "its cipher suite"),
         ("tls_server_name", LogField.TlsServerName, "the name that the client asked for in its handshake (SNI)"),
@@ -232,6 +234,7 @@ public sealed class LogFormat
         LogField.QueueTime => exchange.Moments.Queued != 0,
         LogField.ConnectTime => exchange.Moments.Connected != 0,
         LogField.WaitTime => exchange.Moments.Answered != 0,
+        LogField.ResponseCoding => exchange.ResponseCoding is not null,
         >= LogField.TlsVersion => exchange.Ends.Tls is { } tls && !tls.Get(FactOf(field)).IsEmpty,
         _ => true,
     };
@@ -336,6 +339,9 @@ public sealed class LogFormat
                 break;
             case LogField.UserAgent:
                 WriteText(request.Fields.First(KnownField.UserAgent), keep, ref to);
+                break;
+            case LogField.ResponseCoding:
+                WriteText(exchange.ResponseCoding, keep, ref to);
                 break;
             case >= LogField.TlsVersion:
                 WriteText(exchange.Ends.Tls is { } tls ? tls.Get(FactOf(field)) : default, keep, ref to);
