@@ -25,6 +25,16 @@ internal sealed class Filler
     // Bytes kept before the others on the loop have their turn.
     private const long BytesPerTurn = 1 << 18;
 
+    // A fill whose clients have all left goes on for so long (ms), and so many on a loop do: for who asks next, not for who asks for
+    // much and leaves.
+    private const long MostAlone = 30_000;
+    private const int MostAloneAtOnce = 64;
+
+    // Readers wake the fill of a window; the look in between (ms) is for who leaves without having begun.
+    private const long LooksEvery = 1_000;
+
+    private static readonly ByteRange GetMethod = ByteRange.Of("GET"u8.ToArray());
+
     // What is fetched is for all: the whole, under no client's conditions.
     private static readonly KnownField[] OfOneClient = [KnownField.Range, KnownField.IfRange, KnownField.IfNoneMatch, KnownField.IfModifiedSince];
 
@@ -36,17 +46,21 @@ internal sealed class Filler
     private readonly FieldIndex index = new();
     private readonly FieldIndex renewed = new();
     private readonly FillClient client = new();
+    private readonly LoopWake passed;
     private Fill fill = null!;
     private CachePlan plan = null!;
     private FillWait? leader;
     private StoredResponse? candidate;
     private CacheControl asked;
     private DateTime requested;
+    private bool isForNobody;
+    private long aloneSince; // 0: it is not alone.
 
     public Filler(CacheStage stage)
     {
         this.stage = stage;
         exchange = new Exchange(stage.Loop, stage.Buffers);
+        passed = new LoopWake(stage.Loop);
     }
 
     /// <summary>Fetches for a request. Begins at once; what it brings is told by the fill.</summary>
@@ -57,7 +71,9 @@ internal sealed class Filler
     /// <param name="first">Its first client; null: nobody waits.</param>
     public void Begin(Fill begun, CachePlan by, Exchange of, StoredResponse? kept, FillWait? first)
     {
-        (fill, plan, leader) = (begun, by, first);
+        (fill, plan, leader, isForNobody, aloneSince) = (begun, by, first, first is null, 0);
+        // What is not whole may never be, and what was invalidated since it was found is not asked about.
+        if (kept is { Body.IsWhole: false } or { IsKept: false }) kept = null;
         kept?.Hold();
         candidate = kept;
         asked = first?.Asked ?? default;
@@ -76,7 +92,7 @@ internal sealed class Filler
             first.Leads = this;
         }
 
-        exchange.Request.KnownMethod = KnownMethod.Get;
+        (exchange.Request.KnownMethod, exchange.Request.Method) = (KnownMethod.Get, GetMethod);
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
         RunAsync(hasRoom).Detach();
     }
@@ -92,7 +108,9 @@ internal sealed class Filler
     /// <summary>Nobody waits for it any more. Any thread.</summary>
     public void Abandon(Fill abandoned) => stage.Loop.Post(() =>
     {
-        if (fill == abandoned && fill.State == FillState.Pending && !fill.IsWaitedFor) exchange.InterruptAll(new Fault(FaultCause.Closed, Side.Client, Stage.Wait));
+        if (fill != abandoned || isForNobody || fill.State != FillState.Pending || fill.IsWaitedFor) return;
+        fill.IsAbandoned = true;
+        exchange.InterruptAll(new Fault(FaultCause.Closed, Side.Client, Stage.Wait));
     });
 
     /// <summary>Ends it.</summary>
@@ -109,12 +127,15 @@ internal sealed class Filler
             if (fault.IsNone && exchange.Response.Status == 304 && candidate is not null && !Validation.Confirms(candidate.Lines, exchange.Response.Fields)) fault = await AskAgainAsync();
             if (fault.IsNone) (response, isHanded) = Judge();
             if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, null, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
-            if (fault.IsNone && response is not null && !response.Body.IsEnded) fault = await FillBodyAsync(response.Body);
-            if (response is not null)
+            if (fault.IsNone && response is not null && !response.Body.IsEnded)
             {
-                if (fault.IsNone) plan.Cache.Settle(response);
-                else plan.Cache.Remove(response);
+                fault = await FillBodyAsync(response);
+                if (!fault.IsNone) plan.Cache.Remove(response); // Before it is broken: nobody finds it so.
+                response.Body.End(fault.Cause);
+                if (!response.Body.IsWhole) plan.Cache.Remove(response);
             }
+
+            if (response is not null && fault.IsNone) plan.Cache.Settle(response);
 
             exchange.Fault = fault;
             if (!isHanded)
@@ -131,8 +152,8 @@ internal sealed class Filler
             fill.Tell(FillState.Failed, null, new Fault(FaultCause.Internal, Side.Proxy, Stage.Relay));
             if (response is not null)
             {
-                response.Body.End(FaultCause.Internal);
                 plan.Cache.Remove(response);
+                response.Body.End(FaultCause.Internal);
             }
 
             exchange.Origin?.Abort();
@@ -140,6 +161,7 @@ internal sealed class Filler
             stage.Report(bug);
         }
 
+        if (aloneSince != 0) stage.Alone--;
         response?.LetGo();
         plan.Cache.End(fill);
         candidate?.LetGo();
@@ -186,8 +208,9 @@ internal sealed class Filler
             return (response, false);
         }
 
-        if (candidate is not null && status < 500) plan.Cache.Remove(candidate);
-        plan.Cache.Passing.Add(fill.Place.Hash, now);
+        var fields = exchange.Request.Fields;
+        if (candidate is not null && status < 500 && !fields.Index.Has(KnownField.Authorization)) plan.Cache.Remove(candidate);
+        plan.Cache.Passing.Add(PassMemory.KeyOf(fill.Place.Hash, fields), now);
         var isHanded = HandOver();
         fill.Tell(FillState.Passed, null, default);
         return (null, isHanded);
@@ -198,7 +221,7 @@ internal sealed class Filler
         var from = exchange.Response;
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, from.Status, from.Fields, plan.Rules, requested, now);
         if (!verdict.MayStore || from.BodyLength > plan.LargestBody) return default;
-        var body = new StoredBody(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory);
+        if (StoredBody.TryMake(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory) is not { } body) return default;
         var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)
         {
@@ -223,49 +246,84 @@ internal sealed class Filler
         return (made, verdict.MayStore);
     }
 
-    private async LoopTask<Fault> FillBodyAsync(StoredBody body)
+    private async LoopTask<Fault> FillBodyAsync(StoredResponse response)
     {
-        var source = exchange.ResponseSource!;
+        var (body, source) = (response.Body, exchange.ResponseSource!);
         var turn = 0L;
         while (true)
         {
-            var fault = exchange.Interruption;
-            if (fault.IsNone)
+            if (!exchange.Interruption.IsNone) return exchange.Interruption;
+            if (!response.IsKept)
             {
-                var status = source.TryRead(out var piece);
-                if (status == BodyStatus.Piece)
-                {
-                    body.Append(piece);
-                    exchange.BytesOut += piece.Length;
-                    turn += piece.Length;
-                    source.Advance(piece.Length);
-                    if (turn < BytesPerTurn) continue;
-                    turn = 0;
-                    await exchange.Flow.Yield();
-                    continue;
-                }
-
-                if (status == BodyStatus.End)
-                {
-                    body.End(FaultCause.None);
-                    return default;
-                }
-
-                if (status == BodyStatus.Broken)
-                {
-                    fault = Fault.Of(source.Failure, Side.Origin, Stage.Relay);
-                }
-                else
-                {
-                    var wake = await exchange.Flow.FirstOf(source.Ready, exchange.Deadline(exchange.Timeouts.Idle));
-                    if (wake == Wake.First) continue;
-                    fault = wake == Wake.Cancelled ? exchange.Interruption : new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
-                }
+                if (!body.IsWindow) body.BecomeWindow(passed);
+                if (await WaitForReadersAsync(response) is { IsNone: false } left) return left;
+            }
+            else if (IsAloneTooLong(response))
+            {
+                return NobodyReads;
             }
 
-            body.End(fault.Cause);
-            return fault;
+            switch (source.TryRead(out var piece))
+            {
+                case BodyStatus.Piece:
+                    var taken = body.Append(piece);
+                    source.Advance(taken);
+                    exchange.BytesOut += taken;
+                    turn += taken;
+                    if (taken < piece.Length && body.IsWindow) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay);
+                    if (taken < piece.Length || body.Written > plan.LargestBody) plan.Cache.Remove(response);
+                    if (turn < BytesPerTurn) continue;
+                    turn = 0;
+                    if (body.Length < 0 && response.IsKept) plan.Cache.Settle(response);
+                    await exchange.Flow.Yield();
+                    continue;
+                case BodyStatus.End:
+                    return default;
+                case BodyStatus.Broken:
+                    return Fault.Of(source.Failure, Side.Origin, Stage.Relay);
+            }
+
+            var wake = await exchange.Flow.FirstOf(source.Ready, exchange.Deadline(exchange.Timeouts.Idle));
+            if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
         }
+    }
+
+    private static Fault NobodyReads => new(FaultCause.Closed, Side.Client, Stage.Relay);
+
+    // What is not kept goes no further than its readers let it. Each has its own time to take what it is sent.
+    private async LoopTask<Fault> WaitForReadersAsync(StoredResponse response)
+    {
+        while (exchange.Interruption.IsNone)
+        {
+            passed.Ready.Clear();
+            var others = response.References - 1; // Those who were told and have not begun are none of the body's readers yet.
+            if (others == 0) return NobodyReads;
+            if (!response.Body.IsFull || response.Body.TryGoOn(others)) return Fault.None;
+            await exchange.Flow.FirstOf(passed.Ready, exchange.Deadline(LooksEvery));
+            if (stage.Loop.Now >= exchange.TotalDeadline) return new Fault(FaultCause.Timeout, Side.Client, Stage.Relay);
+        }
+
+        return exchange.Interruption;
+    }
+
+    // Beside this fill and the index nobody holds it.
+    private bool IsAloneTooLong(StoredResponse response)
+    {
+        if (isForNobody) return false;
+        if (response.References > 2)
+        {
+            if (aloneSince != 0) stage.Alone--;
+            aloneSince = 0;
+            return false;
+        }
+
+        if (aloneSince == 0)
+        {
+            aloneSince = Math.Max(1, stage.Loop.Now);
+            stage.Alone++;
+        }
+
+        return stage.Alone > MostAloneAtOnce || stage.Loop.Now - aloneSince > MostAlone;
     }
 
     private bool AddConditions()
