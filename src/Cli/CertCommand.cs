@@ -62,7 +62,16 @@ internal static class CertCommand
         return text.ToString().TrimEnd();
     }
 
-    private static string Lines(JsonElement one) => string.Join('\n', one.EnumerateObject().Select(static p => $"{p.Name.Replace('_', ' ') + ":",-12} {(p.Value.ValueKind == JsonValueKind.Array ? string.Join(", ", p.Value.EnumerateArray()) : p.Value.ToString())}"));
+    private static string Lines(JsonElement one) => string.Join('\n', one.EnumerateObject().Select(static p => $"{p.Name.Replace('_', ' ') + ":",-12} {Words(p)}"));
+
+    private static string Words(JsonProperty of) => of switch
+    {
+        { Value.ValueKind: JsonValueKind.Array } => string.Join(", ", of.Value.EnumerateArray()),
+        { Value.ValueKind: JsonValueKind.True } => "yes",
+        { Value.ValueKind: JsonValueKind.False } => "no",
+        { Name: "not_before" or "not_after" or "renewal" or "next_try" } => of.Value.GetDateTimeOffset().ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture),
+        _ => of.Value.ToString(),
+    };
 
     private static string Text(JsonElement from, string name) => from.TryGetProperty(name, out var value) ? value.GetString()! : "";
 

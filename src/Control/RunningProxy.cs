@@ -191,8 +191,10 @@ public sealed class RunningProxy : IDisposable
 
             var said = diagnostics.ToString();
             Interlocked.Increment(ref isDone ? ref reloadsDone : ref reloadsRefused);
-            if (!isDone) Errors.Deed(LogLevel.Error, "reload", $"refused, the configuration in force stays: {said}");
-            else Errors.Deed(LogLevel.Info, "reload", said.Length == 0 ? "the new configuration is in force" : $"the new configuration is in force; {said}");
+            var lines = said.Split('\n');
+            if (!isDone) Errors.Deed(LogLevel.Error, "reload", $"refused, the configuration in force stays: {lines[0]}");
+            else Errors.Deed(LogLevel.Info, "reload", said.Length == 0 ? "the new configuration is in force" : $"the new configuration is in force; {lines[0]}");
+            foreach (var line in lines[1..]) Errors.Deed(isDone ? LogLevel.Warn : LogLevel.Error, "reload", line);
             return new ReloadOutcome(isDone, said);
         }
     }

@@ -111,6 +111,7 @@ public sealed class Worker
         listeners.Remove(listener.Name, out var served);
         leaving.Add(served!);
         served!.Host.Drain();
+        served.Door.End();
         served.Admission.Close(listener.Linger, listener.Done);
     }
 

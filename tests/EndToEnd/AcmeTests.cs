@@ -105,7 +105,11 @@ public sealed class AcmeTests : IDisposable
         var (code, output, _) = weir.Ask("cert", "list");
         Assert.Equal(0, code);
         Assert.Matches(@"(?m)^one\.example\s+good\s+\d+ days\s+\d{4}-\d\d-\d\d \d\d:\d\d\s+localhost", output);
-        Assert.Contains(first.ToLowerInvariant(), weir.Ask("cert", "show", "one.example").Output.ToLowerInvariant(), StringComparison.Ordinal);
+        var shown = weir.Ask("cert", "show", "one.example").Output;
+        Assert.Contains(first.ToLowerInvariant(), shown.ToLowerInvariant(), StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^on demand: +no$", shown);
+        Assert.Matches(@"(?m)^not after: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown);
+        Assert.Matches(@"(?m)^renewal: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown);
         Assert.Equal(1, weir.Ask("cert", "renew", "tree.example").Code);
         Assert.Equal(0, weir.Ask("cert", "renew", "one.example").Code);
         Eventually.Holds(() => SerialShown(weir, "one.example", "one.example") is { } serial && serial != first, () => weir.Said);

@@ -109,6 +109,16 @@ public class ReloadTests
     }
 
     [Fact]
+    public void Each_warning_of_a_reload_is_a_line_of_its_own()
+    {
+        using var weir = WeirProcess.Start("listen: \"127.0.0.1:0\"\nsites: [{ respond: 200 }]\n");
+        weir.Configure("listen: \"127.0.0.1:0\"\nhttps_redirect: true\nhsts: 1y\nsites: [{ respond: 200 }]\n");
+        Assert.Equal(0, weir.Ask("reload").Code);
+        Eventually.Holds(() => weir.Said.Contains($"warn reload: {weir.ConfigPath}:5:7: warning: this is never said", StringComparison.Ordinal), () => weir.Said);
+        Assert.Contains($"info reload: the new configuration is in force; {weir.ConfigPath}:4:17: warning: nobody is sent to https: no site has tls\n", weir.Said.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_watched_file_is_taken_when_it_changes_and_a_bad_one_is_refused()
     {
         const string Watched = "listen: \"127.0.0.1:0\"\nwatch: true\n";

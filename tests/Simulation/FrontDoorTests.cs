@@ -76,6 +76,25 @@ public class FrontDoorTests
         End(world);
     }
 
+    // They have asked nothing: no end waits for their deadline.
+    [Fact]
+    public void Half_done_handshakes_hold_up_no_draining()
+    {
+        var world = new EngineWorld(1, Weather, tls: new TlsWhims());
+        var silent = Enumerable.Range(0, 12).Select(i => new Half(world, i % 3 * 3)).ToArray();
+        foreach (var half in silent) half.RunAsync().Detach();
+        world.World.Run(500);
+        Assert.Equal(12, world.Engine.Handshakes.Active);
+        world.Engine.Drain(keepAccepting: true); // The program goes on, and so do they.
+        world.World.Run(2_000);
+        Assert.Equal(12, world.Engine.Handshakes.Active);
+        world.Engine.Drain();
+        world.World.Run(1_100);
+        Assert.All(silent, static half => Assert.True(half.IsOver));
+        Assert.Equal((0, 0), (world.Engine.Handshakes.Active, world.Engine.Connections));
+        End(world);
+    }
+
     [Theory]
     [InlineData(5)]
     [InlineData(20)]

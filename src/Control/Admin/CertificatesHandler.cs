@@ -78,16 +78,19 @@ internal sealed class CertificatesHandler(RunningProxy proxy)
             json.WriteStartArray("names");
             foreach (var name in given.Names) json.WriteStringValue(name);
             json.WriteEndArray();
-            json.WriteString("not_before", given.NotBefore);
-            json.WriteString("not_after", given.NotAfter);
+            json.WriteString("not_before", Second(given.NotBefore));
+            json.WriteString("not_after", Second(given.NotAfter));
             json.WriteString("file", given.Path);
         }
 
-        if (one.RenewAt is { } renew) json.WriteString("renewal", renew);
-        if (one.TryAt is { } tried) json.WriteString("next_try", tried);
+        if (one.RenewAt is { } renew) json.WriteString("renewal", Second(renew));
+        if (one.TryAt is { } tried) json.WriteString("next_try", Second(tried));
         if (one.Trouble is { } trouble) json.WriteString("trouble", trouble);
         json.WriteEndObject();
     }
+
+    // Chance and clocks know fractions of seconds, which tell nobody anything.
+    private static DateTimeOffset Second(DateTimeOffset at) => DateTimeOffset.FromUnixTimeSeconds(at.ToUnixTimeSeconds());
 
     private static string Text(Action<Utf8JsonWriter> write)
     {

@@ -60,6 +60,15 @@ public sealed class CertificateFolder(string path, Action<string>? say = null)
     public IEnumerable<string> Names() => Directory.EnumerateDirectories(System.IO.Path.Combine(Path, "names"))
         .Where(static f => File.Exists(System.IO.Path.Combine(f, "certificate.pem"))).Select(static f => NameOf(System.IO.Path.GetFileName(f)));
 
+    /// <summary>Whether there is something of a name that has no certificate.</summary>
+    internal bool HasRemains(string name) => Directory.Exists(NameFolder(name)) && !File.Exists(CertificatePath(name));
+
+    /// <summary>Deletes what orders have left of a name, unless it has a certificate. Throws what files throw.</summary>
+    internal void Forget(string name)
+    {
+        if (HasRemains(name)) Directory.Delete(NameFolder(name), recursive: true);
+    }
+
     internal string NameFolder(string name)
     {
         if (name.Contains('/', StringComparison.Ordinal) || name.StartsWith('.')) throw new ArgumentException($"'{name}' is no name", nameof(name));

@@ -122,7 +122,7 @@ public sealed class Issuance : IDisposable
                 onDemand = next.OnDemand is null ? null : new OnDemand(next.OnDemand, Errors, Time, handler);
             }
 
-            foreach (var (name, keeper) in keepers.Where(k => !wanted.Contains(k.Key) && !(k.Value.Status.IsOnDemand && onDemand is not null)).ToArray())
+            foreach (var (name, keeper) in keepers.Where(k => wanted.Contains(k.Key) ? k.Value.Status.IsOnDemand : !(k.Value.Status.IsOnDemand && onDemand is not null)).ToArray())
             {
                 keepers.Remove(name);
                 keeper.Dispose();
@@ -221,12 +221,39 @@ public sealed class Issuance : IDisposable
         return new Place(places);
     }
 
-    internal async Task<bool> MayRenewAsync(string name, GivenCertificate? given, CancellationToken stop)
+    internal async Task<Asked> AskAsync(string name, CancellationToken stop)
     {
-        if (given is null) return true; // It was asked for just now.
         OnDemand? allows;
         lock (turn) allows = onDemand;
-        return allows is not null && await allows.Asked(name).WaitAsync(stop).ConfigureAwait(false);
+        return allows is null ? Asked.No : await allows.AskAsync(name).WaitAsync(stop).ConfigureAwait(false);
+    }
+
+    /// <summary>A name that a handshake asked for has come to nothing.</summary>
+    internal void Forget(Keeper keeper)
+    {
+        lock (turn)
+        {
+            if (keepers.GetValueOrDefault(keeper.Name) == keeper) keepers.Remove(keeper.Name);
+            keeper.Forget();
+        }
+    }
+
+    /// <summary>Deletes what is left of a name that nobody keeps any more and that has no certificate.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="isOurs">Takes its lease: another node may be at it.</param>
+    internal void Clear(string name, Func<bool> isOurs)
+    {
+        try
+        {
+            lock (turn)
+            {
+                if (!isStopped && !keepers.ContainsKey(name) && Folder.HasRemains(name) && isOurs()) Folder.Forget(name);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Say(LogLevel.Warn, $"{name}: what is left of it in the folder cannot be deleted: {e.Message}");
+        }
     }
 
     private static string Word(Acme.TroubleKind kind) => kind switch { Acme.TroubleKind.Unreachable => "unreachable", Acme.TroubleKind.RateLimited => "rate_limited", Acme.TroubleKind.Refused => "refused", Acme.TroubleKind.NotShown => "not_shown", _ => "own" };
@@ -251,12 +278,7 @@ public sealed class Issuance : IDisposable
     {
         var asked = keepers.Values.Where(static k => k.Status.IsOnDemand).ToArray();
         if (asked.Length < MostOnDemand) return true;
-        foreach (var keeper in asked.Where(static k => k.Status.Given is null && !k.Status.IsOrdering).Take(MostOnDemand / 10))
-        {
-            keepers.Remove(keeper.Name);
-            keeper.Dispose();
-        }
-
+        foreach (var keeper in asked.Where(static k => k.Status.Given is null && !k.Status.IsOrdering).Take(MostOnDemand / 10)) Forget(keeper);
         return keepers.Values.Count(static k => k.Status.IsOnDemand) < MostOnDemand;
     }
 

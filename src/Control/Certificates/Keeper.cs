@@ -25,6 +25,10 @@ internal sealed class Keeper : IDisposable
     // How often the folder is looked at: another node may have renewed.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AfterOwnTrouble = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan AfterSilence = TimeSpan.FromMinutes(10); // Of the ask URL.
+
+    // Of a name that a handshake asked for and that has no certificate: then another handshake has to ask, and the rate counts again.
+    private const int MostFailures = 3;
 
     private readonly Issuance issuance;
     private readonly TimeProvider time;
@@ -38,7 +42,9 @@ internal sealed class Keeper : IDisposable
     private string? waited; // What was said while another node had the lease.
     private DateTimeOffset tryAt = DateTimeOffset.MinValue;
     private ChallengeType? failedWay;
+    private int failures;
     private bool isForced;
+    private bool isForgotten;
     private bool isOver;
     private volatile CertificateStatus status;
 
@@ -78,6 +84,13 @@ internal sealed class Keeper : IDisposable
         lock (backOffs) backOffs.Clear();
         tryAt = DateTimeOffset.MinValue;
         alarm.Wake();
+    }
+
+    /// <summary>Ends, and leaves nothing of a name that has no certificate.</summary>
+    public void Forget()
+    {
+        isForgotten = true;
+        Dispose();
     }
 
     public void Dispose()
@@ -123,6 +136,7 @@ internal sealed class Keeper : IDisposable
         }
 
         first.TrySetResult();
+        if (isForgotten) issuance.Clear(Name, () => (lease ??= new Lease(issuance.Folder.NameFolder(Name), issuance.Owner, time)).TryTake(out _));
         lock (stopping)
         {
             isOver = true;
@@ -154,6 +168,7 @@ internal sealed class Keeper : IDisposable
         tryAt = DateTimeOffset.MinValue;
         lock (backOffs) backOffs.Clear();
         failedWay = null;
+        failures = 0;
         status = status with { Given = given, RenewAt = plan.RenewAt, TryAt = null, Trouble = null };
         issuance.Say(LogLevel.Info, string.Create(CultureInfo.InvariantCulture, $"{Name}: {(isNews ? "got it" : "found in the folder")}, valid until {given.NotAfter:yyyy-MM-dd HH:mm} UTC, given by {given.Issuer ?? given.SignedBy}; renewal planned for {plan.RenewAt:yyyy-MM-dd HH:mm}"));
         issuance.Give(given);
@@ -163,10 +178,12 @@ internal sealed class Keeper : IDisposable
     private async Task TryAsync()
     {
         using var place = await issuance.EnterAsync(stopping.Token).ConfigureAwait(false);
-        if (status.IsOnDemand && !await issuance.MayRenewAsync(Name, status.Given, stopping.Token).ConfigureAwait(false))
+        if (status.IsOnDemand && (status.Given is not null || failures > 0)) // Else it was asked just now.
         {
-            Fail("the ask URL does not allow it any more", time.GetUtcNow() + TimeSpan.FromHours(6));
-            return;
+            var asked = await issuance.AskAsync(Name, stopping.Token).ConfigureAwait(false);
+            if (asked == Asked.No) Fail("the ask URL does not allow it any more", time.GetUtcNow() + TimeSpan.FromHours(6));
+            else if (asked == Asked.Nothing) Fail("the ask URL does not answer", time.GetUtcNow() + AfterSilence);
+            if (asked != Asked.Yes) return;
         }
 
         CertificateFolder.MakeFolder(issuance.Folder.NameFolder(Name));
@@ -249,6 +266,13 @@ internal sealed class Keeper : IDisposable
         var isNew = status.Trouble != why;
         status = status with { Trouble = why, TryAt = until };
         first.TrySetResult();
+        if (status is { IsOnDemand: true, Given: null } && ++failures >= MostFailures)
+        {
+            issuance.Say(LogLevel.Error, $"{Name} is given up until a handshake asks for it again: {why}");
+            issuance.Forget(this);
+            return;
+        }
+
         var left = status.Given is { } given ? given.NotAfter - time.GetUtcNow() : (TimeSpan?)null;
         var what = left switch
         {

@@ -1,6 +1,7 @@
 // Whether a name that a handshake asks for may be given a certificate: an ask URL of the operator's says so, and so many are given
-// an hour. Whoever sends handshakes for names without number gets neither orders nor questions without number: a no is
-// remembered, only so many questions are under way, and each has its time.
+// an hour. Whoever sends handshakes for names without number gets neither orders nor questions nor lines in the log without
+// number: a no is remembered, only so many questions are under way, and each has its time. Renewals have a way of their own past
+// these: no handshake keeps a certificate that is there from being renewed.
 
 using System.Globalization;
 using System.Net;
@@ -8,10 +9,20 @@ using Weir.Engine.Observe;
 
 namespace Weir.Control.Certificates;
 
+/// <summary>What the ask URL says of a name.</summary>
+public enum Asked
+{
+    Yes,
+    No,
+
+    /// <summary>Neither: it cannot be reached, takes too long, or has troubles of its own (429, 5xx).</summary>
+    Nothing,
+}
+
 /// <summary>Decides. Any thread.</summary>
 public sealed class OnDemand : IDisposable
 {
-    /// <summary>Questions at once.</summary>
+    /// <summary>Questions at once, for handshakes.</summary>
     public const int MostQuestions = 16;
 
     /// <summary>How long the answer may take.</summary>
@@ -22,12 +33,18 @@ public sealed class OnDemand : IDisposable
 
     private const int MostRemembered = 10_000;
 
+    // Lines of a kind in a minute.
+    private const int MostTold = 10;
+
     private readonly OnDemandSettings settings;
     private readonly ErrorLog errors;
     private readonly TimeProvider time;
     private readonly Lazy<HttpClient> http;
     private readonly Lock turn = new();
     private readonly Dictionary<string, long> refused = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Told rates = new();
+    private readonly Told refusals = new();
+    private readonly Told silences = new();
     private double tokens;
     private long filledAt;
     private int questions;
@@ -42,33 +59,52 @@ public sealed class OnDemand : IDisposable
     /// <summary>Whether a certificate may be ordered for a name; one of the hour's is used up by a yes.</summary>
     public async Task<bool> Allowed(string name)
     {
-        if (!IsName(name) || IsRefused(name) || !HasToken()) return false;
-        if (!await Asked(name).ConfigureAwait(false)) return false;
-        if (TryTake()) return true;
-        errors.Warn(Issuance.Area, string.Create(CultureInfo.InvariantCulture, $"{name} is not ordered on demand: {settings.Rate} an hour are given ('acme.on_demand.rate')"));
+        if (!IsName(name) || IsRefused(name)) return false;
+        if (HasToken())
+        {
+            if (!await AskedFor(name).ConfigureAwait(false)) return false;
+            if (TryTake()) return true;
+        }
+
+        Tell(rates, LogLevel.Warn, string.Create(CultureInfo.InvariantCulture, $"{name} is not ordered on demand: {settings.Rate} an hour are given ('acme.on_demand.rate')"));
         return false;
     }
 
-    /// <summary>Whether the ask URL allows a name, whatever the rate.</summary>
-    public async Task<bool> Asked(string name)
+    /// <summary>Whether the ask URL allows a name, whatever the rate and whoever asks beside.</summary>
+    public async Task<Asked> AskAsync(string name)
     {
-        if (Interlocked.Increment(ref questions) > MostQuestions)
-        {
-            Interlocked.Decrement(ref questions);
-            return false;
-        }
-
         try
         {
             using var limit = new CancellationTokenSource(Patience, time);
             using var request = new HttpRequestMessage(HttpMethod.Get, new UriBuilder(settings.Ask) { Query = $"{settings.Ask.Query.TrimStart('?')}{(settings.Ask.Query.Length > 1 ? "&" : "")}domain={Uri.EscapeDataString(name)}" }.Uri);
             using var response = await http.Value.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
-            if (response.StatusCode == HttpStatusCode.OK) return true;
-            errors.Info(Issuance.Area, string.Create(CultureInfo.InvariantCulture, $"{name} is not ordered on demand: the ask URL answers {(int)response.StatusCode}"));
+            if (response.StatusCode == HttpStatusCode.OK) return Asked.Yes;
+            Tell(refusals, LogLevel.Info, string.Create(CultureInfo.InvariantCulture, $"{name} is not ordered on demand: the ask URL answers {(int)response.StatusCode}"));
+            return response.StatusCode is HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError ? Asked.Nothing : Asked.No;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException)
         {
-            errors.Error(Issuance.Area, $"{name} is not ordered on demand: the ask URL {settings.Ask.GetLeftPart(UriPartial.Path)} does not answer: {(e is OperationCanceledException ? $"not within {Patience.TotalSeconds} s" : e.Message)}");
+            Tell(silences, LogLevel.Error, $"{name} is not ordered on demand: the ask URL {settings.Ask.GetLeftPart(UriPartial.Path)} does not answer: {(e is OperationCanceledException ? $"not within {Patience.TotalSeconds} s" : e.Message)}");
+            return Asked.Nothing;
+        }
+    }
+
+    /// <summary>What a handshake may ask for: a whole name of letters, digits and '-', with a dot, and no number behind the last.</summary>
+    public static bool IsName(string name) =>
+        name.Length <= 253 && name.LastIndexOf('.') is >= 0 and var dot && name.AsSpan(dot + 1).ContainsAnyExceptInRange('0', '9') && !IPAddress.TryParse(name, out _)
+        && Array.TrueForAll(name.Split('.'), static label => label.Length is > 0 and <= 63 && label[0] != '-' && label[^1] != '-' && label.All(static c => char.IsAsciiLetterOrDigit(c) || c == '-'));
+
+    public void Dispose()
+    {
+        if (http.IsValueCreated) http.Value.Dispose();
+    }
+
+    private async Task<bool> AskedFor(string name)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref questions) > MostQuestions) return false;
+            if (await AskAsync(name).ConfigureAwait(false) == Asked.Yes) return true;
         }
         finally
         {
@@ -79,14 +115,16 @@ public sealed class OnDemand : IDisposable
         return false;
     }
 
-    /// <summary>What a handshake may ask for: a whole name of letters, digits and '-', with a dot.</summary>
-    public static bool IsName(string name) =>
-        name.Length <= 253 && name.Contains('.', StringComparison.Ordinal) && !IPAddress.TryParse(name, out _)
-        && Array.TrueForAll(name.Split('.'), static label => label.Length is > 0 and <= 63 && label[0] != '-' && label[^1] != '-' && label.All(static c => char.IsAsciiLetterOrDigit(c) || c == '-'));
-
-    public void Dispose()
+    private void Tell(Told of, LogLevel level, string text)
     {
-        if (http.IsValueCreated) http.Value.Dispose();
+        lock (turn)
+        {
+            if (of.Count == 0 || time.GetElapsedTime(of.Since) >= NoFor) (of.Since, of.Count) = (time.GetTimestamp(), 0);
+            if (++of.Count > MostTold) return;
+            if (of.Count == MostTold) text += "; so are further names, of which nothing is told for a minute";
+        }
+
+        errors.Write(level, Issuance.Area, text);
     }
 
     private bool IsRefused(string name)
@@ -128,5 +166,11 @@ public sealed class OnDemand : IDisposable
         tokens = Math.Min(settings.Burst, tokens + (time.GetElapsedTime(filledAt).TotalHours * settings.Rate));
         filledAt = time.GetTimestamp();
         return tokens;
+    }
+
+    private sealed class Told
+    {
+        public long Since;
+        public int Count;
     }
 }

@@ -27,9 +27,9 @@ public static class ProxySchema
 
     public static Section<LimitsConfig> Limits { get; } = new Section<LimitsConfig>("limits", "The most there may be of things.")
         .Add("connections", Shapes.Int(1, 10_000_000), (l, v) => l.Connections = v, "Client connections at once. Top level only.", "what the descriptor limit allows")
-        .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address; 0: no limit. Top level only.", "0")
+        .Add("connections_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.ConnectionsPerClient = v, "Client connections at once from one address, of IPv6 from one /64; 0: no limit. Top level only.", "0")
         .Add("handshakes", Shapes.Int(1, 10_000_000), (l, v) => l.Handshakes = v, "TLS handshakes with clients at once; beyond that the longest under way make room for new ones. Top level only.", "2000")
-        .Add("handshakes_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.HandshakesPerClient = v, "TLS handshakes at once with one address; 0: no limit. Top level only.", "200")
+        .Add("handshakes_per_client", Shapes.Int(0, 10_000_000), (l, v) => l.HandshakesPerClient = v, "TLS handshakes at once with one address, of IPv6 with one /64; 0: no limit. Top level only.", "200")
         .Add("memory", Shapes.Size, (l, v) => l.Memory = v, "Bytes in buffers at once. Top level only.", "1GiB")
         .Add("head", Shapes.SizeFrom("256B", "128KiB"), (l, v) => l.Head = v, "Bytes in a request's head (431 beyond). Top level only.", "32KiB")
         .Add("target", Shapes.SizeFrom("16B", "64KiB"), (l, v) => l.Target = v, "Bytes in a request's target (414 beyond). Top level only.", "8KiB")
@@ -64,7 +64,7 @@ public static class ProxySchema
         .Add("early_data", Shapes.Bool, (t, v) => t.EarlyData = v, "With keys that nodes share, a request that came early can be replayed at each of them: nothing is taken early unless this says that it may.", "false");
 
     public static Section<SiteTlsConfig> SiteTls { get; } = new Section<SiteTlsConfig>("site_tls", "The certificates that a site shows.")
-        .Short(Shapes.OneOf("auto"), (t, v) => t.Auto = true)
+        .Short(Shapes.AutomaticTls, (t, v) => t.Auto = true)
         .Add("auto", Shapes.Bool, (t, v) => t.Auto = v, "Certificates for its hosts are obtained and renewed by themselves, one for each, as acme says.", "false")
         .Add("certificate", Shapes.Text, (t, v) => t.Certificate = v, "The file with the certificate and its chain, in PEM.")
         .Add("key", Shapes.Text, (t, v) => t.Key = v, "The file with the private key, in PEM.", "the certificate's file")
@@ -447,8 +447,8 @@ public static class ProxySchema
 
     private static Section<HeaderEditsConfig> HeaderEdits(string name, string doc, Shape<TemplateText> value, Func<string, string?> removed, Func<string, string?> set, Func<string, string?> added) => new Section<HeaderEditsConfig>(name, doc)
         .Add("remove", Shapes.ListOf(Shapes.HeaderName(removed)), (h, v) => h.Remove = v, "Fields not passed on.")
-        .Add("set", Fields(value, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none.")
-        .Add("add", Fields(value, added), (h, v) => h.Add = v, "Fields added to what is there.");
+        .Add("set", Fields(value, set), (h, v) => h.Set = v, "Fields replaced, or added where there were none; one whose placeholders come to nothing is left out.")
+        .Add("add", Fields(value, added), (h, v) => h.Add = v, "Fields added to what is there; one whose placeholders come to nothing is left out.");
 
     private static MapShape<T> Fields<T>(Shape<T> value, Func<string, string?> checkName) => new("field names", value, checkName, StringComparer.OrdinalIgnoreCase);
 

@@ -214,6 +214,10 @@ public static class Shapes
     public static Shape<long> Int(long least, long most) => new ScalarShape<long>($"a number from {least} to {most}", "integer", text =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= least && n <= most ? (n, null) : (0, $"expected a number from {least} to {most}, found '{text}'"));
 
+    /// <summary>A site's `tls` in a word.</summary>
+    public static Shape<string> AutomaticTls { get; } = new ScalarShape<string>("auto", "string", text =>
+        text == "auto" ? (text, null) : (text, $"a site's tls says where its certificates come from: auto, which obtains them, or {{ certificate: FILE, key: FILE }}, or {{ certificates: […] }}; found '{text}'{(text is "true" or "on" or "yes" ? ", which is for a listener: listen: [{ address: \":443\", tls: true }]" : text is "false" or "off" or "no" or "none" ? ": a site without TLS has no tls" : NearestWord.Suggest(text, ["auto"]))}"), choices: ["auto"]);
+
     public static Shape<string> OneOf(params string[] choices) => OneOf(choices, null);
 
     /// <param name="choices">The words there are.</param>

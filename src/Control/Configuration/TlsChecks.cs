@@ -16,6 +16,12 @@ internal static class TlsChecks
             if (site.Hsts is { Off: false } hsts && !diagnostics.IsFlawed(hsts) && config.TrustedProxies.Count == 0) diagnostics.Warn(hsts.At, "this is never said: it is said over TLS only, and this site has no tls, nor is there a trusted proxy that could have it");
         }
 
+        if (!config.Sites.Exists(s => s.Tls is not null || diagnostics.IsTold(s, "tls")) && config.Sites.Count > 0 && !diagnostics.IsTold(config, "sites"))
+        {
+            if (config.HttpsRedirect is { Off: false } redirect && !diagnostics.IsFlawed(redirect)) diagnostics.Warn(redirect.At, "nobody is sent to https: no site has tls");
+            if (config.Hsts is { Off: false } hsts && !diagnostics.IsFlawed(hsts) && config.TrustedProxies.Count == 0) diagnostics.Warn(hsts.At, "this is never said: it is said over TLS only, and no site has tls, nor is there a trusted proxy that could have it");
+        }
+
         if (diagnostics.IsTold(config, "listen") || diagnostics.IsTold(config, "sites") || config.Sites.Exists(s => diagnostics.IsTold(s, "tls") || diagnostics.IsTold(s, "listen"))) return;
         foreach (var listen in config.Listen.Where(static l => SpeaksTls(l))) CheckListener(config, listen, diagnostics);
         foreach (var site in config.Sites)
@@ -23,6 +29,7 @@ internal static class TlsChecks
             ListenConfig[] on = [.. config.Listen.Where(l => IsOn(site, l))];
             if (on.Length == 0) continue;
             if (site.Tls is not null && !Array.Exists(on, SpeaksTls)) diagnostics.Error(site.Tls.At, "no listener that this site answers on speaks TLS: add tls: true to one, or leave tls out here");
+            else if (site.Tls is not null && (site.HttpsRedirect ?? config.HttpsRedirect) is { Off: false, Port: null } redirect && Array.Exists(on, static l => !SpeaksTls(l)) && Array.Find(on, SpeaksTls)!.Address is { Ip: not null, Port: 0 } chosen) diagnostics.Warn(redirect.At, $"https is looked for on port 443: the port of {chosen} is known only once it is bound; write https_redirect: {{ port: … }}");
             else if (site.Tls is null && Array.TrueForAll(on, l => SpeaksTls(l) && config.Sites.Exists(s => s.Tls is not null && IsOn(s, l)))) diagnostics.Error(site.At, "this site answers nowhere: its listeners speak TLS, and it has no tls");
         }
     }

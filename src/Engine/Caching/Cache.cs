@@ -56,6 +56,9 @@ public sealed class Cache
     /// <summary>Responses that are kept.</summary>
     public int Count => Retention.Count;
 
+    /// <summary>What is behind the memory; null: nothing.</summary>
+    public DiskTier? Disk { get; set; }
+
     /// <summary>Keys whose answers may not be kept.</summary>
     internal PassMemory Passing { get; } = new();
 
@@ -118,6 +121,7 @@ public sealed class Cache
     internal int Invalidate(ulong hash, ReadOnlySpan<byte> url)
     {
         StoredResponse? all;
+        Disk?.Invalidate(url);
         var shard = ShardOf(hash);
         lock (shard.Door)
         {

@@ -83,7 +83,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             return PassAsync(exchange, plan, CacheForward.Request);
         }
 
-        if (request.KnownMethod == KnownMethod.Head) return PassHeadAsync(exchange, plan, key, kept);
+        if (request.KnownMethod == KnownMethod.Head && (kept is not null || plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) != true)) return PassHeadAsync(exchange, plan, key, kept);
         return FetchAsync(exchange, plan, key, asked, kept, kept is null ? CacheForward.UriMiss : reuse == Reuse.Asked ? CacheForward.Request : CacheForward.Stale);
     }
 
@@ -247,6 +247,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 wait.State = FillState.Passed; // It has just ended: once more.
             }
 
+            // What was on disk may stand in as what was in memory may.
+            if (wait.State == FillState.Failed && kept is null && wait.Response?.Selects(exchange.Request.Fields) == true) kept = wait.Take();
             switch (wait.State)
             {
                 case FillState.Failed when kept is not null && ReuseDecision.MayStandIn(kept.Times, asked, loop.UtcNow):
@@ -259,8 +261,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
                     var response = wait.Take();
                     kept?.LetGo();
-                    var outcome = !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
-                    return Serve(exchange, plan, response, outcome, why, wait);
+                    var outcome = fill.WasOnDisk ? CacheOutcome.Hit : !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
+                    return Serve(exchange, plan, response, outcome, outcome == CacheOutcome.Hit ? CacheForward.None : why, wait);
                 case FillState.Passed when exchange.Origin is not null:
                     kept?.LetGo();
                     Tell(exchange, plan, CacheOutcome.Pass);

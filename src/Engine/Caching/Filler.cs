@@ -9,6 +9,7 @@
 //
 // Nobody's record: its first client's access record names who served it, and what it cost the upstream is counted as any exchange.
 
+using Weir.Engine.Caching.Disk;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
@@ -122,20 +123,23 @@ internal sealed class Filler
         var isHanded = false;
         try
         {
+            if (candidate is null && plan.Cache.Disk is { } disk && hasRoom && await FromDiskAsync(disk))
+            {
+                End();
+                return;
+            }
+
             var fault = hasRoom && (candidate is null || AddConditions()) ? Fault.None : new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
             if (fault.IsNone) fault = await FetchAsync();
             if (fault.IsNone && exchange.Response.Status == 304 && candidate is not null && !Validation.Confirms(candidate.Lines, exchange.Response.Fields)) fault = await AskAgainAsync();
             if (fault.IsNone) (response, isHanded) = Judge();
-            if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, null, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
-            if (fault.IsNone && response is not null && !response.Body.IsEnded)
+            if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, candidate, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
+            if (fault.IsNone && response is not null)
             {
-                fault = await FillBodyAsync(response);
-                if (!fault.IsNone) plan.Cache.Remove(response); // Before it is broken: nobody finds it so.
-                response.Body.End(fault.Cause);
-                if (!response.Body.IsWhole) plan.Cache.Remove(response);
+                if (!response.Body.IsEnded) fault = await FillBodyAsync(response.Body, exchange.ResponseSource!, response);
+                Finish(response, fault);
+                if (response.Body.IsWhole && response.IsKept) plan.Cache.Disk?.Write(response, fill.Place.Url);
             }
-
-            if (response is not null && fault.IsNone) plan.Cache.Settle(response);
 
             exchange.Fault = fault;
             if (!isHanded)
@@ -163,6 +167,11 @@ internal sealed class Filler
 
         if (aloneSince != 0) stage.Alone--;
         response?.LetGo();
+        End();
+    }
+
+    private void End()
+    {
         plan.Cache.End(fill);
         candidate?.LetGo();
         candidate = null;
@@ -170,6 +179,80 @@ internal sealed class Filler
         client.Of = null;
         exchange.End();
         stage.Return(this);
+    }
+
+    // What is on disk answers, or is to be renewed like what is in memory. A disk's trouble is nobody's: then there is nothing.
+    private async LoopTask<bool> FromDiskAsync(DiskTier disk)
+    {
+        var url = fill.Place.Url;
+        var key = DiskTier.KeyOf(url, fill.Extra);
+        for (var isVariant = false; ; isVariant = true)
+        {
+            if (disk.Store.TryRead(stage.Loop, stage.Buffers, DiskTier.HashOf(key), key) is not { } read) return false;
+            var wake = await exchange.Flow.FirstOf(read.Done, exchange.Deadline(exchange.Timeouts.Idle));
+            if (wake != Wake.First || !read.IsHit || !disk.Counts(url))
+            {
+                read.Dispose();
+                return false;
+            }
+
+            if (!isVariant && DiskTier.VariantsOf(read.Head) is { } vary)
+            {
+                read.Dispose();
+                var varyKey = new byte[VaryRule.MostKeyBytes];
+                if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return false;
+                key = DiskTier.KeyOf(url, fill.Extra, System.Text.Encoding.ASCII.GetBytes(vary.Names), varyKey.AsSpan(0, length));
+                continue;
+            }
+
+            return await TakeAsync(read);
+        }
+    }
+
+    private async LoopTask<bool> TakeAsync(DiskRead read)
+    {
+        if (StoredBody.TryMake(read.BodyLength, plan.Cache.Memory) is not { } body)
+        {
+            read.Dispose();
+            return false;
+        }
+
+        var response = DiskTier.Read(read.Head, fill.Extra, body, plan.Cache.Memory);
+        if (response is null) body.LetGo();
+        var source = response is null || read.IsWhole ? null : read.Source(0, read.BodyLength);
+        if (response is not null && source is null) body.Append(read.Body.Span);
+        read.Dispose();
+        if (response is null) return false;
+        var reuse = ReuseDecision.Judge(response.Times, asked, stage.Loop.UtcNow);
+        var answers = reuse is Reuse.Fresh or Reuse.Stale or Reuse.Behind;
+        if (answers)
+        {
+            fill.WasOnDisk = true;
+            plan.Cache.TryPut(fill, response);
+            fill.Tell(FillState.Kept, response, default);
+        }
+
+        var fault = source is null ? Fault.None : await FillBodyAsync(body, source, answers ? response : null);
+        source?.Dispose();
+        Finish(response, fault);
+        if (!answers && body.IsWhole)
+        {
+            plan.Cache.TryPut(fill, response);
+            candidate = response; // With our reference.
+            return false;
+        }
+
+        response.LetGo();
+        return answers;
+    }
+
+    // What broke leaves the index before it is broken: nobody finds it so.
+    private void Finish(StoredResponse response, Fault fault)
+    {
+        if (!fault.IsNone) plan.Cache.Remove(response);
+        response.Body.End(fault.Cause);
+        if (response.Body.IsWhole) plan.Cache.Settle(response);
+        else plan.Cache.Remove(response); // Shorter than it said.
     }
 
     private LoopTask<Fault> FetchAsync()
@@ -246,14 +329,17 @@ internal sealed class Filler
         return (made, verdict.MayStore);
     }
 
-    private async LoopTask<Fault> FillBodyAsync(StoredResponse response)
+    private async LoopTask<Fault> FillBodyAsync(StoredBody body, BodySource source, StoredResponse? response)
     {
-        var (body, source) = (response.Body, exchange.ResponseSource!);
         var turn = 0L;
         while (true)
         {
             if (!exchange.Interruption.IsNone) return exchange.Interruption;
-            if (!response.IsKept)
+            if (response is null)
+            {
+                // Nobody knows of it before it is whole.
+            }
+            else if (!response.IsKept)
             {
                 if (!body.IsWindow) body.BecomeWindow(passed);
                 if (await WaitForReadersAsync(response) is { IsNone: false } left) return left;
@@ -270,11 +356,11 @@ internal sealed class Filler
                     source.Advance(taken);
                     exchange.BytesOut += taken;
                     turn += taken;
-                    if (taken < piece.Length && body.IsWindow) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay);
-                    if (taken < piece.Length || body.Written > plan.LargestBody) plan.Cache.Remove(response);
+                    if (taken < piece.Length && (response is null || body.IsWindow)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay);
+                    if (response is not null && (taken < piece.Length || body.Written > plan.LargestBody)) plan.Cache.Remove(response);
                     if (turn < BytesPerTurn) continue;
                     turn = 0;
-                    if (body.Length < 0 && response.IsKept) plan.Cache.Settle(response);
+                    if (body.Length < 0 && response is { IsKept: true }) plan.Cache.Settle(response);
                     await exchange.Flow.Yield();
                     continue;
                 case BodyStatus.End:

@@ -196,18 +196,18 @@ public sealed class StoredBody
     {
         lock (door)
         {
-            reader.NextWaiting = waiting;
-            Volatile.Write(ref waiting, reader);
-            Interlocked.MemoryBarrier(); // Listed first, then looked: what comes after the look finds it listed.
-            if (isEnded || written > beyond)
+            // A wake that came late raises the signal of a reader that is listed anew: it looks, and finds itself listed.
+            if (!reader.IsListed)
             {
-                waiting = reader.NextWaiting;
-                reader.NextWaiting = null;
-                return false;
+                reader.NextWaiting = waiting;
+                reader.IsListed = true;
+                Volatile.Write(ref waiting, reader);
             }
 
-            reader.IsListed = true;
-            return true;
+            Interlocked.MemoryBarrier(); // Listed first, then looked: what comes after the look finds it listed.
+            if (!isEnded && written <= beyond) return true;
+            Unlist(reader);
+            return false;
         }
     }
 
@@ -215,13 +215,17 @@ public sealed class StoredBody
     {
         lock (door)
         {
-            if (!reader.IsListed) return;
-            reader.IsListed = false;
-            ref var place = ref waiting;
-            while (place != reader) place = ref place!.NextWaiting;
-            place = reader.NextWaiting;
-            reader.NextWaiting = null;
+            if (reader.IsListed) Unlist(reader);
         }
+    }
+
+    private void Unlist(StoredReader reader)
+    {
+        reader.IsListed = false;
+        ref var place = ref waiting;
+        while (place != reader) place = ref place!.NextWaiting;
+        place = reader.NextWaiting;
+        reader.NextWaiting = null;
     }
 
     // The list is taken under the lock and walked under it: a reader that is listed is alive.

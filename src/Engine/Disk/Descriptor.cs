@@ -66,6 +66,19 @@ internal static unsafe partial class Descriptor
         return null;
     }
 
+    /// <summary>Makes a file for reading and writing that is its owner's alone and must not be there yet; null: that is not possible, <see cref="Loops.Errno.Last"/> says why.</summary>
+    public static SafeFileHandle? CreateNew(string path)
+    {
+        var descriptor = OpenFile(path, ReadAndWrite | Create | OnlyNew | CloseOnExec, OwnerOnly);
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Gives a file another name, in place of whatever had that name; false: that is not possible, <see cref="Loops.Errno.Last"/> says why.</summary>
+    public static bool TryRename(string from, string to) => Rename(from, to) == 0;
+
+    /// <summary>Takes a file's name away; who has it open may go on. False: that is not possible, <see cref="Loops.Errno.Last"/> says why.</summary>
+    public static bool TryRemove(string path) => Unlink(path) == 0;
+
     /// <summary>Length and time of a regular file that somebody may read; false for anything else.</summary>
     public static bool IsFile(SafeFileHandle file, out long length, out DateTime modified)
     {
@@ -135,6 +148,9 @@ internal static unsafe partial class Descriptor
 
     [LibraryImport("libc", EntryPoint = "unlink", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Unlink(string path);
+
+    [LibraryImport("libc", EntryPoint = "rename", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string from, string to);
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int folder, string path, int flags, uint mask, byte* into);

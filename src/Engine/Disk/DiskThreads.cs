@@ -6,8 +6,8 @@ using Weir.Engine.Loops;
 
 namespace Weir.Engine.Disk;
 
-/// <summary>A piece of disk work. <see cref="Done"/> is raised on its loop when it is through.</summary>
-public abstract class DiskJob(Loop loop) : Posted
+/// <summary>A piece of disk work. <see cref="Done"/> is raised on its loop when it is through; without a loop nobody is told.</summary>
+public abstract class DiskJob(Loop? loop) : Posted
 {
     private bool abandoned;
     private Exception? bug;
@@ -42,7 +42,7 @@ public abstract class DiskJob(Loop loop) : Posted
             Trouble = mistake.Message;
         }
 
-        loop.Post(this);
+        loop?.Post(this);
     }
 
     /// <summary>Runs on a disk thread. Failures are kept as values.</summary>

@@ -74,10 +74,13 @@ public sealed class Template
         else if (parts.Length == 1 && parts[0].Kind == Placeholder.Literal) constant = parts[0].Text;
     }
 
-    /// <summary>A template without placeholders.</summary>
+    /// <summary>Whether it has no placeholders.</summary>
+    public bool IsConstant => constant is not null;
+
     /// <summary>Whether it begins so whatever the request is.</summary>
     public bool BeginsWith(ReadOnlySpan<byte> text) => parts.Length > 0 && parts[0].Kind == Placeholder.Literal && parts[0].Text.AsSpan().StartsWith(text);
 
+    /// <summary>A template without placeholders.</summary>
     public static Template Literal(string text) => new(new Part(Placeholder.Literal, Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Renders; false where the scratch is full.</summary>

@@ -2,7 +2,6 @@
 // connections, no descriptors) the listener leaves the loop's set and the kernel's backlog keeps the rest. Before it ends,
 // whoever waits in the backlog is taken: a listening socket is not closed with connections in it.
 
-using System.Collections.Concurrent;
 using System.Net;
 using Weir.Engine.Loops;
 using Weir.Engine.Observe;
@@ -13,7 +12,7 @@ namespace Weir.Engine.Listeners;
 /// <summary>Connections over all loops and listeners. Any thread.</summary>
 public sealed class Occupancy
 {
-    private readonly ConcurrentDictionary<IPAddress, int> perClient = new();
+    private readonly ClientCounts perClient = new();
     private int connections;
     private long accepted;
     private long refused;
@@ -21,7 +20,7 @@ public sealed class Occupancy
     /// <summary>Connections at once.</summary>
     public int Most { get; set; } = int.MaxValue;
 
-    /// <summary>Connections at once from one address; 0: no limit.</summary>
+    /// <summary>Connections at once from one client; 0: no limit.</summary>
     public int MostPerClient { get; set; }
 
     public int Connections => Volatile.Read(ref connections);
@@ -35,13 +34,11 @@ public sealed class Occupancy
 
     /// <summary>A connection asks to be taken.</summary>
     /// <param name="client">Its address; null: not a client that is counted.</param>
-    /// <param name="counted">What <see cref="Leave"/> is to be told when it has closed: the address if it was counted.</param>
+    /// <param name="counted">What <see cref="Leave"/> is to be told when it has closed.</param>
     internal bool TryEnter(IPAddress? client, out IPAddress? counted)
     {
-        counted = MostPerClient > 0 ? client : null;
-        if (counted is not null && perClient.AddOrUpdate(counted, 1, static (_, n) => n + 1) > MostPerClient)
+        if (!perClient.TryEnter(client, MostPerClient, out counted))
         {
-            CountDown(counted);
             Interlocked.Increment(ref refused);
             return false;
         }
@@ -55,15 +52,7 @@ public sealed class Occupancy
     public void Leave(IPAddress? counted)
     {
         Interlocked.Decrement(ref connections);
-        if (counted is not null) CountDown(counted);
-    }
-
-    private void CountDown(IPAddress client)
-    {
-        while (perClient.TryGetValue(client, out var now))
-        {
-            if (now <= 1 ? perClient.TryRemove(KeyValuePair.Create(client, now)) : perClient.TryUpdate(client, now - 1, now)) return;
-        }
+        perClient.Leave(counted);
     }
 }
 

@@ -14,8 +14,12 @@ namespace Weir.Engine.Listeners;
 /// <summary>Lets connections of one listener in, on one loop.</summary>
 public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog errors, string listener)
 {
+    // While its listener ends, in ms: who shakes hands has asked nothing yet.
+    private const int LastPatience = 1_000;
+
     private Handshake? oldest;
     private Handshake? newest;
+    private bool isEnding;
     private bool isStopped;
 
     /// <summary>The listener's TLS; null: it speaks none. Swapped by a new plan.</summary>
@@ -45,12 +49,26 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
         else if (!isStopped && counts.TryEnter(transport.Remote.Ip, out var client))
         {
             if (counts.AreTooMany) Displace();
-            ShakeAsync(new Handshake(transport, counted, client), tls).Detach();
+            var patience = isEnding ? Math.Min(tls.HandshakeTimeout, LastPatience) : tls.HandshakeTimeout;
+            ShakeAsync(new Handshake(transport, counted, client) { Deadline = Timeouts.After(transport.Loop.Now, patience) }, tls).Detach();
         }
         else
         {
             transport.Close(reset: true);
             OnRefused?.Invoke(counted);
+        }
+    }
+
+    /// <summary>Its listener ends: handshakes under way, and those that still begin, have little time.</summary>
+    public void End()
+    {
+        isEnding = true;
+        for (var next = oldest; next is not null;)
+        {
+            var newer = next.Newer;
+            next.Deadline = Math.Min(next.Deadline, next.Transport.Loop.Now + LastPatience);
+            next.Waiter.Cancel();
+            next = newer;
         }
     }
 
@@ -68,7 +86,7 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
         var outcome = HandshakeOutcome.Protocol;
         try
         {
-            var trouble = await AgreeAsync(handshake, tls, Timeouts.After(transport.Loop.Now, tls.HandshakeTimeout));
+            var trouble = await AgreeAsync(handshake, tls);
             outcome = OutcomeOf(handshake, trouble);
             Tell(handshake, trouble);
             if (trouble == TlsTrouble.PlainHttp) await AnswerPlainAsync(handshake);
@@ -118,10 +136,10 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
         longest.Waiter.Cancel();
     }
 
-    private static async LoopTask<TlsTrouble> AgreeAsync(Handshake handshake, TlsServer tls, long deadline)
+    private async LoopTask<TlsTrouble> AgreeAsync(Handshake handshake, TlsServer tls)
     {
-        var (transport, waiter) = (handshake.Transport, handshake.Waiter);
-        var wake = await waiter.FirstOf(transport.Readable, transport.Gone, deadline);
+        var transport = handshake.Transport;
+        var wake = await WaitAsync(handshake, transport.Readable, transport.Gone);
         if (wake != Wake.First) return wake == Wake.Second ? TlsTrouble.Broken : TlsTrouble.Timeout;
         var engine = handshake.Engine = tls.Accept(transport);
         while (true)
@@ -131,13 +149,13 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
                 case TlsStatus.Done:
                     return TlsTrouble.None;
                 case TlsStatus.WantRead:
-                    wake = await waiter.FirstOf(transport.Readable, deadline);
+                    wake = await WaitAsync(handshake, transport.Readable);
                     break;
                 case TlsStatus.WantWrite:
-                    wake = await waiter.FirstOf(transport.Writable, deadline);
+                    wake = await WaitAsync(handshake, transport.Writable);
                     break;
                 case TlsStatus.Suspended:
-                    wake = await waiter.FirstOf(engine.Resumed, transport.Gone, deadline);
+                    wake = await WaitAsync(handshake, engine.Resumed, transport.Gone);
                     if (wake == Wake.Second) return TlsTrouble.Broken; // For nobody a certificate is waited for.
                     engine.Resumed.Clear();
                     break;
@@ -146,6 +164,16 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
             }
 
             if (wake != Wake.First) return TlsTrouble.Timeout;
+        }
+    }
+
+    // Whose deadline has come nearer waits on, for less.
+    private async LoopTask<Wake> WaitAsync(Handshake handshake, Signal first, Signal? second = null)
+    {
+        while (true)
+        {
+            var wake = second is null ? await handshake.Waiter.FirstOf(first, handshake.Deadline) : await handshake.Waiter.FirstOf(first, second, handshake.Deadline);
+            if (wake != Wake.Cancelled || handshake.IsDisplaced || isStopped) return wake;
         }
     }
 
@@ -201,6 +229,9 @@ public sealed class FrontDoor(ServerHost host, HandshakeCounts counts, ErrorLog 
 
         /// <summary>What its handshake is counted under.</summary>
         public IPAddress? Client { get; } = client;
+
+        /// <summary>On the loop's clock, in ms.</summary>
+        public long Deadline { get; set; }
 
         public bool IsDisplaced { get; set; }
 

@@ -1,6 +1,5 @@
 // Handshakes over all loops and listeners: how many are under way, of whom, and how they ended. Any thread.
 
-using System.Collections.Concurrent;
 using System.Net;
 
 namespace Weir.Engine.Listeners;
@@ -37,7 +36,7 @@ public enum HandshakeOutcome
 /// <summary>Counts and bounds handshakes.</summary>
 public sealed class HandshakeCounts
 {
-    private readonly ConcurrentDictionary<IPAddress, int> perClient = new();
+    private readonly ClientCounts perClient = new();
     private readonly long[] outcomes = new long[Words.Length];
     private int active;
 
@@ -47,7 +46,7 @@ public sealed class HandshakeCounts
     /// <summary>Handshakes at once.</summary>
     public int Most { get; set; } = int.MaxValue;
 
-    /// <summary>Handshakes at once from one address; 0: no limit.</summary>
+    /// <summary>Handshakes at once with one client; 0: no limit.</summary>
     public int MostPerClient { get; set; }
 
     public int Active => Volatile.Read(ref active);
@@ -62,11 +61,8 @@ public sealed class HandshakeCounts
     /// <param name="counted">What <see cref="Leave"/> is to be told.</param>
     internal bool TryEnter(IPAddress? client, out IPAddress? counted)
     {
-        counted = MostPerClient > 0 ? client : null;
-        if (counted is not null && perClient.AddOrUpdate(counted, 1, static (_, n) => n + 1) > MostPerClient)
+        if (!perClient.TryEnter(client, MostPerClient, out counted))
         {
-            CountDown(counted);
-            counted = null;
             Interlocked.Increment(ref outcomes[(int)HandshakeOutcome.Refused]);
             return false;
         }
@@ -79,14 +75,6 @@ public sealed class HandshakeCounts
     {
         Interlocked.Decrement(ref active);
         Interlocked.Increment(ref outcomes[(int)outcome]);
-        if (counted is not null) CountDown(counted);
-    }
-
-    private void CountDown(IPAddress client)
-    {
-        while (perClient.TryGetValue(client, out var now))
-        {
-            if (now <= 1 ? perClient.TryRemove(KeyValuePair.Create(client, now)) : perClient.TryUpdate(client, now - 1, now)) return;
-        }
+        perClient.Leave(counted);
     }
 }

@@ -1,4 +1,6 @@
-// Fields removed, set and added, in this order: of the request that is sent on, or of the response.
+// Fields removed, set and added, in this order: of the request that is sent on, or of the response. One whose placeholders come
+// to nothing is left out, and so is what the peer sent under the name of one that is set: an empty field is not no field to
+// everybody, and no valid Client-Cert (RFC 9440 §2.2).
 
 using Weir.Engine.Exchanges;
 using Weir.Wire.Fields;
@@ -30,17 +32,21 @@ public sealed class HeaderEdits(byte[][] remove, FieldEdit[] set, FieldEdit[] ad
         foreach (var edit in set)
         {
             if (!edit.Value.TryRender(exchange, out var value)) return false;
-            fields.Set(edit.Known, edit.Name, value);
+            if (IsNothing(edit, value)) fields.Drop(edit.Known, edit.Name.Span);
+            else fields.Set(edit.Known, edit.Name, value);
         }
 
         foreach (var edit in add)
         {
             if (!edit.Value.TryRender(exchange, out var value)) return false;
-            fields.Add(edit.Known, edit.Name, value);
+            if (!IsNothing(edit, value)) fields.Add(edit.Known, edit.Name, value);
         }
 
         return true;
     }
+
+    // What is written empty is meant so.
+    private static bool IsNothing(FieldEdit edit, ByteRange value) => value.IsEmpty && !edit.Value.IsConstant;
 
     /// <summary>Only takes out what is to be removed.</summary>
     public void Remove(FieldBlock fields)

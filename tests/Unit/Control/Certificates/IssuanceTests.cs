@@ -275,10 +275,93 @@ public sealed class IssuanceTests : IDisposable
         Assert.True(names.TryBegin("good2.example.com", static () => { }));
     }
 
+    // The ask URL hangs: what handshakes ask of it is bounded, and no renewal waits for that.
+    [Fact]
+    public void Questions_of_handshakes_hold_up_no_renewal()
+    {
+        using var demand = new OnDemand(new OnDemandSettings(new Uri("http://ask.test/?key=1"), 20, 10), errors, time, new Hangs("bad"));
+        var waiting = Enumerable.Range(0, OnDemand.MostQuestions).Select(i => Run(() => Task.FromResult(demand.Allowed($"bad{i}.example.com")))).ToArray();
+        Assert.All(waiting, static w => Assert.False(w.IsCompleted));
+        Assert.False(Run(demand.Allowed("good1.example.com"))); // One too many.
+        Assert.Equal(Asked.Yes, Run(() => demand.AskAsync("good1.example.com")));
+        Assert.Equal(Asked.Nothing, Run(() => demand.AskAsync("bad.example.com")));
+    }
+
+    [Fact]
+    public void An_ask_URL_that_is_away_is_no_refusal_of_a_renewal()
+    {
+        var ask = new Ask(server);
+        var (issuance, given) = StartOnDemand(rate: 20, burst: 10, ask);
+        Assert.NotNull(Run(issuance.DemandAsync("good1.example.com", default)));
+        ask.Status = System.Net.HttpStatusCode.ServiceUnavailable;
+        Until(() => issuance.All[0].Trouble is not null);
+        Assert.Equal("the ask URL does not answer", issuance.All[0].Trouble);
+        ask.Status = null;
+        Pass(TimeSpan.FromMinutes(11));
+        Assert.Equal(2, given.Count);
+    }
+
+    [Fact]
+    public void A_name_on_demand_that_comes_to_nothing_is_given_up_and_leaves_nothing()
+    {
+        var ask = new Ask(server);
+        var (issuance, _) = StartOnDemand(rate: 20, burst: 10, ask);
+        server.Before = p => Task.FromResult(p == "/order" ? AcmeServer.Problem(403, "unauthorized", "no") : null);
+        Assert.Null(Run(issuance.DemandAsync("good1.example.com", default)));
+        var remains = Path.Combine(path, "names", "good1.example.com");
+        Assert.True(Directory.Exists(remains));
+        Assert.Single(issuance.All);
+        Pass(TimeSpan.FromDays(1));
+        Assert.Empty(issuance.All);
+        Assert.False(Directory.Exists(remains));
+        Assert.Contains("good1.example.com is given up", Log(), StringComparison.Ordinal);
+        Assert.Equal(3, ask.Count); // Each try has asked.
+        server.Before = null;
+        Assert.NotNull(Run(issuance.DemandAsync("good1.example.com", default)));
+    }
+
+    [Fact]
+    public void Names_without_number_do_not_fill_the_log()
+    {
+        var (issuance, _) = StartOnDemand(rate: 2, burst: 2);
+        for (var i = 0; i < 300; i++) Assert.Null(Run(issuance.DemandAsync($"bad{i}.example.com", default)));
+        Assert.InRange(Log().Split('\n').Count(static line => line.Contains("not ordered on demand", StringComparison.Ordinal)), 1, 10);
+        Assert.Contains("of which nothing is told for a minute", Log(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a.example", true)]
+    [InlineData("xn--bcher-kva.example", true)]
+    [InlineData("a.b.c.d.e.xn--p1ai", true)]
+    [InlineData("example", false)]
+    [InlineData("a.example.", false)]
+    [InlineData(".example", false)]
+    [InlineData("a..example", false)]
+    [InlineData("*.example", false)]
+    [InlineData("a_b.example", false)]
+    [InlineData("-a.example", false)]
+    [InlineData("192.0.2.1", false)]
+    [InlineData("127.1", false)]
+    [InlineData("1.2.3.4.5", false)]
+    [InlineData("a.7", false)]
+    [InlineData("../a.example", false)]
+    [InlineData("a\0.example", false)]
+    [InlineData("bücher.example", false)]
+    public void A_handshake_may_ask_for_names_only(string name, bool may) => Assert.Equal(may, OnDemand.IsName(name));
+
+    [Fact]
+    public void A_name_that_is_too_long_is_none()
+    {
+        var label = new string('a', 63);
+        Assert.True(OnDemand.IsName($"{label}.{label}.{label}.{label[..61]}"));
+        Assert.False(OnDemand.IsName($"{label}.{label}.{label}.{label[..62]}"));
+        Assert.False(OnDemand.IsName($"{label}a.example"));
+    }
+
     private (Issuance Issuance, List<GivenCertificate> Given) Start(params string[] names) => Start(new IssuanceSettings { Issuers = [new Issuer("the CA", server.Directory)] }, [], names);
 
-    private (Issuance Issuance, List<GivenCertificate> Given) StartOnDemand(long rate, long burst) =>
-        Start(new IssuanceSettings { Issuers = [new Issuer("the CA", server.Directory)], OnDemand = new OnDemandSettings(new Uri("http://ask.test/?key=1"), rate, burst) }, [new Ask(server)]);
+    private (Issuance Issuance, List<GivenCertificate> Given) StartOnDemand(long rate, long burst, Ask? ask = null) =>
+        Start(new IssuanceSettings { Issuers = [new Issuer("the CA", server.Directory)], OnDemand = new OnDemandSettings(new Uri("http://ask.test/?key=1"), rate, burst) }, [ask ?? new Ask(server)]);
 
     private (Issuance Issuance, List<GivenCertificate> Given) Start(IssuanceSettings settings, HttpMessageHandler[] handler, params string[] names)
     {
@@ -341,10 +424,31 @@ public sealed class IssuanceTests : IDisposable
             (request.RequestUri!.Host == "other.test" ? second : first).SendAsync(request, cancellationToken);
     }
 
+    private sealed class Hangs(string forThese) : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var never = new TaskCompletionSource();
+            using var cancelled = cancellationToken.Register(() => never.TrySetCanceled(cancellationToken));
+            if (request.RequestUri!.Query.Contains(forThese, StringComparison.Ordinal)) await never.Task;
+            return new HttpResponseMessage(System.Net.HttpStatusCode.OK);
+        }
+    }
+
     private sealed class Ask(AcmeServer server) : DelegatingHandler(server)
     {
+        public System.Net.HttpStatusCode? Status { get; set; }
+
+        public int Count { get; private set; }
+
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => request.RequestUri!.Host != "ask.test"
             ? base.SendAsync(request, cancellationToken)
-            : Task.FromResult(new HttpResponseMessage(request.RequestUri.Query.StartsWith("?key=1&domain=good", StringComparison.Ordinal) ? System.Net.HttpStatusCode.OK : System.Net.HttpStatusCode.NotFound));
+            : Answer(request.RequestUri);
+
+        private Task<HttpResponseMessage> Answer(Uri asked)
+        {
+            Count++;
+            return Task.FromResult(new HttpResponseMessage(Status ?? (asked.Query.StartsWith("?key=1&domain=good", StringComparison.Ordinal) ? System.Net.HttpStatusCode.OK : System.Net.HttpStatusCode.NotFound)));
+        }
     }
 }

@@ -1,0 +1,213 @@
+// The disk behind a cache's memory: responses that are whole are written there as well, and what is not in memory is looked for
+// there before the origin is asked. Under a URL and its extra key stands the response, or by what its responses vary; then each
+// variant stands under its own key.
+
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.IO.Hashing;
+using System.Text;
+using Weir.Engine.Caching.Disk;
+using Weir.Engine.Caching.Rules;
+using Weir.Engine.Exchanges;
+using Weir.Wire.Bytes;
+
+namespace Weir.Engine.Caching;
+
+/// <summary>What is kept on disk. Any thread.</summary>
+public sealed class DiskTier(DiskStore store)
+{
+    // Beyond what anybody may be given it, what can be validated is worth keeping for a while.
+    private const long ValidatedFor = 7 * 24 * 3600;
+
+    private const byte OfResponse = 1, OfVariants = 2;
+    private const int FixedHead = 1 + 2 + 8 + 8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 2 + 2;
+
+    private readonly ConcurrentDictionary<long, byte> doomed = [];
+    private readonly ConcurrentQueue<long> waiting = [];
+    private int isSweeping;
+
+    public DiskStore Store => store;
+
+    /// <summary>The key that a URL and its extra part stand under; with a variant's own part behind it.</summary>
+    internal static byte[] KeyOf(ReadOnlySpan<byte> url, ReadOnlySpan<byte> extra, ReadOnlySpan<byte> names = default, ReadOnlySpan<byte> vary = default)
+    {
+        var isVariant = !names.IsEmpty;
+        var key = new byte[url.Length + 1 + extra.Length + (isVariant ? names.Length + vary.Length + 2 : 0)];
+        var to = new SpanWriter(key);
+        to.Write(url);
+        to.Write(0);
+        to.Write(extra);
+        if (!isVariant) return key;
+        to.Write(0);
+        to.Write(names);
+        to.Write(0);
+        to.Write(vary);
+        return key;
+    }
+
+    internal static UInt128 HashOf(ReadOnlySpan<byte> key) => XxHash128.HashToUInt128(key);
+
+    /// <summary>Whether there may be something of a URL. Asks no disk.</summary>
+    internal bool MayHave(ReadOnlySpan<byte> url, ReadOnlySpan<byte> extra) => !doomed.ContainsKey(Mark(url)) && store.MayHave(HashOf(KeyOf(url, extra)));
+
+    /// <summary>Whether what is read of a URL counts: nobody said meanwhile that it changed.</summary>
+    internal bool Counts(ReadOnlySpan<byte> url) => !doomed.ContainsKey(Mark(url));
+
+    /// <summary>Writes a response whose body is whole, behind whoever is served.</summary>
+    internal void Write(StoredResponse response, ReadOnlySpan<byte> url)
+    {
+        if (!response.Body.IsWhole) return;
+        var facts = new DiskFacts(Expiry(response.Times), Seconds(response.Times.Received), Mark(url));
+        var names = response.Vary.IsNone ? [] : Encoding.ASCII.GetBytes(response.Vary.Names);
+        var first = KeyOf(url, response.Extra);
+        if (names.Length > 0)
+        {
+            if (!store.TryStore(null, HashOf(first), first, [OfVariants, .. names], facts, Nothing.Instance)) return;
+            first = KeyOf(url, response.Extra, names, response.VaryKey);
+        }
+
+        response.Hold();
+        store.TryStore(null, HashOf(first), first, Head(response, names), facts, new Content(response));
+    }
+
+    /// <summary>What a head says the responses of its URL vary by; null: it is a response's own.</summary>
+    internal static VaryRule? VariantsOf(ReadOnlySpan<byte> head) => head.Length > 1 && head[0] == OfVariants ? VaryRule.Of(head[1..]) : null;
+
+    /// <summary>Makes a response of a head that was read; null: it is not one of ours. Takes over a reference to the body.</summary>
+    internal static StoredResponse? Read(ReadOnlySpan<byte> head, ReadOnlySpan<byte> extra, StoredBody body, MemoryUse use)
+    {
+        if (head.Length < FixedHead || head[0] != OfResponse) return null;
+        var at = new Cursor(head[1..]);
+        var status = at.Short();
+        var times = new StoredTimes(new DateTime(at.Long(), DateTimeKind.Utc), at.Long(), at.Long(), at.Long(), at.Long(), (StoredTraits)at.Byte());
+        var isSecure = at.Byte() != 0;
+        var (authority, prefix, names, vary) = (at.Short(), at.Short(), at.Short(), at.Short());
+        if (at.Rest.Length < authority + prefix + names + vary) return null;
+        var from = new OriginName(at.Take(authority).ToArray(), isSecure, at.Take(prefix).ToArray());
+        var rule = names == 0 ? VaryRule.None : VaryRule.Of(at.Take(names));
+        var varyKey = at.Take(vary);
+        var response = StoredResponse.Make(status, at.Rest, extra, rule, varyKey, from, body, use);
+        response.Times = times;
+        return response;
+    }
+
+    /// <summary>All that is kept of a URL is out of date. At once as far as reading goes, in the background as the disk goes.</summary>
+    internal void Invalidate(ReadOnlySpan<byte> url)
+    {
+        var mark = Mark(url);
+        if (!doomed.TryAdd(mark, 0)) return;
+        waiting.Enqueue(mark);
+        SweepNext();
+    }
+
+    private void SweepNext()
+    {
+        if (waiting.IsEmpty || Interlocked.Exchange(ref isSweeping, 1) != 0) return;
+        var marks = new HashSet<long>();
+        while (waiting.TryDequeue(out var mark)) marks.Add(mark);
+        if (marks.Count > 0 && store.TrySweep(new UrlSweep(this, marks))) return;
+        foreach (var mark in marks) waiting.Enqueue(mark); // With the next that is invalidated. Until then they are not read.
+        Volatile.Write(ref isSweeping, 0);
+    }
+
+    private void Ended(HashSet<long> marks)
+    {
+        foreach (var mark in marks) doomed.TryRemove(mark, out _);
+        Volatile.Write(ref isSweeping, 0);
+        SweepNext();
+    }
+
+    private static byte[] Head(StoredResponse response, ReadOnlySpan<byte> names)
+    {
+        var (from, times) = (response.From, response.Times);
+        var head = new byte[FixedHead + from.Authority.Length + from.PathPrefix.Length + names.Length + response.VaryKey.Length + response.Lines.Length];
+        var to = new SpanWriter(head);
+        to.Write(OfResponse);
+        Short(ref to, response.Status);
+        Long(ref to, times.Received.Ticks);
+        Long(ref to, times.InitialAge);
+        Long(ref to, times.Lifetime);
+        Long(ref to, times.StaleWhileRevalidate);
+        Long(ref to, times.StaleIfError);
+        to.Write((byte)times.Traits);
+        to.Write((byte)(from.IsSecure ? 1 : 0));
+        Short(ref to, from.Authority.Length);
+        Short(ref to, from.PathPrefix.Length);
+        Short(ref to, names.Length);
+        Short(ref to, response.VaryKey.Length);
+        to.Write(from.Authority);
+        to.Write(from.PathPrefix);
+        to.Write(names);
+        to.Write(response.VaryKey);
+        to.Write(response.Lines);
+        return head;
+    }
+
+    private static void Short(ref SpanWriter to, int value)
+    {
+        BinaryPrimitives.WriteUInt16LittleEndian(to.Free, (ushort)value);
+        to.Advance(2);
+    }
+
+    private static void Long(ref SpanWriter to, long value)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(to.Free, value);
+        to.Advance(8);
+    }
+
+    private static long Expiry(in StoredTimes times) => Seconds(times.UsefulUntil) + (times.Has(StoredTraits.HasValidator) ? ValidatedFor : 0);
+
+    private static long Seconds(DateTime time) => (time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerSecond;
+
+    // Of all that is kept of a URL; two URLs with one mark lose each other's.
+    private static long Mark(ReadOnlySpan<byte> url) => (long)XxHash3.HashToUInt64(url);
+
+    private ref struct Cursor(ReadOnlySpan<byte> bytes)
+    {
+        public ReadOnlySpan<byte> Rest { get; private set; } = bytes;
+
+        public ReadOnlySpan<byte> Take(int count)
+        {
+            var taken = Rest[..count];
+            Rest = Rest[count..];
+            return taken;
+        }
+
+        public byte Byte() => Take(1)[0];
+
+        public int Short() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
+
+        public long Long() => BinaryPrimitives.ReadInt64LittleEndian(Take(8));
+    }
+
+    private sealed class UrlSweep(DiskTier tier, HashSet<long> marks) : DiskSweep
+    {
+        public override bool NeedsHead => false;
+
+        public override bool MayMatch(UInt128 hash, in DiskFacts facts) => marks.Contains(facts.Mark);
+
+        protected override void End() => tier.Ended(marks);
+    }
+
+    private sealed class Content(StoredResponse response) : DiskContent
+    {
+        public override long Length => response.Body.Written;
+
+        public override ReadOnlySpan<byte> PieceAt(long offset) => response.Body.From(offset, long.MaxValue);
+
+        public override void LetGo() => response.LetGo();
+    }
+
+    private sealed class Nothing : DiskContent
+    {
+        public static readonly Nothing Instance = new();
+
+        public override long Length => 0;
+
+        public override ReadOnlySpan<byte> PieceAt(long offset) => default;
+
+        public override void LetGo()
+        {
+        }
+    }
+}
