@@ -66,9 +66,10 @@ internal sealed class CacheOrigin(EngineWorld world, Func<CacheOrigin.Request, C
     {
         if (reply.Cut == "before") return false;
         var body = bodies[version] = Findings.Pattern(version, reply.Size);
+        // Neither a 304 nor a 200 to HEAD has content: what they say of themselves becomes what is kept.
         var hasBody = reply.Status is not (304 or 204);
         var framing = !hasBody ? "" : reply.IsChunked ? "Transfer-Encoding: chunked\r\n" : $"Content-Length: {body.Length}\r\n";
-        var head = Encoding.ASCII.GetBytes($"HTTP/1.1 {reply.Status} X\r\n{(hasBody ? $"X-Version: {version}\r\n" : "")}{(reply.Tag.Length > 0 ? $"ETag: \"{reply.Tag}\"\r\n" : "")}{framing}{reply.Fields}\r\n\r\n");
+        var head = Encoding.ASCII.GetBytes($"HTTP/1.1 {reply.Status} X\r\n{(hasBody && !isHead ? $"X-Version: {version}\r\n" : "")}{(reply.Tag.Length > 0 ? $"ETag: \"{reply.Tag}\"\r\n" : "")}{framing}{reply.Fields}\r\n\r\n");
         if (reply.Cut == "head")
         {
             await stream.SendAsync(head[..(head.Length / 2)]);
@@ -152,8 +153,8 @@ internal sealed class CacheClient(EngineWorld world, CacheOrigin origin, List<st
         if (slowly > 0) await stream.PauseAsync(slowly);
         if (await stream.BodyAsync(framing, length) is not { } body) return none;
         var of = version.Length == 0 ? 0 : int.Parse(version, CultureInfo.InvariantCulture);
-        if (status == 200 && of == 0) broken.Add($"{path}: a 200 that is nobody's");
-        if (status == 200 && of != 0 && method == "GET" && !body.AsSpan().SequenceEqual(origin.Body(of))) broken.Add($"{path}: {body.Length} bytes look whole, of {origin.Body(of).Length} of version {of}");
+        if (status == 200 && of == 0 && method == "GET") broken.Add($"{path}: a 200 that is nobody's");
+        if (status == 200 && of != 0 && method == "GET" && !body.AsSpan().SequenceEqual(origin.Body(of))) broken.Add($"{path}: {body.Length} bytes look whole, of {origin.Body(of).Length} of version {of} ({framing} {length}, {cache})");
         if (status == 206 && !body.AsSpan().SequenceEqual(Part(origin.Body(of), range))) broken.Add($"{path}: {range} of version {of} is another");
         return new Answer(status, of, body, cache, 0);
     }

@@ -78,7 +78,7 @@ public class CacheTests
                 var since = newest.GetValueOrDefault(path);
                 var answer = await client.AskAsync(path, own.Next(8) == 0 ? "HEAD" : "GET", Asks[own.Next(Asks.Length)], own.Next(6) == 0 ? own.Next(2_000) : 0);
                 if (answer.Took > 400_000) broken.Add($"{path}: took {answer.Took} ms");
-                if (answer.Status is 200 or 206 && answer.Version < since) broken.Add($"{path}: version {answer.Version} was purged before it was asked for, {since} is the oldest");
+                if (answer.Status is 200 or 206 && answer.Version != 0 && answer.Version < since) broken.Add($"{path}: version {answer.Version} was purged before it was asked for, {since} is the oldest");
                 if (answer.Status is 200 or 206) answers++;
                 if (answer.Status == 0) break;
             }

@@ -258,6 +258,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 case FillState.Failed when !fill.IsAbandoned || begun:
                     kept?.LetGo();
                     return fill.Fault;
+                case FillState.Kept when wait.Response!.Body is { IsEnded: true, IsWhole: false } body:
+                    kept?.LetGo();
+                    return new Fault(body.Failure, Side.Origin, Stage.Relay); // It broke before a byte of it was sent: that can still be said.
                 case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
                     var response = wait.Take();
                     kept?.LetGo();

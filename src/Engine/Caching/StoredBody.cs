@@ -48,8 +48,8 @@ public sealed class StoredBody
     /// <summary>As the constructor; null: there is no room for as much.</summary>
     internal static StoredBody? TryMake(long length, MemoryUse use) => use.HasRoomFor(Math.Max(0, length)) ? new StoredBody(length, use) : null;
 
-    /// <summary>Bytes in the whole body; -1 while only its end will tell. Any thread.</summary>
-    public long Length => announced >= 0 ? announced : isEnded ? Volatile.Read(ref written) : -1;
+    /// <summary>Bytes in the whole body; -1 while only its end will tell, and where it broke: what came of it is no length. Any thread.</summary>
+    public long Length => announced >= 0 ? announced : IsWhole ? Volatile.Read(ref written) : -1;
 
     /// <summary>Bytes that can be read. Any thread.</summary>
     public long Written => Volatile.Read(ref written);
