@@ -79,6 +79,23 @@ internal static class ControlCommands
         return command;
     }
 
+    /// <summary>Where a running proxy listens, as <see cref="Weir.Control.Warming.Warming"/> wants it; null, told, where none answers.</summary>
+    public static async Task<string[]?> ListenersAsync(string? socket, string? file, CancellationToken cancel)
+    {
+        if (!TryFind(socket, file, out var at)) return null;
+        try
+        {
+            var (_, body) = await ControlClient.SendAsync(at, HttpMethod.Get, "/status", null, cancel);
+            using var json = JsonDocument.Parse(body);
+            return [.. json.RootElement.GetProperty("listeners_by_protocol").EnumerateArray().Select(static l => $"{(l.GetProperty("tls").GetBoolean() ? "https " : "")}{l.GetProperty("address").GetString()}")];
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or KeyNotFoundException)
+        {
+            Console.Error.WriteLine($"weir: no running proxy answers on {at}; --to names a listener");
+            return null;
+        }
+    }
+
     // The first that there is; if there is none, the one that is told to be missing.
     private static bool TryFind(string? socket, string? file, out string at)
     {

@@ -16,6 +16,7 @@ var root = new RootCommand("Weir: a reverse proxy. One address in front of many 
     MemberCommands.Weight(),
     MemberCommands.Endpoints(),
     CertCommand.Make(),
+    CacheCommand.Make(),
     VersionCommand.Make(),
 };
 var parsed = root.Parse(args);

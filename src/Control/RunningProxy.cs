@@ -11,6 +11,7 @@ using Weir.Control.Configuration;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
 using Weir.Engine;
+using Weir.Engine.Caching;
 using Weir.Engine.Disk;
 using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
@@ -63,7 +64,7 @@ public sealed class RunningProxy : IDisposable
         live = new LiveThings(loops, Errors, Engine.Forget);
         Health = new HealthChecks(Engine, Errors);
         Automatic = new AutomaticTls(stateFolder, Errors, first.User is { } user ? SystemUser.Find(user)?.Id : null);
-        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), Automatic = Automatic };
+        compiler = new PlanCompiler(live, "weir-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4)), ownKey: StickyKey) { Spill = stateFolder is null ? null : new SpillFolder(stateFolder, MostSpilled), StateFolder = stateFolder, Automatic = Automatic };
         StartedAt = DateTimeOffset.UtcNow;
     }
 
@@ -92,6 +93,9 @@ public sealed class RunningProxy : IDisposable
 
     /// <summary>The certificates of the sites in force. Any thread.</summary>
     public IReadOnlyList<SiteCertificates> Certificates => live.Certificates;
+
+    /// <summary>The caches in force. Any thread.</summary>
+    public IReadOnlyList<Cache> Caches => live.Caches;
 
     /// <summary>The names of servers that are followed. Any thread.</summary>
     public Names Names => live.Names;

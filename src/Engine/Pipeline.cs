@@ -1,8 +1,8 @@
 // The way of a request, as one method of named steps. The order is the product's decision; an operator chooses what stands
 // in a stage, never the order.
 //
-//   identify → route → (wait for the handshake) → rewrite → answer, or take from the cache, or forward (and mirror)
-//     → rewrite the response → deliver → record
+//   identify → route → (wait for the handshake) → rewrite → (recode the body) → answer, or take from the cache, or forward (and mirror)
+//     → rewrite the response → compress → deliver → record
 //
 // A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
 // stream, so that a short answer never looks whole.
@@ -16,13 +16,14 @@ using Weir.Engine.Listeners;
 using Weir.Engine.Loops;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Compression;
 using Weir.Wire.Http1;
 using Weir.Wire.Targets;
 
 namespace Weir.Engine;
 
 /// <summary>Handles the exchanges of one listener on one loop.</summary>
-public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mirrors, LoopRecords records, ErrorLog errors) : IExchangeHandler
+public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mirrors, BodyCoders coders, LoopRecords records, ErrorLog errors) : IExchangeHandler
 {
     /// <summary>The part of the plan that this listener executes; a new plan puts its own here, on the loop.</summary>
     public ListenerPlan Listener { get; set; } = null!;
@@ -41,8 +42,9 @@ public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mi
         if (fault.IsNone && EarlyRequests.MustWait(exchange, route!.AllowsEarlyData)) fault = await EarlyRequests.ConfirmAsync(exchange);
         var verdict = fault.IsNone ? Apply(route!.Rewrite, exchange) : fault;
         fault = verdict.Fault;
+        if (fault.IsNone && route!.RequestCoding is { } coding) fault = RequestCoding.Apply(exchange, coding, coders);
         if (fault.IsNone) fault = await AnswerAsync(exchange, route!, verdict);
-        if (fault.IsNone) fault = await DeliverAsync(exchange);
+        if (fault.IsNone) fault = await DeliverAsync(exchange, route!);
         await Forwarder.FinishAsync(exchange, fault);
         if (!fault.IsNone) await FailAsync(exchange, fault, site, route);
         Record(exchange, site);
@@ -126,13 +128,14 @@ public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mi
         return forwarder.FetchAsync(exchange, route.Forward!);
     }
 
-    private static LoopTask<Fault> DeliverAsync(Exchange exchange)
+    private LoopTask<Fault> DeliverAsync(Exchange exchange, RoutePlan route)
     {
         foreach (var policy in exchange.ResponsePolicies)
         {
             if (!policy.Apply(exchange)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay));
         }
 
+        if (route.ResponseCoding is { } coding && !ResponseCoding.Apply(exchange, coding, coders)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay));
         var client = exchange.Client;
         var refused = client.StartResponse(exchange.Response, exchange.Request);
         if (refused != FaultCause.None) return new LoopTask<Fault>(Fault.Of(refused, Side.Origin, Stage.Relay));
@@ -156,13 +159,15 @@ public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mi
         if (fault.ClosesClient) client.EndAfterThis();
         (route?.ErrorPages ?? site?.ErrorPages ?? Listener.ErrorPages).Answer(exchange, fault.Status);
         site?.StrictTransport?.Apply(exchange);
+        if (fault.Cause == FaultCause.UnknownContentCoding) RequestCoding.TellAccepted(exchange, route!.RequestCoding!);
+        if ((route?.ResponseCoding ?? site?.ResponseCoding) is { } coding) ResponseCoding.Apply(exchange, coding, coders);
         var refused = client.StartResponse(exchange.Response, exchange.Request);
         if (refused == FaultCause.Exhausted)
         {
             exchange.Response.Status = 503;
             client.AnswerBare();
         }
-        else if (refused != FaultCause.None || !(await Relay.SendAnswerAsync(exchange, exchange.OwnBody, client.ResponseBody)).IsNone)
+        else if (refused != FaultCause.None || !(await Relay.SendAnswerAsync(exchange, exchange.ResponseSource!, client.ResponseBody)).IsNone)
         {
             client.Abort();
         }

@@ -9,6 +9,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Routing;
 using Weir.Engine.Tls;
@@ -102,6 +103,9 @@ public sealed record SitePlan
     /// <summary>What browsers are told about https, in answers to faults too; null: nothing.</summary>
     public StrictTransport? StrictTransport { get; init; }
 
+    /// <summary>What becomes of the codings of its answers to faults, where no route was found; null: nothing.</summary>
+    public ResponseCodingPlan? ResponseCoding { get; init; }
+
     /// <summary>Its live counters.</summary>
     public SiteRecord? Record { get; init; }
 }
@@ -117,6 +121,12 @@ public sealed record RoutePlan
 
     /// <summary>Stage Rewrite, on the response.</summary>
     public IResponsePolicy[] RewriteResponse { get; init; } = [];
+
+    /// <summary>What becomes of the codings of its requests' bodies; null: nothing.</summary>
+    public RequestCodingPlan? RequestCoding { get; init; }
+
+    /// <summary>What becomes of the codings of its responses; null: nothing.</summary>
+    public ResponseCodingPlan? ResponseCoding { get; init; }
 
     /// <summary>Forwards; else <see cref="Answer"/> answers.</summary>
     public ForwardPlan? Forward { get; init; }

@@ -9,6 +9,7 @@ using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 
@@ -43,6 +44,7 @@ public sealed class Worker
         this.handshakes = handshakes;
         this.errors = errors;
         Buffers = new BufferPool(budget);
+        Coders = new BodyCoders(loop, Buffers, budget);
         Records = new LoopRecords(loop.Index, unsited);
         forwarder = new Forwarder(new Connector(loop, network, Buffers, errors), new ReplayBodies(loop, Buffers));
         mirrors = new Mirrors(loop, Buffers, forwarder, Records, errors);
@@ -55,6 +57,9 @@ public sealed class Worker
     public Network Network { get; }
 
     public BufferPool Buffers { get; }
+
+    /// <summary>What compresses and decompresses bodies.</summary>
+    public BodyCoders Coders { get; }
 
     public LoopRecords Records { get; }
 
@@ -142,7 +147,7 @@ public sealed class Worker
 
     private Served Listen(ListenSocket socket, ListenerPlan listener)
     {
-        var pipeline = new Pipeline(forwarder, caching, mirrors, Records, errors);
+        var pipeline = new Pipeline(forwarder, caching, mirrors, Coders, Records, errors);
         var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
         host.OnClosed = counted =>
         {
@@ -178,6 +183,7 @@ public sealed class Worker
             {
                 trim = Loop.Now + TrimEvery;
                 Buffers.Trim();
+                Coders.Coders.Trim();
             }
 
             foreach (var upstream in upstreams) SweepPools(upstream);
@@ -193,6 +199,7 @@ public sealed class Worker
         if (refusals == refusalsSeen) return;
         refusalsSeen = refusals;
         Buffers.LetGo();
+        Coders.Coders.LetGo();
         if (Loop.Index == 0) errors.Warn("memory", $"no buffer could be had: limits.memory allows {budget.Limit >> 20} MiB");
     }
 

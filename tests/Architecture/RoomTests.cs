@@ -27,8 +27,8 @@ public partial class RoomTests
         ["Engine.Upstreams"] = ["Engine.Loops", "Engine.Memory", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe", "Engine.Balancing"],
         ["Engine.Forwarding"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk", "Engine.Upstreams"],
         ["Engine.Mirroring"] = ["Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Routing", "Engine.Upstreams", "Engine.Observe", "Engine.Forwarding"],
-        ["Engine.Caching"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Answers", "Engine.Disk", "Engine.Observe", "Engine.Upstreams", "Engine.Forwarding", "Engine.Mirroring"],
-        ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Exchanges", "Engine.Forwarding", "Engine.Upstreams"],
+        ["Engine.Caching"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Routing", "Engine.Answers", "Engine.Disk", "Engine.Observe", "Engine.Upstreams", "Engine.Forwarding", "Engine.Mirroring"],
+        ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Forwarding", "Engine.Upstreams"],
         ["Engine.Answers"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Exchanges", "Engine.Http1", "Engine.Disk"],
     };
 
@@ -47,6 +47,16 @@ public partial class RoomTests
         }
 
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+
+    [Fact]
+    public void The_disk_tier_of_the_cache_knows_nothing_of_http()
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "src", "Engine", "Caching", "Disk")))
+        {
+            foreach (Match use in UsePattern().Matches(File.ReadAllText(file)))
+                Assert.Contains(use.Groups[1].Value, new[] { "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk" });
+        }
     }
 
     [Fact]
@@ -111,6 +121,9 @@ public partial class RoomTests
         var certificates = CertificatePathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "CertificatesHandler.cs")));
         Assert.Equal(3, certificates.Count);
         foreach (Match path in certificates) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
+        var caches = CachePathPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, "src", "Control", "Admin", "CachesHandler.cs")));
+        Assert.Equal(4, caches.Count);
+        foreach (Match path in caches) Assert.Contains($"`{path.Groups[1].Value} {path.Groups[2].Value}`", page, StringComparison.Ordinal);
     }
 
     private static bool Reaches(string from, string to, HashSet<string> seen) =>
@@ -142,6 +155,9 @@ public partial class RoomTests
 
     [GeneratedRegex(@"^//   (\w+) +(/certificates\S*)", RegexOptions.Multiline)]
     private static partial Regex CertificatePathPattern();
+
+    [GeneratedRegex(@"^//   (\w+) +(/caches\S*)", RegexOptions.Multiline)]
+    private static partial Regex CachePathPattern();
 
     [GeneratedRegex(@"\]\(([^)#:]+)\)")]
     private static partial Regex LinkPattern();

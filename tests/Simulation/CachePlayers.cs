@@ -181,7 +181,11 @@ internal static class CacheAtRest
         if (cache.Memory.Bytes != cache.Retention.Weight) yield return $"{cache.Memory.Bytes} bytes of native memory, {cache.Retention.Weight} of what is kept";
         if (cache.Retention.Weight > cache.MemoryLimit) yield return $"{cache.Retention.Weight} bytes are kept, beyond the limit";
         if (cache.FillsUnderWay != 0) yield return $"{cache.FillsUnderWay} fills never ended";
-        cache.Clear();
+        for (var shard = 0; shard < Cache.Shards; shard++)
+        {
+            foreach (var place in cache.Places(shard)) cache.Invalidate(place.Hash, place.Url);
+        }
+
         if (cache.Memory.Bytes != 0 || cache.Count != 0) yield return $"cleared, it holds {cache.Memory.Bytes} bytes and {cache.Count} responses";
     }
 

@@ -41,6 +41,124 @@ public class CacheTests
         Assert.True(whole > 20 && hits > 5, $"{whole} whole answers, {hits} hits");
     }
 
+    [Fact]
+    public void Many_who_ask_for_one_cold_object_cost_one_fetch()
+    {
+        var world = new EngineWorld(1, Still, cache: forward => Plan(forward));
+        var broken = new List<string>();
+        var origin = new CacheOrigin(world, _ => new CacheOrigin.Reply(Size: 300_000, IsChunked: true, After: 200, Cut: "drips"));
+        origin.Serve();
+        var clients = Enumerable.Range(0, 500).Select(_ => new CacheClient(world, origin, broken)).ToArray();
+        foreach (var client in clients) AskOnceAsync(client, "/1").Detach();
+        world.World.Run(60_000);
+        Assert.All(clients, client => Assert.Equal(200, Assert.Single(client.Got).Status));
+        Assert.Equal([], broken);
+        Assert.Single(origin.Asked);
+        Assert.Equal(499, world.Cached!.Cache.Counts.Total(CacheOutcome.Collapsed));
+        Assert.Equal([], CacheAtRest.Trouble(world));
+    }
+
+    [Fact]
+    public void What_may_not_be_kept_releases_all_who_wait_at_once()
+    {
+        var world = new EngineWorld(1, Still, cache: forward => Plan(forward));
+        var broken = new List<string>();
+        var origin = new CacheOrigin(world, _ => new CacheOrigin.Reply(Fields: "Cache-Control: private", After: 200));
+        origin.Serve();
+        var clients = Enumerable.Range(0, 50).Select(_ => new CacheClient(world, origin, broken)).ToArray();
+        foreach (var client in clients) AskOnceAsync(client, "/1").Detach();
+        world.World.Run(5_000);
+        Assert.All(clients, client => Assert.InRange(Assert.Single(client.Got).Took, 200, 450)); // The first's fetch, and their own: all beside each other.
+        Assert.Equal([], broken);
+        Assert.Equal(50, origin.Asked.Count);
+        Assert.Equal(50, clients.Select(client => client.Got[0].Version).Distinct().Count());
+        Assert.Equal([], CacheAtRest.Trouble(world));
+    }
+
+    // One of them reads nothing for a while: what has been read by all is given back, and the origin waits.
+    [Fact]
+    public void An_answer_without_a_length_that_is_too_large_costs_a_window()
+    {
+        var world = new EngineWorld(1, Still, cache: forward => Plan(forward, largest: 100_000));
+        var broken = new List<string>();
+        var origin = new CacheOrigin(world, _ => new CacheOrigin.Reply(Size: 12_000_000, IsChunked: true, After: 100));
+        origin.Serve();
+        var clients = Enumerable.Range(0, 3).Select(_ => new CacheClient(world, origin, broken)).ToArray();
+        AskOnceAsync(clients[0], "/1", slowly: 20_000).Detach();
+        AskOnceAsync(clients[1], "/1").Detach();
+        AskOnceAsync(clients[2], "/1").Detach();
+        var most = 0L;
+        for (var i = 0; i < 600; i++)
+        {
+            world.World.Run(100);
+            most = Math.Max(most, world.Cached!.Cache.Memory.Bytes);
+        }
+
+        Assert.InRange(most, 500_000, 2_000_000);
+        Assert.All(clients, client => Assert.Equal(12_000_000, Assert.Single(client.Got).Body.Length));
+        Assert.Equal([], broken);
+        Assert.Single(origin.Asked);
+        Assert.Equal([], CacheAtRest.Trouble(world));
+    }
+
+    [Fact]
+    public void A_HEAD_that_renews_behind_fetches_the_whole()
+    {
+        var world = new EngineWorld(1, Still, cache: forward => Plan(forward));
+        var broken = new List<string>();
+        var origin = new CacheOrigin(world, _ => new CacheOrigin.Reply(Fields: "Cache-Control: max-age=1, stale-while-revalidate=60"));
+        origin.Serve();
+        var client = new CacheClient(world, origin, broken);
+        RunAsync().Detach();
+        world.World.Run(30_000);
+        Assert.Equal([], broken);
+        Assert.Equal(["GET", "GET"], origin.Asked.Select(asked => asked.Method));
+        Assert.Equal([1, 1, 2], client.Got.Select(got => got.Version));
+        client.Close();
+
+        async LoopTask RunAsync()
+        {
+            await client.OpenAsync();
+            await client.AskAsync("/1");
+            await client.PauseAsync(2_000);
+            await client.AskAsync("/1", "HEAD");
+            await client.PauseAsync(500);
+            await client.AskAsync("/1");
+        }
+    }
+
+    // Whoever asks for much and leaves does not have it hauled without end.
+    [Fact]
+    public void A_fill_that_nobody_reads_goes_on_for_a_while_and_ends()
+    {
+        var world = new EngineWorld(1, Still, cache: forward => Plan(forward));
+        var broken = new List<string>();
+        var origin = new CacheOrigin(world, _ => new CacheOrigin.Reply(Size: 3_000_000, Cut: "drips"));
+        origin.Serve();
+        var client = new CacheClient(world, origin, broken);
+        LeaveAsync().Detach();
+        world.World.Run(20_000);
+        Assert.Equal(1, world.Cached!.Cache.FillsUnderWay);
+        world.World.Run(20_000);
+        Assert.Equal(0, world.Cached.Cache.FillsUnderWay);
+        Assert.Equal(0, world.Cached.Cache.Memory.Bytes);
+
+        async LoopTask LeaveAsync()
+        {
+            await client.OpenAsync();
+            await client.SendAsync("/1");
+            await client.PauseAsync(1_000);
+            client.Close();
+        }
+    }
+
+    private static async LoopTask AskOnceAsync(CacheClient client, string path, long slowly = 0)
+    {
+        await client.OpenAsync();
+        await client.AskAsync(path, slowly: slowly);
+        client.Close();
+    }
+
     private static List<string> RunOne(int seed, out EngineWorld made, out int whole)
     {
         var weather = seed % 3 == 0 ? Still : new Weather { MostDelay = seed % 40, MostDelivered = seed % 5 == 0 ? 50_000 : 4_000, Window = 30_000, Reset = seed % 4 == 1 ? 0.002 : 0 };

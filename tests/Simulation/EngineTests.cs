@@ -1,5 +1,6 @@
 using System.Globalization;
 using Weir.Engine.Forwarding;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Transports.Simulation;
 using Weir.Engine.Upstreams;
 
@@ -53,14 +54,24 @@ public class EngineTests
             seed => new Weather { MostDelay = seed % 50, MostDelivered = 3000, Window = 20_000, Reset = seed % 2 == 0 ? 0.002 : 0.0, Refuse = seed % 3 == 0 ? 0.1 : 0, Stall = seed % 7 == 0 ? 0.01 : 0 },
             seed => new Bounds { Requests = 1 + (seed % 3), EndpointRequests = seed % 2, EndpointConnections = seed % 5 == 0 ? 1 : 0, Connections = seed % 4, Queue = seed % 6, QueueTimeout = 20 * (seed % 20) });
 
-    private static void RunSeeds(Manners manners, Func<int, Weather> weather, Func<int, Bounds>? bounds = null)
+    // Answers are compressed for their clients; requests for origins, or decompressed for them. What does not come whole never looks so.
+    [Fact]
+    public void In_calm_weather_what_passes_through_a_coder_is_the_same_behind_it() =>
+        RunSeeds(Manners.Kind, seed => new Weather { MostDelay = seed % 30, MostDelivered = seed % 3 == 0 ? 97 : 5000, Window = seed % 5 == 0 ? 640 : 65536 }, coded: true);
+
+    [Fact]
+    public void In_bad_weather_what_passes_through_a_coder_is_the_same_or_is_seen_to_be_cut() =>
+        RunSeeds(Manners.Any, seed => new Weather { MostDelay = seed % 50, MostDelivered = 3000, Window = seed % 4 == 0 ? 800 : 20_000, Reset = seed % 2 == 0 ? 0.002 : 0.0, Refuse = seed % 3 == 0 ? 0.1 : 0, Stall = seed % 7 == 0 ? 0.01 : 0 }, coded: true);
+
+    private static void RunSeeds(Manners manners, Func<int, Weather> weather, Func<int, Bounds>? bounds = null, bool coded = false)
     {
-        var (whole, waited) = (0, 0L);
+        var (whole, waited, compressed) = (0, 0L, 0);
         var broken = new List<string>();
         foreach (var seed in OneSeed is { } one ? [one] : Enumerable.Range(1, Seeds))
         {
-            RunOne(seed, weather(seed), manners, out var findings, bounds?.Invoke(seed));
+            RunOne(seed, weather(seed), manners, out var findings, bounds?.Invoke(seed), coded);
             whole += findings.Whole;
+            compressed += findings.Compressed;
             waited += findings.Waited;
             broken.AddRange(findings.Broken.Take(3).Select(b => $"seed {seed}: {b}"));
             if (broken.Count > 10) break;
@@ -68,12 +79,17 @@ public class EngineTests
 
         Assert.True(broken.Count == 0, string.Join('\n', broken));
         Assert.True(whole > 0);
+        if (coded && OneSeed is null) Assert.True(compressed > whole / 4, $"only {compressed} of {whole} were compressed");
         if (bounds is not null && OneSeed is null) Assert.True(waited > Seeds, $"only {waited} have waited");
     }
 
-    private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings, Bounds? bounds = null)
+    private static readonly ResponseCodingPlan Responses = new() { Compress = new CompressionPlan { Codings = [.. Codings.All.Select(static c => new OfferedCoding(c, 1))], MinSize = 1 } };
+
+    private static RequestCodingPlan Requests(int seed) => seed % 2 == 0 ? new() { Decompress = Codings.All } : new() { Compress = new OfferedCoding(Codings.All[seed % 3], 1), MinSize = 1 };
+
+    private static ulong RunOne(int seed, Weather weather, Manners manners, out Findings findings, Bounds? bounds = null, bool coded = false)
     {
-        var world = new EngineWorld(seed, weather, tls: manners == Manners.Any ? Whims.Bad(seed) : Whims.Calm(seed), originTls: manners == Manners.Any ? Whims.BadOrigin(seed) : Whims.CalmOrigin(seed), balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = bounds }, Hedge = bounds is not null && seed % 4 == 1 ? new HedgePlan(30, 0, 100) : null });
+        var world = new EngineWorld(seed, weather, tls: manners == Manners.Any ? Whims.Bad(seed) : Whims.Calm(seed), originTls: manners == Manners.Any ? Whims.BadOrigin(seed) : Whims.CalmOrigin(seed), balancing: new EngineWorld.Balancing { Settings = new UpstreamSettings { Bounds = bounds }, Hedge = bounds is not null && seed % 4 == 1 ? new HedgePlan(30, 0, 100) : null, Requests = coded ? Requests(seed) : null, Responses = coded ? Responses : null });
         var found = findings = new Findings();
         if (bounds is not null) found.Look = () => found.Broken.AddRange(world.BeyondLimits(bounds, manners == Manners.Kind && seed % 4 != 1 ? found.UnderWay : []));
         new Origin(world, findings, manners).Serve();

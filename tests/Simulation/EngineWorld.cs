@@ -8,6 +8,7 @@ using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Routing;
 using Weir.Engine.Transports;
 using Weir.Engine.Transports.Simulation;
@@ -50,7 +51,7 @@ internal sealed class EngineWorld
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000, Total = balancing.Total };
         var forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge };
         Cached = cache?.Invoke(forward);
-        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Timeouts = times, MinRate = 0 }, []);
+        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Timeouts = times, MinRate = 0, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
         if (tls is not null) (FrontTls, ClientTls) = (new TlsLedger(World, tls), new TlsLedger(World, tls));
         var plan = new Plan
@@ -97,6 +98,12 @@ internal sealed class EngineWorld
     public Upstream Upstream { get; }
 
     public UpstreamSettings Settings { get; }
+
+    /// <summary>What becomes of requests' bodies; null: nothing.</summary>
+    public RequestCodingPlan? Requests { get; }
+
+    /// <summary>What becomes of responses' bodies; null: nothing.</summary>
+    public ResponseCodingPlan? Responses { get; }
 
     public Endpoint[] Endpoints { get; }
 
@@ -198,6 +205,7 @@ internal sealed class EngineWorld
         foreach (var worker in Engine.Workers)
         {
             if (worker.Buffers.Leased != 0) yield return $"loop {worker.Loop.Index}: {worker.Buffers.Leased} buffers leaked";
+            if (worker.Coders.Coders.AtWork != 0) yield return $"loop {worker.Loop.Index}: {worker.Coders.Coders.AtWork} coders leaked";
             if (worker.Records.Active != 0) yield return $"loop {worker.Loop.Index}: {worker.Records.Active} exchanges never ended";
             if (worker.Connections != 0) yield return $"loop {worker.Loop.Index}: {worker.Connections} connections left";
         }
@@ -234,6 +242,10 @@ internal sealed class EngineWorld
         public long Total { get; init; } = Timeouts.None;
 
         public AccessLog? Log { get; init; }
+
+        public RequestCodingPlan? Requests { get; init; }
+
+        public ResponseCodingPlan? Responses { get; init; }
     }
 
     private sealed class SimulatedGround : Ground

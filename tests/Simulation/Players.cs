@@ -34,6 +34,9 @@ internal sealed class Findings
 
     public int Whole { get; set; }
 
+    /// <summary>Answers that came in a content coding.</summary>
+    public int Compressed { get; set; }
+
     public int Refused { get; set; }
 
     public int Cut { get; set; }
@@ -110,6 +113,7 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             if (head.Fields.IndexOf(stream.Buffered, "x-hop"u8) >= 0) findings.Broken.Add($"request {id}: a field nominated by Connection was passed on");
             var expects = head.ExpectsContinue;
             var (framing, length, isHead) = (head.Framing, head.ContentLength, head.KnownMethod == KnownMethod.Head);
+            var coding = Coding(head.Fields, stream);
             stream.Use(head.Length);
             findings.UnderWay[origin]++;
             findings.Look?.Invoke();
@@ -143,6 +147,8 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             }
 
             findings.Arrived.Add(id);
+            if (Packed.Read(coding, body) is not { } plain) findings.Broken.Add($"request {id}: its body arrived in a coding that cannot be read");
+            else body = plain;
 
             // An idle connection that ends without a word, sooner or later.
             if (how == "leave")
@@ -163,6 +169,8 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             }
         }
     }
+
+    private static byte[] Coding(FieldIndex fields, Stream stream) => fields.IndexOf(KnownField.ContentEncoding) is var at and >= 0 ? fields.Value(stream.Buffered, at).ToArray() : [];
 
     private async LoopTask<bool> AnswerAsync(Stream stream, int origin, int id, string how, int size, bool isHead)
     {
@@ -185,6 +193,7 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
             "lastword" => $"Connection: close\r\nContent-Length: {size}\r\n",
             _ => $"Content-Length: {size}\r\n",
         };
+        if (world.Responses is not null) framing += "Content-Type: text/plain\r\n";
         if (!await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nX-Id: {id}\r\n{framing}\r\n"))) return false;
         if (isHead) return how != "close";
         if (how == "cutchunked") return await stream.SendAsync(Encoding.ASCII.GetBytes("5\r\n01234\r\n"));
@@ -209,6 +218,7 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
 {
     private static readonly string[] Kind = ["length", "chunked", "close", "hints", "slow", "lastword", "earlykeep"];
     private static readonly string[] Careless = ["length", "chunked", "extra", "leave"];
+    private static readonly string[] Codings = ["gzip", "br", "zstd", "identity"];
     private static readonly string[] Any = [.. Kind, "leave", "early", "cut", "cutchunked", "die"];
 
     private readonly bool calm = manners != Manners.Any;
@@ -269,6 +279,14 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
         var method = random.Next(5) switch { 0 => "POST", 1 => "PUT", 2 => "HEAD", _ => "GET" };
         var body = method is "POST" or "PUT" ? Findings.Pattern(id, random.Next(2) == 0 ? random.Next(0, 30) : random.Next(0, 30_000)) : [];
         var head = new StringBuilder($"{method} /{id}/{how}/{size} HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Hop\r\nx-hop: 1\r\n");
+        if (world.Responses is not null) head.Append(CultureInfo.InvariantCulture, $"Accept-Encoding: {Codings[id % Codings.Length]}\r\n");
+        if (world.Requests is { Decompress.Length: 0 }) head.Append("Content-Type: text/plain\r\n");
+        if (world.Requests is { Decompress.Length: > 0 } && body.Length > 0)
+        {
+            body = Packed.Gzip(body);
+            head.Append("Content-Encoding: gzip\r\n");
+        }
+
         var wire = new MemoryStream();
         var expects = false;
         if (method is "POST" or "PUT")
@@ -349,6 +367,9 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
             var (status, framing, length, keepAlive) = (head.Status, head.Framing, head.ContentLength, head.KeepAlive);
             var index = head.Fields.IndexOf(stream.Buffered, "X-Id"u8);
             var from = index < 0 ? "" : Encoding.ASCII.GetString(head.Fields.Value(stream.Buffered, index));
+            var coding = head.Fields.IndexOf(KnownField.ContentEncoding) is var at and >= 0 ? head.Fields.Value(stream.Buffered, at).ToArray() : [];
+            if (plan.Method == "HEAD") coding = [];
+            if (status == 200 && coding.Length > 0) findings.Compressed++;
             stream.Use(head.Length);
             if (status < 200) continue;
             var body = await stream.BodyAsync(framing, length);
@@ -359,6 +380,8 @@ internal sealed class Client(EngineWorld world, Findings findings, int firstId, 
                 return false;
             }
 
+            if (Packed.Read(coding, body) is { } plain) body = plain;
+            else findings.Broken.Add($"request {plan.Id} ({plan.How}): the answer looks whole and cannot be read");
             if (status == 200) CheckBody(plan, from, body);
             else if (calm && !(status == 502 && MayHaveLostItsConnection(plan))) findings.Broken.Add($"request {plan.Id} ({plan.Method} {plan.How}): {status} in calm weather");
             else findings.Refused++;

@@ -4,6 +4,7 @@
 //   POST /reload    takes the configuration  POST /drain    ends connections after their response
 //   /upstreams/…    see UpstreamsHandler     POST /undrain  ends draining
 //   /certificates…  see CertificatesHandler
+//   /caches…        see CachesHandler
 // With a token, all but /live and /ready ask for it. Without one, what a web page made somebody's browser send is refused.
 // Errors are JSON. A reload runs on a thread of its own.
 
@@ -29,6 +30,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
 
     private readonly UpstreamsHandler upstreams = new(proxy);
     private readonly CertificatesHandler certificates = new(proxy);
+    private readonly CachesHandler caches = new(proxy);
     private int reloads;
 
     public async LoopTask HandleAsync(Exchange exchange)
@@ -106,6 +108,9 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
                 break;
             case (_, not null) when path == CertificatesHandler.Path || path.StartsWith(CertificatesHandler.Path + "/", StringComparison.Ordinal):
                 certificates.Answer(exchange, method, path);
+                break;
+            case (_, not null) when path == CachesHandler.Path || path.StartsWith(CachesHandler.Path + "/", StringComparison.Ordinal):
+                await caches.AnswerAsync(exchange, method, path);
                 break;
             default:
                 AdminAnswer.Error(exchange, 404, "there is nothing here");

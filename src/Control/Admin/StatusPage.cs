@@ -29,6 +29,16 @@ public static class StatusPage
         json.WriteStartArray("listeners");
         foreach (var (_, address) in proxy.Engine.Addresses) json.WriteStringValue(address.ToString());
         json.WriteEndArray();
+        json.WriteStartArray("listeners_by_protocol");
+        foreach (var (listener, address) in proxy.Engine.Addresses)
+        {
+            json.WriteStartObject();
+            json.WriteString("address", address.ToString());
+            json.WriteBoolean("tls", listener.Tls is not null);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteStartArray("loops");
         foreach (var worker in proxy.Engine.Workers)
         {
@@ -40,6 +50,7 @@ public static class StatusPage
 
         json.WriteEndArray();
         WriteUpstreams(proxy, json);
+        if (proxy.Caches.Count > 0) CacheDocuments.Write(proxy.Caches, json);
         WriteCertificates(proxy.Certificates, json);
         WriteNames(proxy.Names, json);
         json.WriteEndObject();

@@ -29,6 +29,7 @@ public static class StatusTable
         }
 
         if (rows.Count > 1) Append(text.Append('\n'), rows);
+        foreach (var cache in List(status, "caches")) text.Append('\n').Append(Cache(cache)).Append('\n');
         foreach (var certificate in List(status, "certificates"))
         {
             text.Append(CultureInfo.InvariantCulture, $"\nsite {Text(certificate, "site")}: {Text(certificate, "kind")} certificate for {string.Join(", ", List(certificate, "names").Select(static n => n.GetString()))} by {Text(certificate, "issuer")}, {Left(certificate, now)}\n");
@@ -39,6 +40,16 @@ public static class StatusTable
         if (status.TryGetProperty("buffer_disk", out var disk) && Has(disk, "last_failure")) text.Append(CultureInfo.InvariantCulture, $"\nrequests' bodies could not be kept on disk {Number(disk, "failures")} times, the last: {Text(disk, "last_failure")}\n");
         return text.ToString();
     }
+
+    /// <summary>A cache in one line.</summary>
+    public static string Cache(JsonElement cache)
+    {
+        var requests = cache.TryGetProperty("requests", out var by) && by.ValueKind == JsonValueKind.Object ? by.EnumerateObject().Where(static o => o.Value.ValueKind == JsonValueKind.Number).ToDictionary(static o => o.Name, static o => o.Value.GetInt64()) : [];
+        var (served, all) = (requests.Where(static r => r.Key is "hit" or "stale" or "collapsed" or "revalidated").Sum(static r => r.Value), requests.Sum(static r => r.Value));
+        return string.Create(CultureInfo.InvariantCulture, $"cache {Text(cache, "name")}: {Number(cache, "entries")} answers, {MiB(cache, "bytes")} of {MiB(cache, "limit_bytes")} MiB, {served} of {all} requests served from it{(all > 0 ? $" ({served * 100 / all}%)" : "")}, {MiB(cache, "saved_bytes")} MiB saved, {Number(cache, "evictions")} evicted");
+    }
+
+    private static string MiB(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? (value.GetInt64() / 1048576.0).ToString("0.#", CultureInfo.InvariantCulture) : "?";
 
     // What concerns all of its endpoints.
     private static string[] Below(JsonElement upstream)

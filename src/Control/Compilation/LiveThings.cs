@@ -32,6 +32,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     private volatile FrozenDictionary<Upstream, Membership> inForce = FrozenDictionary<Upstream, Membership>.Empty;
 
     private volatile SiteCertificates[] shown = [];
+    private volatile Cache[] cachesInForce = [];
 
     public int Loops { get; } = loops;
 
@@ -77,6 +78,12 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         return tls;
     }
 
+    /// <summary>The caches in force. Any thread.</summary>
+    public IReadOnlyList<Cache> Caches => cachesInForce;
+
+    /// <summary>Their disks.</summary>
+    internal CacheDisks CacheDisks { get; } = new(errors);
+
     public Cache Cache(string name)
     {
         if (!caches.TryGetValue(name, out var cache)) caches[name] = cache = new Cache(name, Loops);
@@ -102,6 +109,8 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
         Drop(sites, named);
         Drop(logs, named);
         Drop(caches, named);
+        CacheDisks.Keep(caches.Values);
+        cachesInForce = [.. caches.Values.OrderBy(static c => c.Name, StringComparer.Ordinal)];
         Drop(origins, named);
         originsInForce = [.. origins.Values];
         var left = certificates.Values.Where(c => !named.Contains(c)).ToArray();
@@ -114,6 +123,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     public void Begin()
     {
         Names.Start();
+        CacheDisks.Begin();
         TicketRotation.Start();
         foreach (var membership in memberships.Values) membership.Begin();
     }
@@ -123,6 +133,7 @@ public sealed class LiveThings(int loops, ErrorLog? errors = null, Action<Endpoi
     {
         foreach (var membership in memberships.Values) membership.Close();
         rotation?.Dispose();
+        CacheDisks.Dispose();
         Names.Dispose();
     }
 

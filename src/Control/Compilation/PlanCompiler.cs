@@ -48,6 +48,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     /// <summary>Where bodies are kept that do not stay in memory; null: nowhere.</summary>
     public SpillFolder? Spill { get; init; }
 
+    /// <summary>The folder for what outlives the program; null: there is none.</summary>
+    public string? StateFolder { get; init; }
+
     /// <summary>What obtains certificates; null: plans are not served.</summary>
     public AutomaticTls? Automatic { get; init; }
 
@@ -248,6 +251,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
         var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
+        scope = scope with { Cache = site.Cache, Compress = site.Compress };
         if (site.Hsts is not null) scope = scope with { StrictTransport = HttpsPlans.Strict(site.Hsts) };
         var routes = new List<(RoutePlan Plan, MatchConfig Match)>();
         foreach (var route in site.Routes) routes.Add((Route(route, scope), route.Match));
@@ -259,7 +263,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
 
         var record = live.Site(name);
         named.Add(record);
-        var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog) };
+        var plan = new SitePlan { Name = name, Routes = Table(routes, null), Record = record, Tls = Certificates(site, name), StrictTransport = scope.StrictTransport, ErrorPages = scope.Pages(diagnostics), AccessLog = Log(scope.AccessLog), ResponseCoding = CodingPlans.Response(scope.Compress, null) };
         made?.Invoke(plan, site);
         if (HttpsPlans.Redirect(site, config) is not { } redirect) return (plan, plan);
         var inTheClear = plan with { Routes = Table(routes, Route(redirect, scope)) };
@@ -277,7 +281,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     }
 
     /// <summary>Adds a route for what it matches.</summary>
-    internal static void Add(RouteTable<RoutePlan> routes, RoutePlan route, MatchConfig match)
+    internal static void Add<T>(RouteTable<T> routes, T route, MatchConfig match)
+        where T : class
     {
         var conditions = Conditions(match);
         if (match.Path?.Regex is { } regex) routes.Add(regex, route, conditions);
@@ -328,15 +333,21 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
         var forward = upstreamConfig is null ? null : Forward(route, target!, upstreamConfig);
         var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
+        var caching = forward is null ? null : CacheConfig.Of(route.Cache, scope.Cache);
+        var cache = caching is null ? null : Cache(caching, route, forward!, mirror);
+        var request = stages.Request(sticky);
+        if (cache is not null && CachePlans.Purge(caching!, cache) is { } purge) request = [.. request, purge];
         var plan = new RoutePlan
         {
             Name = $"{Path.GetFileName(route.At.File)}:{route.At.Line}",
-            Rewrite = stages.Request(sticky),
-            RewriteResponse = stages.Response(sticky, scope.StrictTransport),
+            Rewrite = request,
+            RewriteResponse = cache is { ShowsTags: false } ? [.. stages.Response(sticky, scope.StrictTransport), new HideTags()] : stages.Response(sticky, scope.StrictTransport),
+            RequestCoding = CodingPlans.Request(route.RequestBody),
+            ResponseCoding = CodingPlans.Response(route.Compress ?? scope.Compress, route.ResponseBody),
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,
-            Cache = forward is null || route.Cache is not { On: not false } ? null : Cache(forward, mirror),
+            Cache = cache,
             Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
@@ -371,12 +382,29 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(ForwardPlan forward, MirrorPlan? mirror)
+    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, MirrorPlan? mirror)
     {
-        var cache = live.Cache("default");
+        var name = from.Store ?? CacheStoreConfig.Usual;
+        var cache = live.Cache(name);
         named.Add(cache);
-        cache.MemoryLimit = 256 << 20;
-        return new CachePlan { Cache = cache, Forward = forward, Mirror = mirror, Key = new KeyRecipe(Encoding.UTF8.GetBytes($"{forward.Upstream.Identity} {forward.Host} {Encoding.ASCII.GetString(forward.FixedHost)}")) };
+        var store = config.Caches.Find(c => c.Name == name)?.Value ?? new CacheStoreConfig();
+        var disk = Disk(name, store);
+        changes.Add(() =>
+        {
+            cache.MemoryLimit = store.Memory ?? CacheStoreConfig.UsualMemory;
+            live.CacheDisks.Want(cache, disk);
+        });
+        var plan = CachePlans.Plan(from, cache, route, forward, mirror);
+        made?.Invoke(plan, from);
+        return plan;
+    }
+
+    private CacheDiskSettings? Disk(string name, CacheStoreConfig store)
+    {
+        if (store.Disk is not { } bytes) return null;
+        if ((store.Folder ?? (StateFolder is { } state ? Path.Combine(state, "cache", name) : null)) is { } folder) return new CacheDiskSettings(folder, bytes, (int)(store.Entries ?? CacheStoreConfig.UsualEntries));
+        diagnostics.Error(store.At, $"the cache {name} needs a folder for its disk: write folder, or state at the top");
+        return null;
     }
 
     // An upstream's times hold unless the route says otherwise.

@@ -36,6 +36,7 @@ internal sealed class RouteStages(RouteConfig route, Hops hops, Diagnostics diag
         }
 
         if (IsProxied && route.EarlyData == true) policies.Add(new EarlyDataField());
+        if (CodingPlans.Asked(route.ResponseBody) is { } asked) policies.Add(asked);
         if (route.RequestId == true) policies.Add(new RequestIdField());
         if (route.RequestHeaders is { } edits) policies.Add(new RequestHeaders(Edits(edits)));
         return [.. policies];

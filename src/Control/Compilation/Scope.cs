@@ -14,6 +14,11 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
     /// <summary>What browsers are told about https; null: nothing.</summary>
     public StrictTransport? StrictTransport { get; init; }
 
+    /// <summary>What the site says about caching; null: nothing.</summary>
+    public CacheConfig? Cache { get; init; }
+    /// <summary>How responses are compressed; null: not at all.</summary>
+    public CompressConfig? Compress { get; init; }
+
     public Scope Narrow(LimitsConfig limits, TimeoutsConfig timeouts, List<ErrorPageConfig> pages, AccessLogConfig? log) => new(
         new LimitsConfig
         {
@@ -37,6 +42,8 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
         Narrow(log))
     {
         StrictTransport = StrictTransport,
+        Cache = Cache,
+        Compress = Compress,
     };
 
     // What a site does not say of its log holds as outside: a format alone keeps the target.

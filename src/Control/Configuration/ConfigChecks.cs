@@ -24,6 +24,7 @@ public static class ConfigChecks
         CheckAdmin(config, diagnostics);
         CheckSites(config, diagnostics);
         TlsChecks.Check(config, diagnostics);
+        CacheChecks.Check(config, diagnostics);
         CheckLogs(config, diagnostics);
         CheckResolve(config.Resolve, config, diagnostics);
         foreach (var upstream in config.Upstreams) CheckUpstream(config, upstream.Value, diagnostics);
@@ -128,6 +129,7 @@ public static class ConfigChecks
             if (site.Routes.Count == 0 && Actions(site) == 0 && !diagnostics.IsTold(site, "routes") && !MissesAction(site, diagnostics)) diagnostics.Error(site.At, "a site needs routes, or one of proxy, redirect, respond, files");
             CheckAction(config, site, diagnostics);
             CheckGroups(new RouteConfig { At = site.At, Redirect = site.Redirect, Respond = site.Respond }, "site", diagnostics);
+            CodingChecks.Check(site, diagnostics);
             foreach (var route in site.Routes) CheckRoute(config, route, diagnostics);
             CookieChecks.Check(config, site, diagnostics);
             RouteOrder.Check(site, hasLast: Actions(site) == 1, diagnostics);
@@ -156,6 +158,7 @@ public static class ConfigChecks
         foreach (var page in route.ErrorPages) CheckPage(page, diagnostics);
         if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
         CheckGroups(route, "route", diagnostics);
+        CodingChecks.Check(route, diagnostics);
         if (route.Mirror is { } mirror) CheckMirror(config, route, mirror, diagnostics);
         if (route.Priority is not null) CheckPriority(config, route, diagnostics);
     }

@@ -34,6 +34,7 @@ public sealed class ProxyConfig : IWritten
     public HttpsRedirectConfig? HttpsRedirect { get; set; }
     public HstsConfig? Hsts { get; set; }
     public List<Named<UpstreamConfig>> Upstreams { get; set; } = [];
+    public List<Named<CacheStoreConfig>> Caches { get; set; } = [];
     public List<SiteConfig> Sites { get; set; } = [];
 
     /// <summary>How the names of an upstream are looked up.</summary>
@@ -495,6 +496,42 @@ public interface IAction
     FilesConfig? Files { get; set; }
 }
 
+/// <summary>How responses are compressed for clients.</summary>
+public sealed class CompressConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public List<string> Codings { get; set; } = [];
+    public List<string> Types { get; set; } = [];
+    public long? MinSize { get; set; }
+    public List<Named<long>> Levels { get; set; } = [];
+    public bool? CrossSite { get; set; }
+}
+
+/// <summary>What becomes of requests' bodies.</summary>
+public sealed class RequestBodyConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Decompress { get; set; }
+    public List<string> Codings { get; set; } = [];
+    public string? Compress { get; set; }
+    public long? Level { get; set; }
+    public long? MinSize { get; set; }
+    public List<string> Types { get; set; } = [];
+    public long? MostSize { get; set; }
+    public long? MostRatio { get; set; }
+}
+
+/// <summary>What becomes of responses' bodies before anything else looks at them.</summary>
+public sealed class ResponseBodyConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Decompress { get; set; }
+    public List<string> Accept { get; set; } = [];
+    public long? MostSize { get; set; }
+    public long? MostRatio { get; set; }
+}
+
 public sealed class SiteConfig : IWritten, IAction
 {
     public Position At { get; set; }
@@ -504,9 +541,11 @@ public sealed class SiteConfig : IWritten, IAction
     public HttpsRedirectConfig? HttpsRedirect { get; set; }
     public HstsConfig? Hsts { get; set; }
     public AccessLogConfig? AccessLog { get; set; }
+    public CompressConfig? Compress { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];
+    public CacheConfig? Cache { get; set; }
     public List<RouteConfig> Routes { get; set; } = [];
     public ProxyTargetConfig? Proxy { get; set; }
     public RedirectConfig? Redirect { get; set; }
@@ -536,6 +575,9 @@ public sealed class RouteConfig : IWritten, IAction
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public CacheConfig? Cache { get; set; }
+    public CompressConfig? Compress { get; set; }
+    public RequestBodyConfig? RequestBody { get; set; }
+    public ResponseBodyConfig? ResponseBody { get; set; }
     public LimitsConfig Limits { get; set; } = new();
     public TimeoutsConfig Timeouts { get; set; } = new();
     public List<ErrorPageConfig> ErrorPages { get; set; } = [];
@@ -596,13 +638,6 @@ public sealed class HeaderEditsConfig : IWritten
     public List<Named<TemplateText>> Set { get; set; } = [];
     public List<Named<TemplateText>> Add { get; set; } = [];
     public List<string> Remove { get; set; } = [];
-}
-
-/// <summary>What of a route's answers is kept.</summary>
-public sealed class CacheConfig : IWritten
-{
-    public Position At { get; set; }
-    public bool? On { get; set; }
 }
 
 public sealed class MirrorConfig : IWritten

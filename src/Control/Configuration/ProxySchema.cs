@@ -309,9 +309,6 @@ public static class ProxySchema
         .Add("body", Shapes.SizeFrom("0", "256KiB"), (m, v) => m.Body = v, "Bytes in a request's body; one with a longer body is not mirrored.", "64KiB")
         .Add("most", Shapes.Int(1, 100_000), (m, v) => m.Most = v, "Copies under way at once to the upstream, per loop; beyond that none are made.", "100");
 
-    public static Section<CacheConfig> Cache { get; } = new Section<CacheConfig>("cache", "Keeps answers as RFC 9111 allows a shared cache, and answers from them.")
-        .Short(Shapes.Bool, (c, v) => c.On = v);
-
     public static Section<RedirectConfig> Redirect { get; } = new Section<RedirectConfig>("redirect", "Sends the client elsewhere.")
         .Short(Shapes.LineTemplate, (r, v) => r.To = v)
         .Add("to", Shapes.LineTemplate, (r, v) => r.To = v, "Where to.")
@@ -365,6 +362,72 @@ public static class ProxySchema
 
     public static Section<HeaderEditsConfig> ResponseHeaders { get; } = HeaderEdits("response_headers", "Changes fields of the response: removed first, then set, then added. What frames it cannot be changed.", Shapes.ResponseLineTemplate, EditedFields.OfResponse, EditedFields.OfResponse, EditedFields.AddedToResponse);
 
+    public static Section<CacheStoreConfig> CacheStore { get; } = new Section<CacheStoreConfig>("cache_store", "Where kept answers are.")
+        .Short(Shapes.SizeFrom("1MiB", "1TiB"), (s, v) => s.Memory = v)
+        .Add("memory", Shapes.SizeFrom("1MiB", "1TiB"), (s, v) => s.Memory = v, "Bytes of memory. What is asked for least goes first.", "256MiB")
+        .Add("disk", Shapes.SizeFrom("1MiB", "1024TiB"), (s, v) => s.Disk = v, "Bytes of disk behind the memory. What is there survives a restart.", "none")
+        .Add("folder", Shapes.Text, (s, v) => s.Folder = v, "The disk's folder, for this cache alone, owner only. Only one process uses it at a time.", "cache/NAME in the state folder")
+        .Add("entries", Shapes.Int(1, 1_000_000_000), (s, v) => s.Entries = v, "Entries on the disk, at most; each takes some 80 bytes of memory.", "1000000");
+
+    public static Section<CacheQueryConfig> CacheQuery { get; } = new Section<CacheQueryConfig>("cache_query", "Which parameters of the query are part of the key. Those that are not are not sent on either.")
+        .Short(Shapes.OneOf("all", "none"), (q, v) => q.None = v == "none")
+        .Add("keep", Shapes.ListOf(Shapes.Parameter), (q, v) => q.Keep = v, "Only these, as they are written; a last * stands for any end.", "all")
+        .Add("drop", Shapes.ListOf(Shapes.Parameter), (q, v) => q.Drop = v, "Not these, such as utm_*.")
+        .Add("sort", Shapes.Bool, (q, v) => q.Sort = v, "Sorts parameters by name, so that their order means nothing; those of one name stay as they stand.", "false");
+
+    public static Section<CacheKeyConfig> CacheKey { get; } = new Section<CacheKeyConfig>("cache_key", "What an answer may depend on beside scheme, host, port and path, and what the origin names in Vary.")
+        .Add("query", CacheQuery, (k, v) => k.Query = v, "Which parameters of the query.", "all, as they are written")
+        .Add("headers", Shapes.ListOf(Shapes.HeaderName(EditedFields.Any)), (k, v) => k.Headers = v, "Fields of the request, as they are sent on.")
+        .Add("cookies", Shapes.ListOf(Shapes.CookieName), (k, v) => k.Cookies = v, "Cookies. The others are not sent on by what fetches for the cache; [] sends none.", "none, and all are sent on")
+        .Add("device", Shapes.Bool, (k, v) => k.Device = v, "The kind of the client's device by its User-Agent: desktop, mobile or tablet. The origin is told by X-Device-Type.", "false");
+
+    public static Section<CacheConfig> Cache { get; } = new Section<CacheConfig>("cache", "Keeps answers as RFC 9111 allows a shared cache, and answers from them. A route's keys stand over its site's.")
+        .Short(Shapes.Bool, (c, v) => c.On = v)
+        .Add("store", Shapes.Text, (c, v) => c.Store = v, "Where: one of caches.", "default")
+        .Add("default_ttl", Shapes.Freshness, (c, v) => c.DefaultTtl = v, "How long an answer is fresh that does not say it itself; of 200, 203, 204, 300, 301 and 308.", "it is not kept")
+        .Add("status_ttl", new MapShape<long>("statuses", Shapes.Freshness, Shapes.StatusTrouble), (c, v) => c.StatusTtl = v, "The same by status or range of them, such as 404: 1m; before default_ttl.")
+        .Add("min_ttl", Shapes.Freshness, (c, v) => c.MinTtl = v, "The least, whatever an answer says; what may not be kept is not.")
+        .Add("max_ttl", Shapes.Freshness, (c, v) => c.MaxTtl = v, "The most, whatever an answer says.")
+        .Add("ttl", Shapes.Freshness, (c, v) => c.Ttl = v, "In place of all that an answer says about how long, no-cache included; what may not be kept is not.")
+        .Add("heuristic", Shapes.Heuristic, (c, v) => c.Heuristic = v, "Whether freshness is guessed, from Last-Modified, where nothing says it: this part of its age, a day at most; true: 10%.", "false")
+        .Add("stale_while_revalidate", Shapes.Freshness, (c, v) => c.StaleWhileRevalidate = v, "How long a stale answer serves while it is renewed, where it does not say so itself (RFC 5861).", "0s")
+        .Add("stale_if_error", Shapes.Freshness, (c, v) => c.StaleIfError = v, "How long a stale answer serves where its servers are away or answer 500, 502, 503 or 504, where it does not say so itself.", "0s")
+        .Add("set_cookie", Shapes.Bool, (c, v) => c.SetCookie = v, "Keeps answers that set cookies: everybody gets the same cookie.", "false")
+        .Add("request_directives", Shapes.Bool, (c, v) => c.RequestDirectives = v, "Whether Cache-Control and Pragma of requests count.", "true")
+        .Add("max_object", Shapes.SizeFrom("1KiB", "1TiB"), (c, v) => c.MaxObject = v, "The largest body that is kept.", "64MiB")
+        .Add("key", CacheKey, (c, v) => c.Key = v, "What an answer may depend on.")
+        .Add("bypass", Shapes.ListOf(Match), (c, v) => c.Bypass = v, "Requests that go past the cache.")
+        .Add("no_store", Shapes.ListOf(Match), (c, v) => c.NoStore = v, "Requests that are answered from the cache, but whose answers are not kept.")
+        .Add("deception_armor", Shapes.Bool, (c, v) => c.DeceptionArmor = v, "Does not keep a page or JSON under a path that ends as a file's does (/account/x.css), unless the answer itself says how long it is fresh.", "true")
+        .Add("status", Shapes.Bool, (c, v) => c.Status = v, "Tells clients what the cache did, by Cache-Status (RFC 9211).", "true")
+        .Add("show_tags", Shapes.Bool, (c, v) => c.ShowTags = v, "Lets clients see Surrogate-Key and Cache-Tag, by which answers are purged.", "false")
+        .Add("purge", Shapes.ListOf(Shapes.Network), (c, v) => c.Purge = v, "Who may purge a URL of this route by the method PURGE: addresses and networks.", "nobody");
+    public static Section<CompressConfig> Compress { get; } = new Section<CompressConfig>("compress", "Compresses responses for clients that take it. A response that has a coding already, a part of one, and one whose origin says no-transform stay as they are. A strong ETag becomes a weak one, Content-Length and Accept-Ranges go.")
+        .Short(Shapes.Bool, (c, v) => c.Off = !v)
+        .Add("codings", Shapes.ListOf(Shapes.OneOf("zstd", "br", "gzip")), (c, v) => c.Codings = v, "What is offered; of those that a client takes equally gladly, the first.", "zstd, br, gzip")
+        .Add("types", Shapes.ListOf(Shapes.MediaType), (c, v) => c.Types = v, "Media types that are compressed, each with at most one '*', as text/* and application/*+json.", "text, JSON, XML, JavaScript, WebAssembly, SVG, fonts that are not compressed, and the like")
+        .Add("min_size", Shapes.SizeFrom("0", "1GiB"), (c, v) => c.MinSize = v, "Shorter bodies, where their length is known, stay as they are.", "1KiB")
+        .Add("levels", new MapShape<long>("codings", Shapes.Int(0, 12), CheckCoding), (c, v) => c.Levels = v, "How hard each coding tries: zstd 1 to 12, br 0 to 9, gzip 1 to 9.", "zstd 3, br 4, gzip 5")
+        .Add("cross_site", Shapes.Bool, (c, v) => c.CrossSite = v, "false: answers to requests that other sites bring about (Sec-Fetch-Site: cross-site) stay as they are, so that nobody learns secrets in them from their length (BREACH).", "true");
+
+    public static Section<RequestBodyConfig> RequestBody { get; } = new Section<RequestBodyConfig>("request_body", "Changes the coding of requests' bodies: takes it off for servers that cannot, or puts it on for servers that can.")
+        .Short(Shapes.OneOf("decompress"), (r, v) => r.Decompress = true)
+        .Add("decompress", Shapes.Bool, (r, v) => r.Decompress = v, "Bodies with Content-Encoding are decompressed. A coding that is not known is answered 415, a body that is not what it says 400.", "false")
+        .Add("codings", Shapes.ListOf(Shapes.OneOf("zstd", "br", "gzip")), (r, v) => r.Codings = v, "What is decompressed; at most three, one over the other.", "zstd, br, gzip")
+        .Add("compress", Shapes.OneOf("zstd", "br", "gzip"), (r, v) => r.Compress = v, "Bodies without Content-Encoding are compressed so.", "not at all")
+        .Add("level", Shapes.Int(0, 12), (r, v) => r.Level = v, "How hard it tries: zstd 1 to 12, br 0 to 9, gzip 1 to 9.", "zstd 3, br 4, gzip 5")
+        .Add("min_size", Shapes.SizeFrom("0", "1GiB"), (r, v) => r.MinSize = v, "Shorter bodies, where their length is known, are not compressed.", "1KiB")
+        .Add("types", Shapes.ListOf(Shapes.MediaType), (r, v) => r.Types = v, "Media types that are compressed.", "as in compress")
+        .Add("most_size", Shapes.Size, (r, v) => r.MostSize = v, "Bytes that a body may grow to when it is decompressed (413 beyond). limits.body holds for them as well.", "1GiB")
+        .Add("most_ratio", Shapes.Int(0, 100_000), (r, v) => r.MostRatio = v, "So many times as long as it came a body may grow (413 beyond), once it has grown beyond 1 MiB; 0: any number.", "100");
+
+    public static Section<ResponseBodyConfig> ResponseBody { get; } = new Section<ResponseBodyConfig>("response_body", "Decompresses responses for clients that do not take what came.")
+        .Short(Shapes.OneOf("decompress"), (r, v) => r.Decompress = true)
+        .Add("decompress", Shapes.Bool, (r, v) => r.Decompress = v, "Responses in a coding that the client does not name are decompressed.", "false; true with accept")
+        .Add("accept", Shapes.ListOf(Shapes.OneOf("zstd", "br", "gzip")), (r, v) => r.Accept = v, "Servers are asked for these codings, whatever the client takes, but for a part of something.", "what the client takes")
+        .Add("most_size", Shapes.Size, (r, v) => r.MostSize = v, "Bytes that a body may grow to; beyond, it breaks off.", "off")
+        .Add("most_ratio", Shapes.Int(0, 100_000), (r, v) => r.MostRatio = v, "So many times as long as it came a body may grow, once it has grown beyond 1 MiB; beyond, it breaks off. 0: any number.", "100");
+
     public static Section<RouteConfig> Route { get; } = WithAction(new Section<RouteConfig>("route", "One route; the first that matches wins. It has exactly one of proxy, redirect, respond, files.")
         .Add("match", Match, (r, v) => r.Match = v, "Which requests; without it, all.")
         .Add("rewrite", Rewrite, (r, v) => r.Rewrite = v, "What is done to path and query.")
@@ -380,8 +443,11 @@ public static class ProxySchema
         .Add("priority", Shapes.OneOf("high", "normal", "low"), (r, v) => r.Priority = v, "Who waits first where the upstream is at one of its limits.", "normal")
         .Add("early_data", Shapes.Bool, (r, v) => r.EarlyData = v, "Takes GET, HEAD and OPTIONS that come before the client's TLS handshake is done (0-RTT); they may be replays, and the origin is told by Early-Data: 1 (RFC 8470). All other requests wait for the handshake.", "false")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
-        .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.")
+        .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.", "the site's")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
+        .Add("compress", Compress, (r, v) => r.Compress = v, "Compresses responses for clients that take it.", "the site's")
+        .Add("request_body", RequestBody, (r, v) => r.RequestBody = v, "Decompresses requests' bodies, or compresses them; with proxy only.", "passed on as they come")
+        .Add("response_body", ResponseBody, (r, v) => r.ResponseBody = v, "Decompresses responses for clients that do not take what came; with proxy only.", "passed on as they come")
         .Add("limits", RouteLimits, (r, v) => r.Limits = v, "Limits for this route.")
         .Add("timeouts", RouteTimeouts, (r, v) => r.Timeouts = v, "Times for this route.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (r, v) => r.ErrorPages = v, "Pages for this route's faults."));
@@ -393,15 +459,18 @@ public static class ProxySchema
         .Add("https_redirect", HttpsRedirect, (s, v) => s.HttpsRedirect = v, "Sends whoever asks in the clear to https.", "the top level's")
         .Add("hsts", Hsts, (s, v) => s.Hsts = v, "Tells browsers to come over https only.", "the top level's")
         .Add("access_log", AccessLog, (s, v) => s.AccessLog = v, "Where its records go.")
+        .Add("compress", Compress, (s, v) => s.Compress = v, "Compresses responses for clients that take it.", "false")
         .Add("limits", RouteLimits, (s, v) => s.Limits = v, "Limits for this site.")
         .Add("timeouts", RouteTimeouts, (s, v) => s.Timeouts = v, "Times for this site.")
         .Add("error_pages", Shapes.ListOf(ErrorPage), (s, v) => s.ErrorPages = v, "Pages for this site's faults.")
+        .Add("cache", Cache, (s, v) => s.Cache = v, "Keeps answers of its routes with proxy, unless a route says otherwise.")
         .Add("routes", Shapes.ListOf(Route), (s, v) => s.Routes = v, "Its routes; the first that matches wins."));
 
     public static Section<ProxyConfig> Root { get; } = new Section<ProxyConfig>("weir", "The configuration file.")
         .Add("listen", Shapes.ListOf(Listen), (c, v) => c.Listen = v, "Where to listen.")
         .Add("sites", Shapes.ListOf(Site), (c, v) => c.Sites = v, "What is served.")
         .Add("upstreams", new MapShape<UpstreamConfig>("names", Upstream, CheckUpstreamName), (c, v) => c.Upstreams = v, "Servers to forward to, by name.")
+        .Add("caches", new MapShape<CacheStoreConfig>("names", CacheStore, CheckUpstreamName), (c, v) => c.Caches = v, "Where kept answers are, by name.", "default, with 256MiB of memory")
         .Add("admin", Admin, (c, v) => c.Admin = v, "The admin listener; off when absent.")
         .Add("control", Shapes.Text, (c, v) => c.Control = v, "The path of the control socket, for reload, status and drain; owner only.", "weir.sock in the state folder")
         .Add("state", Shapes.Text, (c, v) => c.State = v, "The folder for what outlives the program.", "$STATE_DIRECTORY, else $XDG_STATE_HOME/weir, else ~/.local/state/weir, else /var/lib/weir")
@@ -462,6 +531,8 @@ public static class ProxySchema
 
     private static string? CheckTlsFact(string name) =>
         Placeholders.Tls.Any(t => t.Name == name) ? null : $"'{name}' is none of {string.Join(", ", Placeholders.Tls.Select(static t => t.Name))}";
+
+    private static string? CheckCoding(string name) => name is "zstd" or "br" or "gzip" ? null : $"'{name}' is none of zstd, br, gzip";
 
     private static string? CheckUpstreamName(string name) =>
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? null : $"'{name}' is not a name: letters, digits, '_', '-' and '.', at most 64";

@@ -134,6 +134,33 @@ public static class Shapes
 
     public static Shape<StatusRange> StatusRange { get; } = new ScalarShape<StatusRange>("a status or a range of them such as 502 or 500-599", "scalar", ReadStatusRange);
 
+    /// <summary>What is wrong with a status or a range of them, as the name of an entry.</summary>
+    public static string? StatusTrouble(string text) => ReadStatusRange(text).Trouble;
+
+    /// <summary>Reads a status or a range of them; a wrong one is none.</summary>
+    public static StatusRange StatusesOf(string text) => ReadStatusRange(text).Value;
+
+    /// <summary>Milliseconds in which an answer is used, in whole seconds.</summary>
+    public static Shape<long> Freshness { get; } = new ScalarShape<long>("a duration of whole seconds such as 30s, 10m, 1d", "string", text =>
+    {
+        var (duration, trouble) = ReadDuration(text);
+        return trouble is null && text != "off" && duration % 1000 == 0 ? (duration, null) : (0, trouble is null || text == "off" ? $"expected a duration of whole seconds such as 30s, 10m, 1d, found '{text}'" : trouble);
+    }, "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$");
+
+    /// <summary>Percent; 0: off.</summary>
+    public static Shape<int> Heuristic { get; } = new ScalarShape<int>("true, false, or a percentage from 1% to 100%", "scalar", text => text switch
+    {
+        "true" => (Engine.Caching.Rules.CacheRules.UsualHeuristicPercent, null),
+        "false" => (0, null),
+        _ when text.EndsWith('%') && int.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent is >= 1 and <= 100 => (percent, null),
+        _ => (0, $"expected true, false, or a percentage from 1% to 100%, found '{text}'"),
+    });
+
+    /// <summary>The name of a query's parameter, as it is written; '*' last for any end.</summary>
+    public static Shape<string> Parameter { get; } = new ScalarShape<string>("the name of a parameter such as page or utm_*", "string", text =>
+        text.Length > 0 && text.All(static c => c is > ' ' and <= '~' and not ('&' or '=' or '#')) && !text.AsSpan(0, text.Length - 1).Contains('*') ? (text, null)
+        : (text, $"expected the name of a parameter such as page or utm_*, as it is written in the query, found '{text}'"));
+
     private static (StatusRange Value, string? Trouble) ReadStatusRange(string text)
     {
         var dash = text.IndexOf('-', StringComparison.Ordinal);
@@ -208,6 +235,11 @@ public static class Shapes
     }
 
     /// <summary>The name of a hop in Via (RFC 9110 §7.6.3).</summary>
+    public static Shape<string> MediaType { get; } = new ScalarShape<string>("a media type such as text/html, text/* or application/*+json", "string", text =>
+        text.Count(static c => c == '*') <= 1 && text.All(static c => c is '/' or '*' or '.' or '+' or '-' or '_' or '!' or '#' or '$' or '&' or '^' || char.IsAsciiLetterOrDigit(c)) && (text == "*" || (text.Count(static c => c == '/') == 1 && text.Split('/').All(static part => part.Length > 0)))
+            ? (text, null)
+            : (text, $"'{text}' is no media type: write text/html, text/* or application/*+json"));
+
     public static Shape<string> HopName { get; } = new ScalarShape<string>("a name such as edge-1 or a host", "string", text =>
         text is "off" or "none" or "no" or "false" ? (text, "Via cannot be off: loops are seen by it; write the name of this hop, such as edge-1") : Ascii.IsToken(Encoding.UTF8.GetBytes(text)) || Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected a name such as edge-1 or a host, found '{text}'"));
 

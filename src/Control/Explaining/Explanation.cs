@@ -57,7 +57,7 @@ public static class Explanation
     }
 
     // The URL's own text, so that dots and escapes are judged as a client would send them.
-    private static byte[] Head(string method, string url, Uri uri, string[] fields)
+    internal static byte[] Head(string method, string url, Uri uri, string[] fields)
     {
         var afterAuthority = url.IndexOf("://", StringComparison.Ordinal) + 3;
         var path = url.IndexOfAny(['/', '?'], afterAuthority);

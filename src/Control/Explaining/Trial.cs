@@ -6,6 +6,7 @@ using System.Net;
 using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine;
+using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -13,6 +14,7 @@ using Weir.Engine.Listeners;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Policies.Cookies;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Tls;
@@ -123,7 +125,9 @@ internal sealed class Trial : IDisposable
         ForwardedFields => "forwarded",
         RequestIdField => "request_id",
         Sticky => "sticky",
+        AskedCodings => "response_body",
         RequestHeaders => "request_headers",
+        PurgeMethod => "cache.purge",
         _ => policy.GetType().Name,
     };
 
@@ -154,10 +158,12 @@ internal sealed class Trial : IDisposable
 
     private void Answer(RoutePlan route, RouteConfig from)
     {
+        if (route.Cache is { } cache) CacheWords.Tell(cache, (CacheConfig)written[cache], exchange, Say);
         if (route.Split is { } split) Forward(split, from.Proxy!, IsByChance(route) ? null : route);
         else if (route.Forward is { } forward) Forward(forward);
         else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
         else if (!Fixed(route, from)) return;
+        if (route.RequestCoding is { } requests) Say(Words.Coding(requests));
         if (route.Mirror is { } mirror) Mirror(mirror, from.Mirror!);
         if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");
         if (Request.IsSecure && route.RewriteResponse.OfType<StrictTransport>().FirstOrDefault() is { } strict) Say($"hsts sets Strict-Transport-Security: {strict}");
@@ -168,8 +174,19 @@ internal sealed class Trial : IDisposable
             foreach (var add in edits.Add) Say($"response_headers adds {add.Name}: {add.Value.Text}");
         }
 
+        if (route.ResponseCoding is { } responses) TellCoding(responses, route.Answer is null || from.Files is not null);
         if (!IsByChance(route)) TellTimes(route);
         TellLimits(route);
+    }
+
+    // What an answer is like that is not there yet nobody knows: then it is told what the client takes.
+    private void TellCoding(ResponseCodingPlan plan, bool isToCome)
+    {
+        if (plan.Decompress is { } decompress) Say($"response_body decompresses what the client does not take, {Words.Growth(decompress.MostSize, decompress.MostRatio)}");
+        if (plan.Compress is not { } compress) return;
+        var offered = $"compress {string.Join(", ", compress.Codings.Select(static c => $"{Words.Name(c.Coding)} {c.Level}"))}, from {Words.Size(compress.MinSize)}{(compress.CrossSite ? "" : ", not for other sites")}";
+        var choice = isToCome ? new CodingChoice(ResponseCoding.Accepted(Request, compress, out _), Untouched.NotAccepted) : ResponseCoding.Choose(exchange, compress);
+        Say($"{offered}: {(choice.Coding != Coding.Identity ? $"{Words.Name(choice.Coding)} for this client" : Words.Untouched(choice.Why))}");
     }
 
     // Whether it is one of several, and nothing of the request says which.

@@ -6,6 +6,7 @@ using System.Text.RegularExpressions;
 using Weir.Control.Configuration;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Explaining;
@@ -33,6 +34,35 @@ internal static class Words
         >= 1 << 20 when bytes % (1 << 20) == 0 => Number(bytes >> 20, "MiB"),
         >= 1 << 10 when bytes % (1 << 10) == 0 => Number(bytes >> 10, "KiB"),
         _ => Number(bytes, "B"),
+    };
+
+    /// <summary>A content coding.</summary>
+    public static string Name(Coding coding) => Encoding.ASCII.GetString(Codings.Name(coding));
+
+    /// <summary>What becomes of requests' bodies.</summary>
+    public static string Coding(RequestCodingPlan plan) => plan.Decompress.Length > 0
+        ? $"request_body decompresses {string.Join(", ", plan.Decompress.Select(Name))}, {Growth(plan.MostSize, plan.MostRatio)}"
+        : $"request_body compresses with {Name(plan.Compress.Coding)} {plan.Compress.Level}, from {Size(plan.MinSize)}";
+
+    /// <summary>How far a body may grow.</summary>
+    public static string Growth(long size, int ratio) => (size, ratio) switch
+    {
+        (long.MaxValue, 0) => "to any size",
+        (long.MaxValue, _) => Number(ratio, " times its size at most"),
+        (_, 0) => $"to {Size(size)} at most",
+        _ => $"to {Size(size)} and {Number(ratio, " times its size")} at most",
+    };
+
+    /// <summary>Why a response stays as it is.</summary>
+    public static string Untouched(Untouched why) => why switch
+    {
+        Engine.Policies.Compression.Untouched.Status => "not this status",
+        Engine.Policies.Compression.Untouched.Encoded => "it has a coding already",
+        Engine.Policies.Compression.Untouched.NoTransform => "it says no-transform",
+        Engine.Policies.Compression.Untouched.Type => "not this media type",
+        Engine.Policies.Compression.Untouched.Size => "it is too short",
+        Engine.Policies.Compression.Untouched.CrossSite => "another site brought it about",
+        _ => "this client takes none, or would rather have none",
     };
 
     /// <summary>An expression as it was written: what makes it match a whole value is ours.</summary>

@@ -6,8 +6,10 @@ using System.Text;
 using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
+using Weir.Engine.Caching;
 using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Metrics;
@@ -36,6 +38,14 @@ public static class MetricsPage
         ("weir_upstream_retries_total", "counter", "Further endpoints tried."),
         ("weir_upstream_duration_seconds", "histogram", "Durations of exchanges by upstream."),
         ("weir_mirror_requests_total", "counter", "Requests to be mirrored to an upstream, by what became of the copy: answered, failed; not sent: dropped (too many under way), too_large (its body), exhausted (memory is short), incomplete (nor was the request, or not all of it)."),
+        ("weir_cache_requests_total", "counter", "Requests of routes with a cache, by what it did: hit, stale (used although), miss, collapsed (waited for another's fetch), revalidated, expired (fetched anew), pass (may not be kept), bypass (not looked for)."),
+        ("weir_cache_saved_bytes_total", "counter", "Bytes of bodies that were answered without their origin."),
+        ("weir_cache_fills_total", "counter", "Answers that were kept."),
+        ("weir_cache_evictions_total", "counter", "Answers that had to make room."),
+        ("weir_cache_purged_total", "counter", "Answers that purges took out or made stale."),
+        ("weir_cache_entries", "gauge", "Answers that are kept."),
+        ("weir_cache_bytes", "gauge", "Memory of a cache: what is kept, on its way or still read."),
+        ("weir_cache_limit_bytes", "gauge", "The most that may be kept in memory."),
         ("weir_upstream_queue_length", "gauge", "Requests that wait because the upstream is at one of its limits."),
         ("weir_upstream_queued_total", "counter", "Requests that have waited, or have begun to."),
         ("weir_upstream_queue_refusals_total", "counter", "Requests answered 503 because the queue was full, or because their time in it ran out."),
@@ -70,6 +80,11 @@ public static class MetricsPage
         ("weir_certificate_orders_total", "counter", "Orders of certificates by issuer and outcome: given; unreachable, rate_limited, refused, not_shown (the issuer did not find that the name is ours); own: the folder, a hook, another node."),
         ("weir_certificate_not_after_seconds", "gauge", "When a certificate that a site shows expires, in Unix time, by the kind of its key."),
         ("weir_certificate_stapled_until_seconds", "gauge", "When what is stapled to a certificate (OCSP) expires, in Unix time; 0: nothing is stapled. Of certificates that name a responder."),
+        ("weir_compression_bodies_total", "counter", "Bodies whose content coding was changed, by body (response, request), way (compressed, decompressed) and coding."),
+        ("weir_compression_in_bytes_total", "counter", "Bytes of such bodies as they came."),
+        ("weir_compression_out_bytes_total", "counter", "Bytes of such bodies as they were passed on."),
+        ("weir_compression_skipped_total", "counter", "Responses of routes with compress that stayed as they were, by reason: status, encoded, no_transform, type, size, cross_site, not_accepted, busy (too many at once, or memory is short)."),
+        ("weir_compression_coders", "gauge", "Compressors and decompressors at work."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -87,6 +102,12 @@ public static class MetricsPage
         ("weir_process_start_time_seconds", "gauge", "When the program started, in Unix time."),
         ("weir_process_allocated_bytes_total", "counter", "Bytes allocated on the managed heap."),
         ("weir_process_collections_total", "counter", "Garbage collections."),
+    ];
+
+    private static readonly (Untouched Why, string Word)[] Skips =
+    [
+        (Untouched.Status, "status"), (Untouched.Encoded, "encoded"), (Untouched.NoTransform, "no_transform"), (Untouched.Type, "type"), (Untouched.Size, "size"),
+        (Untouched.CrossSite, "cross_site"), (Untouched.NotAccepted, "not_accepted"), (Untouched.Busy, "busy"),
     ];
 
     private static readonly Away[] Reasons = [Away.Unreachable, Away.Unhealthy, Away.Ejected, Away.Broken, Away.Drained];
@@ -122,6 +143,7 @@ public static class MetricsPage
             foreach (var (place, outcome) in MirrorCounts.Outcomes.Index()) page.Sample("weir_mirror_requests_total", same.Sum(u => u.Mirrored.Total((MirrorOutcome)place)), ("upstream", same.Key), ("outcome", outcome));
         }
 
+        WriteCaches(page, proxy.Caches);
         WriteStates(page, upstreams.GroupBy(u => u.Name).Select(g => (g.Key, g.ToArray())).ToArray());
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
@@ -129,6 +151,7 @@ public static class MetricsPage
         WriteNames(page, proxy.Names);
         if (proxy.Automatic.Issuance is { } issuance) WriteIssuance(page, issuance);
         WriteCertificates(page, proxy);
+        WriteCompression(page, [.. engine.Workers.Select(static w => w.Coders)]);
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];
@@ -148,6 +171,22 @@ public static class MetricsPage
         page.Sample("weir_reloads_total", proxy.Reloads.Refused, ("outcome", "refused"));
         WriteProcess(page, proxy);
         return page.ToString();
+    }
+
+    private static void WriteCaches(Page page, IReadOnlyList<Cache> caches)
+    {
+        foreach (var cache in caches)
+        {
+            foreach (var (place, outcome) in CacheCounts.Outcomes.Index().Skip(1)) page.Sample("weir_cache_requests_total", cache.Counts.Total((CacheOutcome)place), ("cache", cache.Name), ("outcome", outcome));
+        }
+
+        foreach (var cache in caches) page.Sample("weir_cache_saved_bytes_total", cache.Counts.BytesSaved, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_fills_total", cache.Counts.Fills, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_evictions_total", cache.Counts.Evictions, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_purged_total", cache.Counts.Purged, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_entries", cache.Count, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_bytes", cache.Memory.Bytes, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_limit_bytes", cache.MemoryLimit, ("cache", cache.Name));
     }
 
     private static void WriteStates(Page page, (string Name, Upstream[] Same)[] upstreams)
@@ -259,6 +298,22 @@ public static class MetricsPage
         var shown = proxy.Certificates.SelectMany(static s => s.Shown.Select(c => (s.Name, Certificate: c))).GroupBy(static c => (c.Name, c.Certificate.Kind), static c => c.Certificate).ToArray();
         foreach (var same in shown) page.Sample("weir_certificate_not_after_seconds", same.Min(static c => c.Until).ToUnixTimeSeconds(), ("site", same.Key.Name), ("kind", same.Key.Kind));
         foreach (var same in shown.Where(static s => s.Any(static c => c.Responder is not null))) page.Sample("weir_certificate_stapled_until_seconds", same.Min(static c => c.StapledUntil?.ToUnixTimeSeconds() ?? 0), ("site", same.Key.Name), ("kind", same.Key.Kind));
+    }
+
+    // What nobody has used is left out, but for what most will look for.
+    private static void WriteCompression(Page page, BodyCoders[] loops)
+    {
+        (string Body, string Way)[] words = [("response", "compressed"), ("response", "decompressed"), ("request", "decompressed"), ("request", "compressed")];
+        var counts = (from body in Enum.GetValues<CodedBody>()
+                      from coding in Codings.All
+                      let same = loops.Select(l => l.Of(body, coding)).ToArray()
+                      where body == CodedBody.ResponseCompressed || same.Any(static c => c.Bodies > 0)
+                      select (Labels: ((string, string)[])[("body", words[(int)body].Body), ("way", words[(int)body].Way), ("coding", Encoding.ASCII.GetString(Codings.Name(coding)))], Same: same)).ToArray();
+        foreach (var (labels, same) in counts) page.Sample("weir_compression_bodies_total", same.Sum(static c => c.Bodies), labels);
+        foreach (var (labels, same) in counts) page.Sample("weir_compression_in_bytes_total", same.Sum(static c => c.BytesIn), labels);
+        foreach (var (labels, same) in counts) page.Sample("weir_compression_out_bytes_total", same.Sum(static c => c.BytesOut), labels);
+        foreach (var (why, word) in Skips) page.Sample("weir_compression_skipped_total", loops.Sum(l => l.Skipped(why)), ("reason", word));
+        page.Sample("weir_compression_coders", loops.Sum(static l => l.Coders.AtWork));
     }
 
     private static void WriteProcess(Page page, RunningProxy proxy)

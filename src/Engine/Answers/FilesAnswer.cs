@@ -16,7 +16,8 @@ namespace Weir.Engine.Answers;
 /// <summary>Serves files (`files`). Immutable.</summary>
 public sealed class FilesAnswer(string root, string[] index, bool precompressed) : Answer
 {
-    private static readonly FileCoding[] Codings = [new(".br", "br"), new(".zst", "zstd"), new(".gz", "gzip")];
+    private static readonly (string Suffix, string Coding)[] Codings = [(".br", "br"), (".zst", "zstd"), (".gz", "gzip")];
+    private static readonly byte[][] CodingNames = [.. Codings.Select(static c => Encoding.ASCII.GetBytes(c.Coding))];
     private static readonly ByteRange TypeName = ByteRange.Of("Content-Type"u8.ToArray());
     private static readonly ByteRange TagName = ByteRange.Of("ETag"u8.ToArray());
     private static readonly ByteRange ModifiedName = ByteRange.Of("Last-Modified"u8.ToArray());
@@ -75,11 +76,11 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
     private static (string Suffix, string Coding)[] Wanted(Request request)
     {
         Span<int> qualities = stackalloc int[Codings.Length];
-        AcceptedCodings.Read(request.Fields, Codings, qualities);
+        AcceptedCodings.Read(request.Fields, CodingNames, qualities);
         var order = new List<(int Quality, (string, string) Coding)>();
         for (var i = 0; i < Codings.Length; i++)
         {
-            if (qualities[i] > 0) order.Add((qualities[i], (Codings[i].Suffix, Codings[i].Coding)));
+            if (qualities[i] > 0) order.Add((qualities[i], Codings[i]));
         }
 
         return [.. order.OrderByDescending(o => o.Quality).Select(o => o.Coding)];

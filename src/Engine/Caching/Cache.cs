@@ -13,7 +13,7 @@ public sealed class Cache
     // Of one URL, the variants that are kept; a further one takes the oldest's place.
     internal const int MostVariants = 64;
 
-    private const int Shards = 64;
+    internal const int Shards = 64;
 
     // Rules that are shared between responses; there are few.
     private const int MostVaries = 1024;
@@ -58,6 +58,12 @@ public sealed class Cache
 
     /// <summary>What is behind the memory; null: nothing.</summary>
     public DiskTier? Disk { get; set; }
+
+    /// <summary>What carries which tag.</summary>
+    internal TagIndex Tags { get; } = new();
+
+    /// <summary>Why answers were not kept, lately.</summary>
+    internal Refusals Refusals { get; } = new();
 
     /// <summary>Keys whose answers may not be kept.</summary>
     internal PassMemory Passing { get; } = new();
@@ -112,6 +118,7 @@ public sealed class Cache
 
             place ??= shard.Add(key.Hash, key.Url.Span.ToArray());
             fill = place.Begin(key.Extra.Span, isJoinable);
+            fill.Since = Tags.Purges;
             return true;
         }
     }
@@ -135,6 +142,7 @@ public sealed class Cache
         {
             all = one.Other;
             one.Other = null;
+            Tags.Remove(one);
             Retention.Remove(one);
             one.LetGo();
             count++;
@@ -153,9 +161,10 @@ public sealed class Cache
         StoredResponse? replaced;
         var shard = ShardOf(fill.Place.Hash);
         response.Hash = HashOf(fill.Place.Hash, response);
+        response.Tags = TagIndex.Read(response.Lines);
         lock (shard.Door)
         {
-            if (fill.IsDoomed || renewed is { IsKept: false }) return false;
+            if (fill.IsDoomed || renewed is { IsKept: false } || !Tags.TryAdd(response, fill.Since)) return false;
             response.Hold();
             replaced = fill.Place.Put(response);
         }
@@ -163,6 +172,7 @@ public sealed class Cache
         Passing.Remove(fill.Place.Hash);
         if (replaced is not null)
         {
+            Tags.Remove(replaced);
             Retention.Remove(replaced);
             replaced.LetGo();
         }
@@ -182,36 +192,48 @@ public sealed class Cache
     }
 
     /// <summary>Takes a response out: it is no use any more.</summary>
-    internal void Remove(StoredResponse response)
+    /// <returns>Whether it was kept.</returns>
+    internal bool Remove(StoredResponse response)
     {
-        Drop(response);
+        var was = Drop(response);
         Retention.Remove(response); // Behind the index: what is not there is not taken in here.
-    }
-
-    /// <summary>Takes out all that is kept, and keeps nothing that was asked for before.</summary>
-    internal void Clear()
-    {
-        foreach (var shard in shards)
-        {
-            CachedObject[] all;
-            lock (shard.Door) all = shard.All();
-            foreach (var place in all) Invalidate(place.Hash, place.Url);
-        }
+        return was;
     }
 
     /// <summary>Fills of which no end has come.</summary>
-    internal int FillsUnderWay
-    {
-        get
-        {
-            var count = 0;
-            foreach (var shard in shards)
-            {
-                lock (shard.Door) count += shard.All().Sum(static place => place.Fills);
-            }
+    internal int FillsUnderWay => Enumerable.Range(0, Shards).Sum(shard => Places(shard).Sum(place => Look(place, static one => one.Fills)));
 
-            return count;
+    /// <summary>Makes a response stale now.</summary>
+    /// <returns>Whether it is kept.</returns>
+    internal bool Outdate(StoredResponse response)
+    {
+        if (response.Place is not { } place) return false;
+        lock (ShardOf(place.Hash).Door)
+        {
+            if (response.Place is null) return false;
+            response.IsStale = true;
+            Tags.Restore(response);
+            return true;
         }
+    }
+
+    /// <summary>The object of a URL; null: nothing is kept of it, nor on its way. What is in it is under its shard's lock.</summary>
+    internal CachedObject? Place(ulong hash, ReadOnlySpan<byte> url)
+    {
+        var shard = ShardOf(hash);
+        lock (shard.Door) return shard.Find(hash, url);
+    }
+
+    /// <summary>The objects there are in one of the shards.</summary>
+    internal CachedObject[] Places(int shard)
+    {
+        lock (shards[shard].Door) return shards[shard].All();
+    }
+
+    /// <summary>Looks at an object under its shard's lock; it must be short.</summary>
+    internal T Look<T>(CachedObject place, Func<CachedObject, T> look)
+    {
+        lock (ShardOf(place.Hash).Door) return look(place);
     }
 
     /// <summary>A fill has ended.</summary>
@@ -234,9 +256,9 @@ public sealed class Cache
         }
     }
 
-    private void Drop(StoredResponse response)
+    private bool Drop(StoredResponse response)
     {
-        if (response.Place is not { } place) return;
+        if (response.Place is not { } place) return false;
         var shard = ShardOf(place.Hash);
         bool was;
         lock (shard.Door)
@@ -245,7 +267,10 @@ public sealed class Cache
             if (was && place.IsEmpty) shard.Remove(place);
         }
 
-        if (was) response.LetGo();
+        if (!was) return false;
+        Tags.Remove(response);
+        response.LetGo();
+        return true;
     }
 
     /// <summary>By what a response varies; the same rule for the same names.</summary>

@@ -55,6 +55,7 @@ public sealed class CacheCounts(int loops)
 
     private readonly CacheBlock?[] blocks = new CacheBlock?[loops];
     private long evictions;
+    private long purged;
 
     /// <summary>The block of a loop; made on its first use, by that loop.</summary>
     public CacheBlock Of(int loop)
@@ -67,11 +68,16 @@ public sealed class CacheCounts(int loops)
 
     public long Evictions => Volatile.Read(ref evictions);
 
+    /// <summary>Responses that purges took out, or made stale.</summary>
+    public long Purged => Volatile.Read(ref purged);
+
     public long Total(CacheOutcome outcome) => blocks.Sum(b => b is null ? 0 : Volatile.Read(ref b.Outcomes[(int)outcome]));
 
     public long BytesSaved => blocks.Sum(static b => b is null ? 0 : Volatile.Read(ref b.BytesSaved));
 
     public long Fills => blocks.Sum(static b => b is null ? 0 : Volatile.Read(ref b.Fills));
+
+    internal void CountPurged(long responses) => Interlocked.Add(ref purged, responses);
 
     internal void CountEviction() => Interlocked.Increment(ref evictions);
 }

@@ -26,4 +26,13 @@ public sealed record CachePlan
 
     /// <summary>What this cache calls itself in Cache-Status (RFC 9211); null: it says nothing.</summary>
     public byte[]? StatusName { get; init; } = "Weir"u8.ToArray();
+
+    /// <summary>Requests that are passed on, and those whose answers are not kept; null: none.</summary>
+    public CachePasses? Passes { get; init; }
+
+    /// <summary>Whether a page that is asked for as if it were a file is not kept: <see cref="Deception"/>.</summary>
+    public bool WatchesTypes { get; init; } = true;
+
+    /// <summary>Whether fields that name tags go on to clients.</summary>
+    public bool ShowsTags { get; init; }
 }

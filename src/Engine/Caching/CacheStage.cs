@@ -59,14 +59,15 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (request.KnownMethod is not (KnownMethod.Get or KnownMethod.Head)) return PassUnsafeAsync(exchange, plan);
         // A body may mean something to the origin that no key tells.
         if (request.HasBody || request.WantsUpgrade || request.Fields.Index.HasAny(OriginsAlone)) return PassAsync(exchange, plan, CacheForward.Bypass);
-        if (!plan.Key.TryMake(exchange, out var key)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy));
+        var way = plan.Passes?.Of(exchange);
+        if (way == CachePasses.Way.Bypass || !plan.Key.TryMake(exchange, out var key)) return PassAsync(exchange, plan, CacheForward.Bypass);
         var asked = RequestDirectives.Read(request.Fields, plan.Rules);
         var kept = plan.Cache.Find(key, request.Fields);
         var reuse = kept is null ? Reuse.Validate : Judge(kept, asked);
         if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
         if (kept is not null && reuse == Reuse.Behind)
         {
-            if (plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
+            if (way is null && plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
             return new LoopTask<Fault>(Serve(exchange, plan, kept, CacheOutcome.Stale));
         }
 
@@ -77,7 +78,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             return new LoopTask<Fault>(new Fault(FaultCause.NotCached, Side.Proxy, Stage.Policy));
         }
 
-        if (asked.Has(CacheDirectives.NoStore))
+        if (way is not null || asked.Has(CacheDirectives.NoStore))
         {
             kept?.LetGo();
             return PassAsync(exchange, plan, CacheForward.Request);
@@ -172,6 +173,13 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     {
         Tell(exchange, plan, CacheOutcome.Pass);
         var requested = loop.UtcNow;
+        // Its answer may change what is kept for all.
+        if (kept is not null && !FillRequest.TryMake(exchange, plan.Key, key.Url))
+        {
+            kept.LetGo();
+            return NoRoom;
+        }
+
         var fault = await FetchAsync(exchange, plan);
         if (kept is null) return fault;
         if (fault.IsNone)
@@ -291,7 +299,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     private Fault Serve(Exchange exchange, CachePlan plan, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
     {
         var reader = readers.TryPop(out var used) ? used : new StoredReader(loop, readers);
-        reader.Begin(kept);
+        reader.Begin(kept, plan.Cache);
         var response = exchange.Response;
         response.Clear();
         var hasRoom = kept.TryFill(response, reader.Fields, exchange.Scratch);

@@ -18,17 +18,6 @@ internal sealed class CachedObject(ulong hash, byte[] url)
 
     public CachedObject? Next { get; set; }
 
-    /// <summary>Fills under way.</summary>
-    public int Fills
-    {
-        get
-        {
-            var many = 0;
-            for (var fill = fills; fill is not null; fill = fill.Other) many++;
-            return many;
-        }
-    }
-
     public bool IsEmpty => first is null && fills is null;
 
     public StoredResponse? Find(ReadOnlySpan<byte> extra, FieldBlock request)
@@ -93,11 +82,32 @@ internal sealed class CachedObject(ulong hash, byte[] url)
     /// <returns>What was taken out.</returns>
     public StoredResponse? TakeAll()
     {
-        for (var fill = fills; fill is not null; fill = fill.Other) fill.IsDoomed = true;
+        DoomFills();
         var all = first;
         for (var one = all; one is not null; one = one.Other) one.Place = null;
         (first, count) = (null, 0);
         return all;
+    }
+
+    /// <summary>The newest of what is kept; the others follow by <see cref="StoredResponse.Other"/>.</summary>
+    public StoredResponse? First => first;
+
+    /// <summary>Nothing that fills under way bring is to be kept.</summary>
+    /// <returns>How many there are.</returns>
+    public int DoomFills()
+    {
+        for (var fill = fills; fill is not null; fill = fill.Other) fill.IsDoomed = true;
+        return Fills;
+    }
+
+    public int Fills
+    {
+        get
+        {
+            var count = 0;
+            for (var fill = fills; fill is not null; fill = fill.Other) count++;
+            return count;
+        }
     }
 
     public bool Remove(StoredResponse response)

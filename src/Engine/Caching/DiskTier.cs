@@ -24,6 +24,7 @@ public sealed class DiskTier(DiskStore store)
 
     private readonly ConcurrentDictionary<long, byte> doomed = [];
     private readonly ConcurrentQueue<long> waiting = [];
+    private readonly ConcurrentQueue<PurgeTarget> purges = [];
     private int isSweeping;
 
     public DiskStore Store => store;
@@ -48,10 +49,10 @@ public sealed class DiskTier(DiskStore store)
     internal static UInt128 HashOf(ReadOnlySpan<byte> key) => XxHash128.HashToUInt128(key);
 
     /// <summary>Whether there may be something of a URL. Asks no disk.</summary>
-    internal bool MayHave(ReadOnlySpan<byte> url, ReadOnlySpan<byte> extra) => !doomed.ContainsKey(Mark(url)) && store.MayHave(HashOf(KeyOf(url, extra)));
+    internal bool MayHave(ReadOnlySpan<byte> url, ReadOnlySpan<byte> extra) => Counts(url) && store.MayHave(HashOf(KeyOf(url, extra)));
 
     /// <summary>Whether what is read of a URL counts: nobody said meanwhile that it changed.</summary>
-    internal bool Counts(ReadOnlySpan<byte> url) => !doomed.ContainsKey(Mark(url));
+    internal bool Counts(ReadOnlySpan<byte> url) => purges.IsEmpty && !doomed.ContainsKey(Mark(url));
 
     /// <summary>Writes a response whose body is whole, behind whoever is served.</summary>
     internal void Write(StoredResponse response, ReadOnlySpan<byte> url)
@@ -91,6 +92,15 @@ public sealed class DiskTier(DiskStore store)
         return response;
     }
 
+    // The lines of a head that was read.
+    private static ReadOnlySpan<byte> LinesOf(ReadOnlySpan<byte> head)
+    {
+        if (head.Length < FixedHead || head[0] != OfResponse) return default;
+        var at = new Cursor(head[(FixedHead - 8)..]);
+        var before = at.Short() + at.Short() + at.Short() + at.Short();
+        return at.Rest.Length < before ? default : at.Rest[before..];
+    }
+
     /// <summary>All that is kept of a URL is out of date. At once as far as reading goes, in the background as the disk goes.</summary>
     internal void Invalidate(ReadOnlySpan<byte> url)
     {
@@ -98,6 +108,22 @@ public sealed class DiskTier(DiskStore store)
         if (!doomed.TryAdd(mark, 0)) return;
         waiting.Enqueue(mark);
         SweepNext();
+    }
+
+    /// <summary>Removes what a purge is of; the store does so in the background, and gives out none of it from now on.</summary>
+    internal void Remove(PurgeTarget target)
+    {
+        purges.Enqueue(target);
+        PurgeNext();
+    }
+
+    // Where too many are under way some wait, and nothing is read meanwhile.
+    private void PurgeNext()
+    {
+        lock (purges)
+        {
+            while (purges.TryPeek(out var target) && store.TrySweep(new TargetSweep(this, target))) purges.TryDequeue(out _);
+        }
     }
 
     private void SweepNext()
@@ -187,6 +213,19 @@ public sealed class DiskTier(DiskStore store)
         public override bool MayMatch(UInt128 hash, in DiskFacts facts) => marks.Contains(facts.Mark);
 
         protected override void End() => tier.Ended(marks);
+    }
+
+    private sealed class TargetSweep(DiskTier tier, PurgeTarget target) : DiskSweep
+    {
+        public override bool NeedsHead => !target.All;
+
+        public override bool Matches(UInt128 hash, in DiskFacts facts, ReadOnlySpan<byte> key, ReadOnlySpan<byte> head)
+        {
+            if (target.Tag is null) return Purge.Matches(target, key[..Math.Max(0, key.IndexOf((byte)0))]);
+            return Array.IndexOf(TagIndex.Read(LinesOf(head)), TagIndex.HashOf(Encoding.UTF8.GetBytes(target.Tag))) >= 0;
+        }
+
+        protected override void End() => tier.PurgeNext();
     }
 
     private sealed class Content(StoredResponse response) : DiskContent

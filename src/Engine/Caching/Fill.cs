@@ -63,6 +63,9 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
     /// <summary>Whether it was on disk, and no origin was asked.</summary>
     public bool WasOnDisk { get; set; }
 
+    /// <summary>The last purge by a tag before it: <see cref="TagIndex.Purges"/>.</summary>
+    public long Since { get; set; }
+
     /// <summary>Whether the origin said that what was kept still holds.</summary>
     public bool WasConfirmed { get; set; }
 

@@ -95,7 +95,7 @@ internal sealed class Filler
 
         (exchange.Request.KnownMethod, exchange.Request.Method) = (KnownMethod.Get, GetMethod);
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
-        RunAsync(hasRoom).Detach();
+        RunAsync(hasRoom && FillRequest.TryMake(exchange, by.Key, ByteRange.Of(begun.Place.Url))).Detach();
     }
 
     /// <summary>Its first client waits no longer.</summary>
@@ -303,7 +303,13 @@ internal sealed class Filler
     {
         var from = exchange.Response;
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, from.Status, from.Fields, plan.Rules, requested, now);
-        if (!verdict.MayStore || from.BodyLength > plan.LargestBody) return default;
+        var reason = verdict.MayStore ? StoreLimits.Judge(exchange, plan, verdict.Source) : verdict.Reason;
+        if (reason != StoreReason.Stored)
+        {
+            plan.Cache.Refusals.Note(fill.Place.Hash, reason, from.Status, now.Ticks / TimeSpan.TicksPerSecond);
+            return default;
+        }
+
         if (StoredBody.TryMake(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory) is not { } body) return default;
         var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)

@@ -92,6 +92,7 @@ internal sealed class Retention
     private void Touch(Retained one)
     {
         sketch.Count(one.Hash);
+        one.Uses++;
         if (one.Line is not { } line) return; // It has left meanwhile.
         line.Take(one);
         if (line == window)
@@ -188,6 +189,7 @@ public abstract class Retained
     internal Retained? Older;
     internal Retained? Newer;
     internal long Counted;
+    internal long Uses; // Those that were told.
 
     /// <summary>What it is asked for by.</summary>
     public ulong Hash { get; internal set; }

@@ -32,6 +32,7 @@ public sealed class StoredBody
     private StoredReader? readers; // Those that began while it was filled.
     private int readerCount;
     private LoopWake? passed; // Wakes the fill of a window.
+    private CodedBody? coded; // Under the door; never changed once it is there.
     private volatile bool isEnded;
     private FaultCause failure;
 
@@ -62,11 +63,22 @@ public sealed class StoredBody
 
     public bool IsWhole => isEnded && failure == FaultCause.None;
 
-    /// <summary>Native memory it holds, or will, in bytes.</summary>
-    public long Taken => Volatile.Read(ref held);
-
     /// <summary>Whether what was read is given back.</summary>
     internal bool IsWindow => passed is not null;
+
+    /// <summary>In how many pieces it lies.</summary>
+    internal int Pieces => Volatile.Read(ref count);
+
+    /// <summary>Native memory it holds, or will, in bytes, its other codings included.</summary>
+    public long Taken
+    {
+        get
+        {
+            var taken = Volatile.Read(ref held);
+            for (var one = Volatile.Read(ref coded); one is not null; one = one.Next) taken += one.Body?.Taken ?? 0;
+            return taken;
+        }
+    }
 
     public void Hold() => Interlocked.Increment(ref references);
 
@@ -75,6 +87,37 @@ public sealed class StoredBody
         if (Interlocked.Decrement(ref references) > 0) return;
         for (var i = freed; i < count; i++) layout.Items[i - layout.Skipped].Free();
         use.GiveBack(held);
+        for (var one = coded; one is not null; one = one.Next) one.Body?.LetGo();
+    }
+
+    /// <summary>The same body in a coding; null: it is not there. Any thread that holds a reference.</summary>
+    internal StoredBody? Coded(byte[] coding) => Find(coding)?.Body;
+
+    /// <summary>Notes that it is wanted in a coding.</summary>
+    /// <returns>How often it was, this time included; 0: it is there, or is not worth having.</returns>
+    internal int Wanted(byte[] coding)
+    {
+        if (Find(coding) is { } known) return known.IsSettled ? 0 : known.Want();
+        lock (door)
+        {
+            if (Find(coding) is null) Volatile.Write(ref coded, new CodedBody(coding, coded));
+            return Find(coding)!.Want();
+        }
+    }
+
+    /// <summary>It is there in a coding now, or never will be (null): it is not worth having. Takes over the reference.</summary>
+    internal void Settle(byte[] coding, StoredBody? made)
+    {
+        var known = Find(coding)!;
+        known.Body = made;
+        known.IsSettled = true;
+    }
+
+    private CodedBody? Find(byte[] coding)
+    {
+        var one = Volatile.Read(ref coded);
+        while (one is not null && !one.Coding.AsSpan().SequenceEqual(coding)) one = one.Next;
+        return one;
     }
 
     /// <summary>Adds bytes. Its fill only.</summary>
@@ -307,4 +350,30 @@ public sealed class MemoryUse
     internal void Take(long count) => Interlocked.Add(ref bytes, count);
 
     internal void GiveBack(long count) => Interlocked.Add(ref bytes, -count);
+}
+
+/// <summary>A body in another coding: made, or wanted.</summary>
+internal sealed class CodedBody(byte[] coding, CodedBody? next)
+{
+    private StoredBody? body;
+    private int wanted;
+    private volatile bool isSettled;
+
+    public byte[] Coding => coding;
+
+    public CodedBody? Next => next;
+
+    public StoredBody? Body
+    {
+        get => Volatile.Read(ref body);
+        set => Volatile.Write(ref body, value);
+    }
+
+    public bool IsSettled
+    {
+        get => isSettled;
+        set => isSettled = value;
+    }
+
+    public int Want() => Interlocked.Increment(ref wanted);
 }

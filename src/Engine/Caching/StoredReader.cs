@@ -8,7 +8,7 @@ using Weir.Wire.Fields;
 namespace Weir.Engine.Caching;
 
 /// <summary>Reads a stored body, or a part of it. One loop's.</summary>
-public sealed class StoredReader : BodySource, IDisposable
+public sealed class StoredReader : KeptBody, IDisposable
 {
     internal StoredReader? NextWaiting;
     internal bool IsListed; // Under the body's lock, as the others.
@@ -19,6 +19,7 @@ public sealed class StoredReader : BodySource, IDisposable
     private readonly LoopWake more;
     private StoredResponse? response;
     private StoredBody body = null!;
+    private Cache? cache;
     private long at;
     private long end; // -1: where the body ends.
     private bool isLate; // What it is to read is gone.
@@ -69,6 +70,24 @@ public sealed class StoredReader : BodySource, IDisposable
         body.Pass();
     }
 
+    public override bool Has(BodyEncoder encoder)
+    {
+        if (body.Coded(encoder.Coding) is not null) return true;
+        Recoding.Want(response!, cache!, encoder);
+        return false;
+    }
+
+    public override void GoOver(BodyEncoder encoder)
+    {
+        var coded = body.Coded(encoder.Coding)!;
+        coded.Hold();
+        body.StopWaiting(this);
+        body.Leave(this);
+        body.LetGo();
+        body = coded;
+        (at, end) = (0, -1);
+    }
+
     /// <summary>Lets go of the response, and goes back to where it was leased.</summary>
     public void Dispose()
     {
@@ -84,9 +103,10 @@ public sealed class StoredReader : BodySource, IDisposable
     }
 
     /// <summary>Begins to read. The caller hands over its reference to the response.</summary>
-    internal void Begin(StoredResponse of)
+    internal void Begin(StoredResponse of, Cache from)
     {
         response = of;
+        cache = from;
         body = of.Body;
         body.Hold();
         at = 0;

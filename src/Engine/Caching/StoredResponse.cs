@@ -96,6 +96,9 @@ public sealed class StoredResponse : Retained
         set => Volatile.Write(ref standsInUntil, value);
     }
 
+    /// <summary>Tags it can be purged by, hashed. Set before it is kept.</summary>
+    internal ulong[] Tags { get; set; } = [];
+
     public void Hold() => Interlocked.Increment(ref references);
 
     public void LetGo()

@@ -45,6 +45,47 @@ public abstract class BodySource
 
     /// <summary>Whether the end is known to have been reached, without reading.</summary>
     public abstract bool IsAtEnd { get; }
+
+    /// <summary>When (ms) a read is worth a try though nothing raises <see cref="Ready"/>; long.MaxValue: never.</summary>
+    public virtual long AskAgainAt => long.MaxValue;
+}
+
+/// <summary>A body made from another one as it passes. One exchange's own, which ends it.</summary>
+public abstract class BodyFilter : BodySource
+{
+    internal BodyFilter? Below { get; set; }
+
+    /// <summary>Gives back all that it holds, this object included.</summary>
+    public abstract void End();
+}
+
+/// <summary>The bytes of a body, piece by piece: they need not lie in one block, nor on the managed heap.</summary>
+public delegate ReadOnlySpan<byte> PieceAt(int index);
+
+/// <summary>Makes another coding of a whole body. Any thread; may take long.</summary>
+public abstract class BodyEncoder
+{
+    /// <summary>The coding, as it stands in fields.</summary>
+    public abstract byte[] Coding { get; }
+
+    /// <summary>Encodes a body.</summary>
+    /// <param name="length">Bytes of all pieces.</param>
+    /// <param name="pieces">How many pieces there are.</param>
+    /// <param name="piece">Gives each of them once, in their order.</param>
+    /// <param name="into">Where it goes.</param>
+    /// <param name="written">Bytes of it.</param>
+    /// <returns>False where it does not fit, or there is no memory.</returns>
+    public abstract bool TryEncode(long length, int pieces, PieceAt piece, Span<byte> into, out int written);
+}
+
+/// <summary>A body that is kept, and may be kept in other codings as well: they are made once, behind the answers. One loop.</summary>
+public abstract class KeptBody : BodySource
+{
+    /// <summary>Whether it is there in a coding. Where it is not, it is noted that it is wanted.</summary>
+    public abstract bool Has(BodyEncoder encoder);
+
+    /// <summary>Goes over to a coding that <see cref="Has"/> found; nothing of the body was read yet.</summary>
+    public abstract void GoOver(BodyEncoder encoder);
 }
 
 /// <summary>A body that can be read again from its first byte, while that is possible. One loop.</summary>

@@ -79,6 +79,29 @@ public sealed class Exchange
     /// <summary>What must be let go of when the exchange ends, such as an open file.</summary>
     public IDisposable? Held { get; set; }
 
+    /// <summary>Bodies made from others, to be let go of when the exchange ends.</summary>
+    private BodyFilter? filters;
+
+    /// <summary>Ends a filter when the exchange ends.</summary>
+    public void Hold(BodyFilter filter)
+    {
+        filter.Below = filters;
+        filters = filter;
+    }
+
+    internal void LetGoOfFilters()
+    {
+        while (filters is { } filter)
+        {
+            filters = filter.Below;
+            filter.Below = null;
+            filter.End();
+        }
+    }
+
+    /// <summary>The content coding that the response was given here, as its field names it; null: none.</summary>
+    public byte[]? ResponseCoding { get; set; }
+
     /// <summary>A body in memory, for answers of our own.</summary>
     public BytesSource OwnBody { get; } = new();
 
@@ -129,8 +152,14 @@ public sealed class Exchange
     /// <summary>The recording of the request's body, where it may have to be sent again.</summary>
     public ReplayableBody? Replay { get; set; }
 
+    /// <summary>The request's body as it is sent on, made from the client's; null: the client's own is.</summary>
+    public BodySource? SentBody { get; set; }
+
+    /// <summary>The request's body as it is sent on while it comes: once.</summary>
+    public BodySource LiveBody => SentBody ?? Client.RequestBody;
+
     /// <summary>The request's body, from its first byte or from where it was read to.</summary>
-    public BodySource RequestBody => Replay ?? Client.RequestBody;
+    public BodySource RequestBody => Replay ?? LiveBody;
 
     /// <summary>Goes back to the request as it was before it was sent.</summary>
     public void Rewind()
@@ -245,6 +274,9 @@ public sealed class Exchange
         Held = null;
         Replay?.End();
         Replay = null;
+        LetGoOfFilters();
+        SentBody = null;
+        ResponseCoding = null;
         Origin = null;
         Ticket?.Owner?.Return(Ticket);
         RetryAfter = 0;

@@ -17,6 +17,9 @@ public enum FaultCause : byte
     /// <summary>A transfer coding that is not known.</summary>
     UnknownCoding,
 
+    /// <summary>A content coding that is not known, of a body that was to be decompressed.</summary>
+    UnknownContentCoding,
+
     /// <summary>A method that is not served, as CONNECT without a route for it.</summary>
     UnknownMethod,
 
@@ -149,6 +152,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.UnsupportedVersion, _) => 505,
         (FaultCause.UnknownCoding, Side.Origin) => 502,
         (FaultCause.UnknownCoding, _) => 501,
+        (FaultCause.UnknownContentCoding, _) => 415,
         (FaultCause.UnknownMethod, _) => 501,
         (FaultCause.UnknownExpectation, _) => 417,
         (FaultCause.TargetTooLong, _) => 414,

@@ -95,6 +95,9 @@ public sealed class FieldBlock
         return default;
     }
 
+    /// <summary>The values of a field that are sent on, received or added.</summary>
+    public SentValues Sent(KnownField known) => new(this, known);
+
     /// <summary>Whether a received field is not passed on.</summary>
     public bool IsDropped(int i) => (dropped[i >> 6] & (1UL << (i & 63))) != 0;
 
@@ -184,5 +187,37 @@ public sealed class FieldBlock
         {
             if (added[i].Known == known) RemoveAdded(i);
         }
+    }
+}
+
+/// <summary>Enumerates what is sent on of one field, line by line.</summary>
+public ref struct SentValues(FieldBlock fields, KnownField known)
+{
+    private int at = -1;
+
+    public ReadOnlySpan<byte> Current { get; private set; }
+
+    public readonly SentValues GetEnumerator() => this;
+
+    public bool MoveNext()
+    {
+        var received = fields.Index.Has(known) ? fields.Index.Count : 0;
+        if (received == 0 && at < 0) at = fields.Index.Count - 1;
+        while (++at < fields.Index.Count)
+        {
+            if (fields.Index[at].Known != known || fields.IsDropped(at)) continue;
+            Current = fields.Value(at);
+            return true;
+        }
+
+        for (var i = at - fields.Index.Count; i < fields.Added.Length; i++)
+        {
+            if (fields.Added[i].Known != known) continue;
+            at = fields.Index.Count + i;
+            Current = fields.Added[i].Value.Span;
+            return true;
+        }
+
+        return false;
     }
 }

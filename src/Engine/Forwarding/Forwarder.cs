@@ -34,7 +34,7 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         if (!plan.Upstream.Breaker.Admits(exchange.Loop.Now)) return Refused(exchange, plan, FaultCause.BreakerOpen);
         plan.Upstream.Retries.Begin(exchange.Loop.Index);
         if (plan.Hedge is not null) plan.Upstream.Hedges.Begin(exchange.Loop.Index);
-        if (exchange.Request.HasBody && exchange.Request.IsIdempotent && plan.Retry is { Attempts: > 0, Buffer: > 0 } retry) exchange.Replay = replays.Lease(exchange.Client.RequestBody, retry.Buffer, retry.BufferDisk, retry.Folder);
+        if (exchange.Request.HasBody && exchange.Request.IsIdempotent && plan.Retry is { Attempts: > 0, Buffer: > 0 } retry) exchange.Replay = replays.Lease(exchange.LiveBody, retry.Buffer, retry.BufferDisk, retry.Folder);
         await exchange.Flow.AfterOthers();
         while (true)
         {

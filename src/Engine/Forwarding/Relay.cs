@@ -53,14 +53,16 @@ public static class Relay
                 sent = to.TryFlush();
                 if (sent == SinkStatus.Done)
                 {
-                    var wake = await exchange.Flow.FirstOf(from.Ready, client.Gone, exchange.Deadline(exchange.Timeouts.Idle));
+                    var silent = Math.Min(exchange.Deadline(exchange.Timeouts.Idle), from.AskAgainAt);
+                    var wake = await exchange.Flow.FirstOf(from.Ready, client.Gone, silent);
                     if (wake == Wake.First) continue;
                     if (wake == Wake.Second && exchange.KeepsServing(client))
                     {
-                        wake = await exchange.Flow.FirstOf(from.Ready, exchange.Deadline(exchange.Timeouts.Idle));
+                        wake = await exchange.Flow.FirstOf(from.Ready, silent);
                         if (wake == Wake.First) continue;
                     }
 
+                    if (wake == Wake.Deadline && exchange.Loop.Now >= from.AskAgainAt) continue;
                     if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
                     return wake == Wake.Cancelled ? exchange.Interruption : new Fault(FaultCause.Closed, Side.Client, Stage.Relay);
                 }
@@ -79,7 +81,7 @@ public static class Relay
         }
     }
 
-    /// <summary>Sends an answer that is all in memory, without regard to what interrupted the exchange.</summary>
+    /// <summary>Sends an answer whose bytes are all in memory, without regard to what interrupted the exchange.</summary>
     public static async LoopTask<Fault> SendAnswerAsync(Exchange exchange, BodySource from, BodySink to)
     {
         var deadline = Exchanges.Timeouts.After(exchange.Loop.Now, exchange.Timeouts.Write);
@@ -93,10 +95,18 @@ public static class Relay
                 from.Advance(taken);
                 exchange.BytesOut += taken;
             }
-            else
+            else if (status == BodyStatus.End)
             {
                 sent = to.TryFinish(null);
                 if (sent == SinkStatus.Done) return Fault.None;
+            }
+            else if (status == BodyStatus.Wait && await exchange.Flow.FirstOf(from.Ready, deadline) == Wake.First)
+            {
+                continue;
+            }
+            else
+            {
+                return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay);
             }
 
             if (sent == SinkStatus.Done) continue;
@@ -162,10 +172,11 @@ public static class Relay
                     var isOurs = replay is { AwaitsDisk: true };
                     var isOwed = !exchange.AwaitsContinue && !isOurs;
                     var slow = isOwed ? guard.BeginWait(exchange.Loop.Now) : Exchanges.Timeouts.None;
-                    var silent = exchange.Deadline(exchange.Timeouts.Body);
+                    var silent = Math.Min(exchange.Deadline(exchange.Timeouts.Body), from.AskAgainAt);
                     var wake = await exchange.UploadFlow.FirstOf(from.Ready, Math.Min(slow, silent));
                     if (isOwed) guard.EndWait(exchange.Loop.Now);
                     if (wake == Wake.First || (wake == Wake.Deadline && !isOwed && exchange.Loop.Now < exchange.TotalDeadline)) continue;
+                    if (wake == Wake.Deadline && exchange.Loop.Now >= from.AskAgainAt) continue;
                     if (wake == Wake.Cancelled) return Fault.None;
                     if (isOurs) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Send);
                     return new Fault(slow < silent ? FaultCause.TooSlow : FaultCause.Timeout, Side.Client, Stage.Send);

@@ -75,6 +75,8 @@ public sealed class ReplayBody : ReplayableBody, IDisposable
 
     public override long Length => source!.Length;
 
+    public override long AskAgainAt => AwaitsDisk ? long.MaxValue : source!.AskAgainAt;
+
     /// <summary>Exhausted where a recording could not be read again; else the client's source's.</summary>
     public override FaultCause Failure => failure == FaultCause.None ? source!.Failure : failure;
 

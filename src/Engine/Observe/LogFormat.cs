@@ -36,11 +36,13 @@ public enum LogField : byte
     Upstream,
     Endpoint,
     Retries,
+    Cache,
     Ending,
     RequestId,
     Traceparent,
     Referer,
     UserAgent,
+    ResponseCoding,
     TlsVersion,
     TlsCipher,
     TlsServerName,
@@ -80,11 +82,13 @@ public sealed class LogFormat
         ("upstream", LogField.Upstream, "the upstream"),
         ("endpoint", LogField.Endpoint, "the endpoint asked last"),
         ("retries", LogField.Retries, "further endpoints that were tried"),
+        ("cache", LogField.Cache, "what the cache did: hit, stale, miss, collapsed, revalidated, expired, pass or bypass; none where the route has no cache"),
         ("ending", LogField.Ending, "two letters: who ended it, and when"),
         ("request_id", LogField.RequestId, "the request's id: the X-Request-ID that was passed on if it is plain and has at most 128 bytes, else one made here"),
         ("traceparent", LogField.Traceparent, "the W3C trace context it came with"),
         ("referer", LogField.Referer, "the Referer field"),
         ("user_agent", LogField.UserAgent, "the User-Agent field"),
+        ("response_coding", LogField.ResponseCoding, "the content coding in which the response was compressed here: zstd, br or gzip"),
         ("tls_version", LogField.TlsVersion, "the client's version of TLS, such as TLSv1.3"),
         ("tls_cipher", LogField.TlsCipher, "its cipher suite"),
         ("tls_server_name", LogField.TlsServerName, "the name that the client asked for in its handshake (SNI)"),
@@ -226,9 +230,11 @@ public sealed class LogFormat
         LogField.Route => exchange.Place.Route is not null,
         LogField.Upstream => exchange.Place.Upstream is not null,
         LogField.Endpoint => exchange.Place.Endpoint is not null,
+        LogField.Cache => exchange.Cached is not null,
         LogField.QueueTime => exchange.Moments.Queued != 0,
         LogField.ConnectTime => exchange.Moments.Connected != 0,
         LogField.WaitTime => exchange.Moments.Answered != 0,
+        LogField.ResponseCoding => exchange.ResponseCoding is not null,
         >= LogField.TlsVersion => exchange.Ends.Tls is { } tls && !tls.Get(FactOf(field)).IsEmpty,
         _ => true,
     };
@@ -312,6 +318,9 @@ public sealed class LogFormat
             case LogField.Retries:
                 to.WriteDecimal(exchange.Retries);
                 break;
+            case LogField.Cache:
+                WriteText(exchange.Cached, keep, ref to);
+                break;
             case LogField.Ending:
                 var ending = Ending.Of(exchange.Fault);
                 Quote(ref to);
@@ -330,6 +339,9 @@ public sealed class LogFormat
                 break;
             case LogField.UserAgent:
                 WriteText(request.Fields.First(KnownField.UserAgent), keep, ref to);
+                break;
+            case LogField.ResponseCoding:
+                WriteText(exchange.ResponseCoding, keep, ref to);
                 break;
             case >= LogField.TlsVersion:
                 WriteText(exchange.Ends.Tls is { } tls ? tls.Get(FactOf(field)) : default, keep, ref to);

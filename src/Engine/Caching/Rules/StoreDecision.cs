@@ -26,6 +26,8 @@ public enum StoreReason : byte
     VaryTooMuch,
     NoLifetime,
     StaleAtOnce,
+    TooLarge,
+    Deceptive,
 }
 
 /// <summary>What is to be done with a response.</summary>
@@ -144,7 +146,9 @@ public static class StoreReasons
         StoreReason.VaryAny => "it varies by what no cache can know (Vary: *)",
         StoreReason.VaryTooMuch => "it varies by more than a key may hold",
         StoreReason.NoLifetime => "nothing says how long it is fresh",
-        _ => "it is stale at once, and has nothing to be validated by",
+        StoreReason.StaleAtOnce => "it is stale at once, and has nothing to be validated by",
+        StoreReason.TooLarge => "its body is larger than max_object",
+        _ => "it is a page under a path that ends as a file's does, and does not itself say how long it is fresh",
     };
 
     /// <summary>A token.</summary>
@@ -165,6 +169,8 @@ public static class StoreReasons
         StoreReason.VaryAny => "vary-any"u8,
         StoreReason.VaryTooMuch => "vary-too-much"u8,
         StoreReason.NoLifetime => "no-lifetime"u8,
-        _ => "stale-at-once"u8,
+        StoreReason.StaleAtOnce => "stale-at-once"u8,
+        StoreReason.TooLarge => "too-large"u8,
+        _ => "deceptive"u8,
     };
 }

@@ -39,7 +39,7 @@ public sealed class MetricsPageTests
             access_log: /dev/null
             state: {{Directory.CreateDirectory(Path.Combine(made.Folder, "state")).FullName}}
             acme: { issuers: ["https://127.0.0.1:1/"] }
-            sites: [{ hosts: [b.test], tls: auto, respond: 200 }, { tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "https://127.0.0.1:2" }] }]
+            sites: [{ hosts: [b.test], tls: auto, respond: 200 }, { tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "https://127.0.0.1:2", cache: true }] }]
             """);
         File.Delete(file);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());

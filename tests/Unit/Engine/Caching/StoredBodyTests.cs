@@ -158,7 +158,7 @@ public class StoredBodyTests
     private static StoredReader Begin(StoredResponse response, out Loop loop)
     {
         var reader = new StoredReader(loop = new Loop(new ManualPoller()), []);
-        reader.Begin(response);
+        reader.Begin(response, new Cache("c", 1));
         return reader;
     }
 

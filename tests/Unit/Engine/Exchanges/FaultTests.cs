@@ -13,6 +13,7 @@ public class FaultTests
         [FaultCause.Malformed] = (400, 502, 400),
         [FaultCause.UnsupportedVersion] = (505, 502, 505),
         [FaultCause.UnknownCoding] = (501, 502, 501),
+        [FaultCause.UnknownContentCoding] = (415, 415, 415),
         [FaultCause.UnknownMethod] = (501, 501, 501),
         [FaultCause.UnknownExpectation] = (417, 417, 417),
         [FaultCause.TargetTooLong] = (414, 414, 414),

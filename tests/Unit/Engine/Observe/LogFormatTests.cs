@@ -77,6 +77,8 @@ public class LogFormatTests
             exchange.Ends = exchange.Ends with { Tls = Tls() };
             exchange.Place = new Place { Site = "s", Route = "f:1", Upstream = "up", Endpoint = "e" };
             exchange.RequestId = ByteRange.Of("id"u8.ToArray());
+            exchange.ResponseCoding = "br"u8.ToArray();
+            exchange.Cached = "hit";
             (exchange.BytesIn, exchange.BytesOut, exchange.Retries) = (7, 8, 2);
             exchange.Fault = new Fault(FaultCause.Timeout, Side.Origin, Stage.Wait);
             var begun = exchange.Moments.Begun;
@@ -85,7 +87,7 @@ public class LogFormatTests
             Assert.Equal(LogFormat.Names.Select(n => n.Name).Where(n => n != "clf_time"), record.EnumerateObject().Select(m => m.Name));
             Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", record.GetProperty("time").GetString());
             Assert.Equal(
-                """["127.0.0.1","POST","/a?b","HTTP/1.0","h.example:81",0,7,8,100,10,5,20,30,40,"s","f:1","up","e",2,"oW","id","t","r","u","TLSv1.3","C","h.example","yes","CN=c",FINGERPRINT]""".Replace("FINGERPRINT", record.GetProperty("client_cert_fingerprint").GetRawText(), StringComparison.Ordinal),
+                """["127.0.0.1","POST","/a?b","HTTP/1.0","h.example:81",0,7,8,100,10,5,20,30,40,"s","f:1","up","e",2,"hit","oW","id","t","r","u","br","TLSv1.3","C","h.example","yes","CN=c",FINGERPRINT]""".Replace("FINGERPRINT", record.GetProperty("client_cert_fingerprint").GetRawText(), StringComparison.Ordinal),
                 $"[{string.Join(',', record.EnumerateObject().Where(m => m.Name is not ("time" or "client_port")).Select(m => m.Value.GetRawText()))}]");
         });
 
@@ -93,7 +95,7 @@ public class LogFormatTests
     public void What_is_not_there_is_left_out_of_json_and_a_dash_in_lines() => Served.Look(Request, exchange =>
     {
         var members = Parse(exchange).EnumerateObject().Select(m => m.Name).ToHashSet();
-        Assert.Empty(members.Intersect(["referer", "user_agent", "traceparent", "route", "upstream", "endpoint", "queue_us", "connect_us", "wait_us"]));
+        Assert.Empty(members.Intersect(["referer", "user_agent", "traceparent", "route", "upstream", "endpoint", "queue_us", "connect_us", "wait_us", "response_coding", "cache"]));
         Assert.Matches(@"^\S+ - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] ", Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!));
         Assert.EndsWith("] \"GET / HTTP/1.1\" 0 0 \"-\" \"-\"\n", Write(exchange, LogFormat.TryCompile(LogFormat.Combined, out _)!), StringComparison.Ordinal);
     });

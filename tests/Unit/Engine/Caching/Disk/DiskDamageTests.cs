@@ -161,6 +161,34 @@ public sealed class DiskDamageTests : IDisposable
         }
     }
 
+    /// <summary>Not run with the others: it measures, and others run beside it.</summary>
+    [Fact(Explicit = true)]
+    public void A_million_entries_are_known_again_within_a_second()
+    {
+        using var large = new DiskRig(1L << 40, 1 << 20);
+        large.Work();
+        for (var i = 0UL; i < 1_000_000; i++)
+        {
+            var hash = ((UInt128)(i * 0x9E37_79B9_7F4A_7C15) << 64) | (i * 0xD1B5_4A32_D192_ED03);
+            large.Journal.Add(new IndexEntry { Hash = hash, Serial = i + 1, Size = 4096, Expiry = uint.MaxValue });
+        }
+
+        large.Restart();
+        var (watch, before, steps, longest, processor) = (System.Diagnostics.Stopwatch.StartNew(), GC.GetTotalMemory(true), 0, 0L, Environment.CpuUsage.TotalTime);
+        while (!large.Store.IsLoaded)
+        {
+            var at = watch.ElapsedMilliseconds;
+            Assert.True(large.Threads.TryWork());
+            longest = Math.Max(longest, watch.ElapsedMilliseconds - at);
+            steps++;
+        }
+
+        var took = (Environment.CpuUsage.TotalTime - processor).TotalMilliseconds;
+        Assert.Equal(1_000_000, large.Store.Entries);
+        TestContext.Current.TestOutputHelper!.WriteLine($"{took} ms of a processor in {watch.ElapsedMilliseconds} ms, {steps} steps of at most {longest} ms; {(GC.GetTotalMemory(true) - before) / 1_000_000} bytes an entry");
+        Assert.True(took < 1000, $"{took} ms");
+    }
+
     [Fact]
     public void What_belongs_to_no_entry_is_deleted()
     {

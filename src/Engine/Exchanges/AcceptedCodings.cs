@@ -1,20 +1,9 @@
 // Which content codings a client takes, and how gladly. RFC 9110 §12.4.2, §12.5.3.
 
-using Weir.Engine.Exchanges;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 
-namespace Weir.Engine.Answers;
-
-/// <summary>A content coding, and the ending of files that are stored in it.</summary>
-public sealed class FileCoding(string suffix, string coding)
-{
-    public string Suffix => suffix;
-
-    public string Coding => coding;
-
-    internal byte[] Name { get; } = System.Text.Encoding.ASCII.GetBytes(coding);
-}
+namespace Weir.Engine.Exchanges;
 
 /// <summary>Reads Accept-Encoding.</summary>
 public static class AcceptedCodings
@@ -22,11 +11,16 @@ public static class AcceptedCodings
     // Elements looked at; nobody names more.
     private const int MostElements = 64;
 
-    /// <summary>The weight of each coding in thousandths; 0: not acceptable, or not named.</summary>
-    public static void Read(FieldBlock fields, ReadOnlySpan<FileCoding> codings, Span<int> qualities)
+    /// <summary>The weight of each coding in thousandths; 0: not acceptable, or not named. As the client wrote it, whatever is sent on.</summary>
+    /// <param name="fields">The request's.</param>
+    /// <param name="codings">Names, in lower case.</param>
+    /// <param name="qualities">Their weights.</param>
+    /// <returns>The weight of what has no coding; -1: it is acceptable, and nothing was said of it.</returns>
+    public static int Read(FieldBlock fields, ReadOnlySpan<byte[]> codings, Span<int> qualities)
     {
         qualities.Fill(-1);
-        var others = 0;
+        var plain = -1;
+        var others = -1;
         var elements = 0;
         for (var i = 0; i < fields.Index.Count; i++)
         {
@@ -38,14 +32,17 @@ public static class AcceptedCodings
                 var name = Ascii.TrimWhiteSpace(semicolon < 0 ? element : element[..semicolon]);
                 var quality = semicolon < 0 ? 1000 : Quality(element[(semicolon + 1)..]);
                 if (name.SequenceEqual("*"u8)) others = quality;
+                else if (Ascii.EqualsIgnoreCase(name, "identity"u8)) plain = quality;
+                else if (Ascii.EqualsIgnoreCase(name, "x-gzip"u8)) name = "gzip"u8; // RFC 9110 §8.4.1.3: the same.
                 for (var c = 0; c < codings.Length; c++)
                 {
-                    if (Ascii.EqualsIgnoreCase(name, codings[c].Name)) qualities[c] = quality;
+                    if (Ascii.EqualsIgnoreCase(name, codings[c])) qualities[c] = quality;
                 }
             }
         }
 
-        qualities.Replace(-1, others);
+        qualities.Replace(-1, Math.Max(others, 0));
+        return plain >= 0 ? plain : others == 0 ? 0 : -1;
     }
 
     // weight = OWS ";" OWS "q=" qvalue; what is not one is no weight at all, and refuses: better too little than too much.
