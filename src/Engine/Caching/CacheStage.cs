@@ -47,6 +47,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
     internal Loop Loop => loop;
 
+    /// <summary>Fills under way that nobody reads.</summary>
+    internal int Alone { get; set; }
+
     internal BufferPool Buffers => buffers;
 
     /// <summary>Answers a request of a route with a cache, or fetches the answer.</summary>
@@ -197,7 +200,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         kept.Body.Hold();
         var renewed = Merge(exchange, plan.Cache, kept);
         renewed.Times = verdict.Times;
-        plan.Cache.TryPut(fill, renewed);
+        plan.Cache.TryPut(fill, renewed, kept); // Not where it was invalidated while the origin was asked.
         renewed.LetGo();
         plan.Cache.End(fill);
     }
@@ -205,15 +208,32 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     // Takes over the reference to what is kept.
     private async LoopTask<Fault> FetchAsync(Exchange exchange, CachePlan plan, CacheKey key, CacheControl asked, StoredResponse? kept, CacheForward why)
     {
+        if (kept is { Body.IsWhole: false })
+        {
+            kept.LetGo(); // Neither to be validated nor to stand in: it may never be whole.
+            kept = null;
+        }
+
         for (var joins = 0; ; joins++)
         {
+            var begun = plan.Cache.TryBegin(key, isJoinable: !plan.Cache.Passing.Has(PassMemory.KeyOf(key.Hash, exchange.Request.Fields), loop.UtcNow), exchange.Request.Fields, kept, out var shared, out var newer);
+            if (shared is not { } fill)
+            {
+                // Somebody's fill ended between the look and this.
+                kept?.LetGo();
+                kept = newer!;
+                if (Judge(kept, asked) == Reuse.Fresh) return Serve(exchange, plan, kept, CacheOutcome.Collapsed, why);
+                if (joins < MostJoins) continue;
+                kept.LetGo();
+                return await PassAsync(exchange, plan, why);
+            }
+
             var wait = waits.TryPop(out var used) ? used : new FillWait(loop, waits);
             wait.Begin(exchange);
             wait.Asked = asked;
             wait.Candidate = kept;
             kept?.Hold();
             exchange.Held = wait;
-            var begun = plan.Cache.TryBegin(key, isJoinable: !plan.Cache.Passing.Has(key.Hash, loop.UtcNow), out var fill);
             if (fill.TryWait(wait))
             {
                 if (begun) Lease().Begin(fill, plan, exchange, kept, wait);
@@ -243,9 +263,12 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                     kept.StandsInUntil = (loop.UtcNow + StandsIn).Ticks;
                     Release(exchange, wait);
                     return Serve(exchange, plan, kept, CacheOutcome.Stale);
-                case FillState.Failed:
+                case FillState.Failed when !fill.IsAbandoned || begun:
                     kept?.LetGo();
                     return fill.Fault;
+                case FillState.Kept when wait.Response!.Body is { IsEnded: true, IsWhole: false } body:
+                    kept?.LetGo();
+                    return new Fault(body.Failure, Side.Origin, Stage.Relay); // It broke before a byte of it was sent: that can still be said.
                 case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
                     var response = wait.Take();
                     kept?.LetGo();

@@ -11,7 +11,9 @@ namespace Weir.Engine.Caching;
 public sealed class StoredReader : KeptBody, IDisposable
 {
     internal StoredReader? NextWaiting;
-    internal bool IsListed; // Under the body's lock.
+    internal bool IsListed; // Under the body's lock, as the others.
+    internal StoredReader? NextReader, PreviousReader;
+    internal bool HasEntered;
 
     private readonly Stack<StoredReader> home;
     private readonly LoopWake more;
@@ -20,6 +22,7 @@ public sealed class StoredReader : KeptBody, IDisposable
     private Cache? cache;
     private long at;
     private long end; // -1: where the body ends.
+    private bool isLate; // What it is to read is gone.
 
     internal StoredReader(Loop loop, Stack<StoredReader> home)
     {
@@ -34,7 +37,10 @@ public sealed class StoredReader : KeptBody, IDisposable
 
     public override long Length => end >= 0 ? end - at : body.Length;
 
-    public override FaultCause Failure => body.Failure;
+    public override FaultCause Failure => isLate ? FaultCause.Internal : body.Failure;
+
+    /// <summary>How far it has read. Any thread.</summary>
+    internal long Position => Volatile.Read(ref at);
 
     public override bool IsAtEnd => end >= 0 ? at == end : body.IsWhole && at == body.Written;
 
@@ -42,6 +48,7 @@ public sealed class StoredReader : KeptBody, IDisposable
     {
         piece = default;
         if (at == end) return BodyStatus.End;
+        if (isLate) return BodyStatus.Broken;
         while (true)
         {
             piece = body.From(at, end >= 0 ? end - at : long.MaxValue);
@@ -57,7 +64,11 @@ public sealed class StoredReader : KeptBody, IDisposable
         }
     }
 
-    public override void Advance(int count) => at += count;
+    public override void Advance(int count)
+    {
+        Volatile.Write(ref at, at + count);
+        body.Pass();
+    }
 
     public override bool Has(BodyEncoder encoder)
     {
@@ -71,6 +82,7 @@ public sealed class StoredReader : KeptBody, IDisposable
         var coded = body.Coded(encoder.Coding)!;
         coded.Hold();
         body.StopWaiting(this);
+        body.Leave(this);
         body.LetGo();
         body = coded;
         (at, end) = (0, -1);
@@ -82,8 +94,11 @@ public sealed class StoredReader : KeptBody, IDisposable
         if (response is not { } held) return;
         response = null;
         body.StopWaiting(this);
-        body.LetGo();
+        body.Leave(this);
         held.LetGo();
+        body.Pass();
+        body.LetGo();
+        body = null!;
         home.Push(this);
     }
 
@@ -96,13 +111,15 @@ public sealed class StoredReader : KeptBody, IDisposable
         body.Hold();
         at = 0;
         end = -1;
+        isLate = !body.TryEnter(this);
     }
 
     /// <summary>Reads a part only.</summary>
     internal void Take(long first, long count)
     {
-        at = first;
         end = first + count;
+        Volatile.Write(ref at, first);
+        body.Pass();
     }
 
     /// <summary>There is more to read. From any thread, while it is listed.</summary>
