@@ -32,6 +32,10 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
     private bool inBody;
     private bool awaitsEnd;
     private bool isLast;
+    private bool isChunked;
+    private Chunks chunks;
+
+    public int Index => index;
 
     public ClientState State { get; private set; } = ClientState.Ended;
 
@@ -78,7 +82,7 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
         writing = true;
         headSent = kept = 0;
         bodySent = left = 0;
-        inBody = awaitsEnd = false;
+        inBody = awaitsEnd = isChunked = false;
         State = ClientState.Busy;
         return tls is null ? Go(write: true, read: false, false) : GoSecurely(read: false, false);
     }
@@ -134,10 +138,14 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
     {
         while (State == ClientState.Busy)
         {
-            var (n, room) = inBody && left > 0 ? (Discard(), left) : ReadHead();
+            var (n, room) = inBody && left > 0 && !isChunked ? (Discard(), left) : ReadHead();
             if (n == 0) return AtEnd();
             if (n < 0) return tls?.Waits ?? Kernel.Errno == Kernel.Again;
-            if (inBody && left > 0)
+            if (isChunked)
+            {
+                if (!OnChunks(buffer.AsSpan(0, (int)n))) return false;
+            }
+            else if (inBody && left > 0)
             {
                 left -= n;
                 Bytes += n;
@@ -205,11 +213,26 @@ internal sealed unsafe class Client(int index, Work work, byte[] buffer)
         var at = answer.IndexOf("ontent-"u8);
         if (at < 0) return false;
         at = answer.IndexOf("ength: "u8);
+        if (at < 0 && answer.IndexOf("ransfer-"u8) >= 0)
+        {
+            (inBody, isChunked, chunks) = (true, true, default);
+            return OnChunks(bytes[answer.Length..]);
+        }
+
         if (at < 0 || !Utf8Parser.TryParse(answer[(at + 7)..], out long length, out _)) return false;
         var behind = bytes.Length - answer.Length;
         left = length - behind;
         inBody = true;
         Bytes += behind;
         return left >= 0;
+    }
+
+    // What is left is not known before the end: more than nothing until then.
+    private bool OnChunks(ReadOnlySpan<byte> bytes)
+    {
+        var content = chunks.Take(bytes);
+        Bytes += content;
+        left = chunks.State == ChunksState.Done ? 0 : 1;
+        return content >= 0 && chunks.State != ChunksState.Bad;
     }
 }

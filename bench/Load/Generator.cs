@@ -17,10 +17,11 @@ internal sealed unsafe class Generator
     private readonly Work work;
     private readonly Client[] clients;
     private readonly Queue<Client> idle;
-    private readonly Latencies latencies = new();
+    private Latencies latencies = new();
     private readonly Latencies failures = new();
-    private readonly byte[] head;
-    private readonly byte[] thenHead;
+    private byte[] head;
+    private byte[] thenHead;
+    private readonly Heads heads;
     private readonly (int Good, int All)[] bins;
     private readonly long turn;
     private readonly Random gaps = new(20260923);
@@ -39,7 +40,7 @@ internal sealed unsafe class Generator
     public Generator(Work work)
     {
         this.work = work;
-        (head, thenHead) = (work.Head, work.HeadFor("/then"));
+        (head, thenHead, heads) = (work.Head, work.HeadFor("/then"), new Heads(work));
         var buffer = GC.AllocateArray<byte>(64 * 1024, pinned: true);
         clients = [.. Enumerable.Range(0, work.Connections).Select(i => new Client(i, work, buffer))];
         idle = new(clients);
@@ -48,6 +49,19 @@ internal sealed unsafe class Generator
         bins = new (int, int)[(int)Math.Ceiling(work.ThenSeconds * BinsPerSecond)];
         nextDue = started;
         Kernel.WaitPrecisely();
+    }
+
+    public long Done => done;
+
+    public long Errors => errors;
+
+    public long Bytes => clients.Sum(c => c.Bytes);
+
+    /// <summary>Forgets what was counted; connections stay.</summary>
+    public void Restart()
+    {
+        (latencies, done, errors, busy) = (new Latencies(), 0, 0, 0);
+        idle.Clear();
     }
 
     /// <summary>Runs to the end; requests under way then are waited for.</summary>
@@ -85,7 +99,7 @@ internal sealed unsafe class Generator
     public static int Hold(Work work)
     {
         var generator = new Generator(work with { Requests = work.Connections });
-        generator.RunOneEach();
+        generator.RunOneEach(32, work.Head);
         Console.WriteLine(FormattableString.Invariant($$"""{"held":{{generator.done}},"errors":{{generator.errors}}}"""));
         Console.In.ReadToEnd();
         return generator.errors == 0 ? 0 : 1;
@@ -127,7 +141,7 @@ internal sealed unsafe class Generator
 
         var isFirst = due < turn;
         if (isFirst) first++;
-        if (client.Begin(due, isFirst ? head : thenHead) != ClientState.Busy) Finish(client);
+        if (client.Begin(due, heads.AreMany ? heads.Next(client.Index) : isFirst ? head : thenHead) != ClientState.Busy) Finish(client);
     }
 
     private void Finish(Client client)
@@ -152,15 +166,16 @@ internal sealed unsafe class Generator
         idle.Enqueue(client);
     }
 
-    // A few at a time, so that no queue of the proxy overflows.
-    private void RunOneEach()
+    /// <summary>Each client asks once, so many at a time: few where they have to connect first, so that no queue of the proxy overflows.</summary>
+    public void RunOneEach(int most, byte[] request, long due = 0)
     {
         var events = stackalloc byte[256 * 16];
         var next = 0;
-        var deadline = started + (60 * Second);
+        var deadline = Stopwatch.GetTimestamp() + (60 * Second);
+        (head, thenHead) = (request, request);
         while ((next < clients.Length || busy > 0) && Stopwatch.GetTimestamp() < deadline && errors <= MostErrors)
         {
-            while (next < clients.Length && busy < 32) Begin(clients[next++], Stopwatch.GetTimestamp());
+            while (next < clients.Length && busy < most) Begin(clients[next++], due > 0 ? due : Stopwatch.GetTimestamp());
             var n = Kernel.Wait(epoll, events, 256, Second / 10);
             for (var i = 0; i < n; i++)
             {
@@ -194,5 +209,5 @@ internal sealed unsafe class Generator
         }
     }
 
-    private string Us(double share) => FormattableString.Invariant($"{latencies.At(share) / 1000.0:F1}");
+    public string Us(double share) => FormattableString.Invariant($"{latencies.At(share) / 1000.0:F1}");
 }

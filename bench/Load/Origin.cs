@@ -1,9 +1,11 @@
 // The origin: HTTP/1.1 with keep-alive, no more than proxies need that are measured.
 //   GET anything          13 bytes            GET /bytes/N     N bytes of the pattern
+//   answers that may be kept, and texts: Asked.cs
 //   any, Content-Length   swallowed unread, then 13 bytes     Transfer-Encoding in a request: 411
 // One thread, edge-triggered; a head that comes in pieces is kept until it is whole.
 
 using System.Buffers.Text;
+using System.Diagnostics;
 using System.Text;
 
 namespace Weir.Bench.Load;
@@ -11,6 +13,7 @@ namespace Weir.Bench.Load;
 internal sealed unsafe class Origin
 {
     private const int BufferSize = 64 * 1024;
+    private const long Delay = 500_000_000;
     private const string Fields = "Server: origin\r\nContent-Type: text/plain\r\n";
 
     private readonly byte[] small = Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\n{Fields}Date: {DateTime.UtcNow:R}\r\nContent-Length: 13\r\n\r\nhello, weir!\n");
@@ -18,6 +21,8 @@ internal sealed unsafe class Origin
     private readonly string largeHead = $"HTTP/1.1 200 OK\r\n{Fields}Date: {DateTime.UtcNow:R}\r\nContent-Length: ";
     private readonly byte[] buffer = GC.AllocateArray<byte>(BufferSize, pinned: true);
     private readonly Dictionary<long, byte[]> heads = [];
+    private readonly KeptAnswers kept = new();
+    private readonly Queue<(Connection Connection, uint Use, long Due)> waiting = new();
     private readonly int epoll = Kernel.CreateEpoll();
     private readonly int listener;
     private Connection?[] connections = new Connection?[1024];
@@ -36,7 +41,7 @@ internal sealed unsafe class Origin
         var events = stackalloc byte[256 * 16];
         while (true)
         {
-            var n = Kernel.Wait(epoll, events, 256, -1);
+            var n = Kernel.Wait(epoll, events, 256, AnswerDue());
             for (var i = 0; i < n; i++)
             {
                 // The tag is the descriptor and how many times it was used before: an event of a closed one finds nobody.
@@ -45,6 +50,20 @@ internal sealed unsafe class Origin
                 else if (connections[(int)(uint)tag] is { } c && c.Use == (uint)(tag >> 32) && c.Open) OnEvent(c, Kernel.EventsOf(events, i));
             }
         }
+    }
+
+    // How long until the next answer that is held back is due; -1: none is.
+    private long AnswerDue()
+    {
+        while (waiting.TryPeek(out var next))
+        {
+            var left = next.Due - Stopwatch.GetTimestamp();
+            if (left > 0) return left;
+            waiting.Dequeue();
+            if (next.Connection.Open && next.Connection.Use == next.Use) AnswerAsked(next.Connection);
+        }
+
+        return -1;
     }
 
     private void AcceptAll()
@@ -103,6 +122,7 @@ internal sealed unsafe class Origin
         if (head.IndexOf("ransfer-"u8) >= 0) return Send(c, refused) && Close(c);
         var length = Length(head);
         c.Body = BodyOf(head);
+        c.Asked = c.Body < 0 ? Asked.Read(head) : default;
         if (behind > length) return Close(c); // No proxy pipelines to an origin.
         if (behind < length)
         {
@@ -123,6 +143,13 @@ internal sealed unsafe class Origin
 
     private bool Answer(Connection c)
     {
+        if (c.Asked.Ask == Ask.Slow && !c.Asked.IsKnown)
+        {
+            waiting.Enqueue((c, c.Use, Stopwatch.GetTimestamp() + Delay));
+            return false;
+        }
+
+        if (c.Asked.Ask != Ask.Plain) return AnswerAsked(c);
         if (c.Body < 0)
         {
             if (!Send(c, small)) return Close(c);
@@ -131,20 +158,34 @@ internal sealed unsafe class Origin
 
         if (!heads.TryGetValue(c.Body, out var head)) heads[c.Body] = head = Encoding.ASCII.GetBytes($"{largeHead}{c.Body}\r\n\r\n");
         if (!Send(c, head, Kernel.More)) return Close(c);
-        (c.Sent, c.ToSend) = (0, c.Body);
+        (c.Sent, c.ToSend, c.File) = (0, c.Body, Pattern.File);
+        return GoOn(c);
+    }
+
+    private bool AnswerAsked(Connection c)
+    {
+        if (c.Asked.Ask == Ask.Counts)
+        {
+            if (!Send(c, kept.Counts())) return Close(c);
+            return c.LastAnswer ? Close(c) : true;
+        }
+
+        if (!Send(c, kept.Head(c.Asked), c.Asked.IsKnown ? 0 : Kernel.More)) return Close(c);
+        (c.Sent, c.ToSend) = (0, c.Asked.IsKnown ? 0 : c.Asked.Length);
+        c.File = c.Asked.Ask >= Ask.Html ? Texts.Of(c.Asked.Ask) : Pattern.File;
         return GoOn(c);
     }
 
     private bool GoOn(Connection c)
     {
-        if (Pattern.Send(c.Descriptor, ref c.Sent, c.ToSend) != 0) return Close(c);
+        if (Pattern.Send(c.Descriptor, c.File, ref c.Sent, c.ToSend) != 0) return Close(c);
         if (c.Sent < c.ToSend) return false;
         c.Sent = c.ToSend = 0;
         return c.LastAnswer ? Close(c) : true;
     }
 
     // A head fits the empty send buffer of a connection that carries one exchange at a time.
-    private static bool Send(Connection c, byte[] bytes, int flags = 0)
+    private static bool Send(Connection c, ReadOnlySpan<byte> bytes, int flags = 0)
     {
         fixed (byte* start = bytes) return Kernel.send(c.Descriptor, start, (nuint)bytes.Length, Kernel.NoSignal | flags) == bytes.Length;
     }
@@ -180,6 +221,8 @@ internal sealed unsafe class Origin
         public bool PeerEnded;
         public long ToSwallow;
         public long Body;
+        public Asked Asked;
+        public int File;
         public long Sent;
         public long ToSend;
         public byte[] Kept = [];

@@ -7,16 +7,20 @@ internal static unsafe class Pattern
 {
     public const int Size = 1 << 20;
 
-    private static readonly int File = Kernel.CreateMemoryFile(Bytes());
+    /// <summary>The pattern itself.</summary>
+    public static readonly int File = Kernel.CreateMemoryFile(Bytes());
 
     /// <summary>Sends what the socket takes of a body of <paramref name="length"/> bytes, from <paramref name="sent"/> on.</summary>
     /// <returns>0 where the socket is full or the body is out; else the error.</returns>
-    public static int Send(int descriptor, ref long sent, long length)
+    public static int Send(int descriptor, ref long sent, long length) => Send(descriptor, File, ref sent, length);
+
+    /// <summary>The same of another file of <see cref="Size"/> bytes.</summary>
+    public static int Send(int descriptor, int file, ref long sent, long length)
     {
         while (sent < length)
         {
             var offset = sent % Size;
-            var n = Kernel.sendfile(descriptor, File, &offset, (nuint)Math.Min(length - sent, Size - offset));
+            var n = Kernel.sendfile(descriptor, file, &offset, (nuint)Math.Min(length - sent, Size - offset));
             if (n <= 0)
             {
                 var error = Kernel.Errno;

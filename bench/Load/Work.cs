@@ -30,6 +30,17 @@ internal sealed record Work
 
     public string Path { get; init; } = "/";
 
+    /// <summary>A {n} in the path counts up from here, to so many numbers and over again; 0: for ever.</summary>
+    public long From { get; init; }
+
+    public long Numbers { get; init; }
+
+    /// <summary>A file with a path in each line, of which <see cref="Requests"/> from line <see cref="From"/> on are asked for, in their order.</summary>
+    public string Sequence { get; init; } = "";
+
+    /// <summary>The codings it takes; empty: it does not say.</summary>
+    public string Codings { get; init; } = "";
+
     public string Host { get; init; } = "bench.test";
 
     /// <summary>Bytes of each request's body.</summary>
@@ -51,7 +62,7 @@ internal sealed record Work
 
     public byte[] HeadFor(string path) => Encoding.ASCII.GetBytes(
         $"{(Upload > 0 ? "POST" : "GET")} {path} HTTP/1.1\r\nHost: {Host}\r\nUser-Agent: weir-bench\r\nAccept: */*\r\n" +
-        (Close ? "Connection: close\r\n" : "") + (Upload > 0 ? $"Content-Length: {Upload}\r\n" : "") + "\r\n");
+        (Codings.Length > 0 ? $"Accept-Encoding: {Codings}\r\n" : "") + (Close ? "Connection: close\r\n" : "") + (Upload > 0 ? $"Content-Length: {Upload}\r\n" : "") + "\r\n");
 
     public static Work Read(ReadOnlySpan<string> args)
     {
@@ -84,6 +95,10 @@ internal sealed record Work
                 "--path" => work with { Path = value },
                 "--host" => work with { Host = value },
                 "--upload" => work with { Upload = long.Parse(value, CultureInfo.InvariantCulture) },
+                "--from" => work with { From = long.Parse(value, CultureInfo.InvariantCulture) },
+                "--numbers" => work with { Numbers = long.Parse(value, CultureInfo.InvariantCulture) },
+                "--sequence" => work with { Sequence = value },
+                "--codings" => work with { Codings = value },
                 "--sources" => work with { Sources = int.Parse(value, CultureInfo.InvariantCulture) },
                 _ => throw new FormatException($"unknown option {name}"),
             };

@@ -26,6 +26,20 @@ internal sealed record Setup(string Name, bool HasLog = false, int Sites = 0, in
 
     public static Setup ManyRoutes { get; } = new("routes", Sites: 1000, RoutesPerSite: 10);
 
+    /// <summary>Everybody keeps answers in so much memory.</summary>
+    public static Setup Cache { get; } = new("cache") { CacheMiB = 256 };
+
+    /// <summary>Answers are compressed; hosts choose how.</summary>
+    public static Setup Coding { get; } = new("coding") { IsCoding = true };
+
+    /// <summary>The memory for answers that are kept; 0: none are.</summary>
+    public int CacheMiB { get; init; }
+
+    /// <summary>Whether that is another size than Weir's own.</summary>
+    public bool IsCacheSized { get; init; }
+
+    public bool IsCoding { get; init; }
+
     public bool IsTls { get; init; }
 
     /// <summary>What the generator is told for every load.</summary>
@@ -35,7 +49,7 @@ internal sealed record Setup(string Name, bool HasLog = false, int Sites = 0, in
     public Three? Three { get; init; }
 
     /// <summary>The host and path that only the very last route is for.</summary>
-    public string LastHost => Sites == 0 ? "bench.test" : $"s{Sites - 1}.test";
+    public string LastHost => IsCoding ? "gzip5.test" : Sites == 0 ? "bench.test" : $"s{Sites - 1}.test";
 
     public string LastPath => Sites == 0 ? "/" : $"/r{RoutesPerSite - 1}/x";
 
@@ -57,6 +71,17 @@ internal abstract partial class Peer(string name, Settings settings)
     /// <summary>Whether it takes part where it has to speak TLS.</summary>
     public virtual bool SpeaksTls => true;
 
+    /// <summary>Whether it takes part in the rows that are about forwarding.</summary>
+    public virtual bool Forwards => true;
+
+    /// <summary>Whether it takes part in the rows about keeping answers, and in those about compressing them.</summary>
+    public virtual bool Caches => false;
+
+    public virtual bool Compresses => false;
+
+    /// <summary>The folder in which it keeps answers, of its own one; null: in memory.</summary>
+    public virtual string? CacheFolder(string folder) => null;
+
     /// <summary>Its version; null where it is not there.</summary>
     public abstract string? Version();
 
@@ -64,7 +89,7 @@ internal abstract partial class Peer(string name, Settings settings)
     public abstract IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin);
 
     public static IReadOnlyList<Peer> All(Settings settings) =>
-        [new WeirPeer(settings), new NginxPeer(settings, "nginx", ""), new NginxPeer(settings, "nginx-large", "proxy_buffer_size 32k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"), new HaproxyPeer(settings), new YarpPeer(settings)];
+        [new WeirPeer(settings), new NginxPeer(settings, "nginx", ""), new NginxPeer(settings, "nginx-large", "proxy_buffer_size 32k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"), new HaproxyPeer(settings), new YarpPeer(settings), new VarnishPeer(settings), new CaddyPeer(settings)];
 
     protected string Fill(string template, string folder, params ReadOnlySpan<(string Place, string Text)> places)
     {
@@ -84,6 +109,10 @@ internal abstract partial class Peer(string name, Settings settings)
 
 internal sealed class WeirPeer(Settings settings) : Peer("weir", settings)
 {
+    public override bool Caches => true;
+
+    public override bool Compresses => true;
+
     public override string? Version() => File.Exists(Settings.Weir) ? VersionIn(Stage.Ask(Settings.Weir, "version")) ?? "?" : null;
 
     public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
@@ -92,6 +121,18 @@ internal sealed class WeirPeer(Settings settings) : Peer("weir", settings)
         {
             return [Settings.Weir, "run", "--config", Fill("three-weir.yaml", folder, ("port", $"{port}"), ("admin", $"{admin}"), ("balance", three.Balance), ("retry", three.Retry),
                 ("endpoints", string.Join(", ", three.Origins.Select(o => $"\"http://127.0.0.1:{o}\""))))];
+        }
+
+        if (setup.CacheMiB > 0)
+        {
+            return [Settings.Weir, "run", "--config", Fill("cache-weir.yaml", folder, ("port", $"{port}"), ("admin", $"{admin}"), ("origin", $"{origin}"),
+                ("caches", setup.IsCacheSized ? $"caches: {{ default: {{ memory: {setup.CacheMiB}MiB }} }}" : ""))];
+        }
+
+        if (setup.IsCoding)
+        {
+            return [Settings.Weir, "run", "--config", Fill("coding-weir.yaml", folder, ("port", $"{port}"), ("admin", $"{admin}"), ("origin", $"{origin}"),
+                ("sites", string.Join("\n  ", CompressionScene.Of("weir").Select(c => $"- {{ hosts: [{c.Host}], compress: {{ codings: [{c.Coding}], levels: {{ {c.Coding}: {c.Level} }} }}, proxy: origin }}"))))];
         }
 
         var sites = new StringBuilder();
@@ -118,6 +159,12 @@ internal sealed class NginxPeer(Settings settings, string name, string buffers) 
 
     private const string Secure = "ssl_certificate @folder@/certificate.pem; ssl_certificate_key @folder@/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on;";
 
+    public override bool Caches => buffers.Length == 0;
+
+    public override bool Compresses => buffers.Length == 0;
+
+    public override string? CacheFolder(string folder) => Path.Combine(folder, "answers");
+
     public override string? Version() => VersionIn(Stage.Ask("nginx", "-v"));
 
     public override IReadOnlyList<string> Prepare(Setup setup, string folder, int port, int origin, int admin)
@@ -126,6 +173,17 @@ internal sealed class NginxPeer(Settings settings, string name, string buffers) 
         {
             return ["nginx", "-e", $"{folder}/error.log", "-c", Fill("three-nginx.conf", folder, ("port", $"{port}"), ("balance", three.Balance), ("retry", three.Retry),
                 ("servers", string.Join(' ', three.Origins.Select(o => $"server 127.0.0.1:{o}{three.Server};"))))];
+        }
+
+        if (setup.CacheMiB > 0)
+        {
+            return ["nginx", "-e", $"{folder}/error.log", "-c", Fill("cache-nginx.conf", folder, ("port", $"{port}"), ("origin", $"{origin}"), ("store", CacheFolder(folder)!), ("size", $"{setup.CacheMiB}"))];
+        }
+
+        if (setup.IsCoding)
+        {
+            return ["nginx", "-e", $"{folder}/error.log", "-c", Fill("coding-nginx.conf", folder, ("origin", $"{origin}"),
+                ("sites", string.Join("\n    ", CompressionScene.Of("nginx").Select((c, i) => $"server {{ listen 127.0.0.1:{port}{(i == 0 ? " backlog=4096" : "")}; server_name {c.Host}; gzip_comp_level {c.Level}; location / {{ proxy_pass http://origin; }} }}"))))];
         }
 
         var sites = new StringBuilder();

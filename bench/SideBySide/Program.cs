@@ -1,4 +1,4 @@
-// Weir, nginx, HAProxy and YARP on the same work in one run: see bench/README.md.
+// Weir and its rivals on the same work in one run: see bench/README.md.
 
 using System.Globalization;
 using System.Runtime.InteropServices;

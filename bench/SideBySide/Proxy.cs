@@ -12,9 +12,9 @@ internal sealed class Proxy
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private Proxy(Peer peer, Setup setup, Process process, int port, int admin, TimeSpan startTime)
+    private Proxy(Peer peer, Setup setup, Process process, string folder, int port, int admin, TimeSpan startTime)
     {
-        (Peer, Setup, Process, Port, Admin, StartTime) = (peer, setup, process, port, admin, startTime);
+        (Peer, Setup, Process, Folder, Port, Admin, StartTime) = (peer, setup, process, folder, port, admin, startTime);
     }
 
     public Peer Peer { get; }
@@ -22,6 +22,9 @@ internal sealed class Proxy
     public Setup Setup { get; }
 
     public Process Process { get; }
+
+    /// <summary>Where its configuration lies, and what it writes.</summary>
+    public string Folder { get; }
 
     public int Port { get; }
 
@@ -36,7 +39,7 @@ internal sealed class Proxy
 
     public static Proxy Start(Stage stage, Peer peer, Setup setup, int origin)
     {
-        var folder = stage.NewFolder($"{peer.Name}-{setup.Name}");
+        var folder = stage.NewFolder($"{peer.Name}-{setup.Name}", inMemory: setup.CacheMiB > 0);
         var (port, admin) = (Stage.FreePort(), Stage.FreePort());
         var command = peer.Prepare(setup, folder, port, origin, admin);
         var output = Path.Combine(folder, "output");
@@ -50,7 +53,7 @@ internal sealed class Proxy
             throw new InvalidOperationException($"{peer.Name} ({setup.Name}) does not answer: {said.Trim()}");
         }
 
-        return new Proxy(peer, setup, process, port, admin, Stopwatch.GetElapsedTime(started));
+        return new Proxy(peer, setup, process, folder, port, admin, Stopwatch.GetElapsedTime(started));
     }
 
     /// <summary>Fails where a body of 65,536 bytes does not arrive as the origin sent it, or an upload not at all.</summary>

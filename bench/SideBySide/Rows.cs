@@ -41,12 +41,30 @@ internal abstract record Row(string Name, string Title)
         new IdleRow("tls-idle", "idle TLS connections held, each has carried one request", Setup.Tls, 4000),
     ];
 
+    /// <summary>Only when asked for, by "cache" all of them and the scenes about keeping and compressing.</summary>
+    public static IReadOnlyList<Row> Caching { get; } =
+    [
+        new CacheRow("cache-1k", "cache hits of 1 KiB, 64 kept connections", "fresh", (0, 0), "--path", "/fresh/1024/hit"),
+        new CacheRow("cache-64k", "cache hits of 64 KiB, 64 kept connections", "fresh", (0, 0), "--path", "/fresh/65536/hit"),
+        new CacheRow("cache-10m", "cache hits of 10 MiB, 4 kept connections", "fresh", (0, 0), "--path", "/fresh/10485760/hit", "--connections", "4"),
+        new CacheRow("cache-vary", "cache hits of 1 KiB with Vary, 64 kept connections", "vary", (0, 0), "--path", "/vary/1024/hit"),
+        new CacheRow("cache-miss", "cache misses of 1 KiB, each another URL and kept", "fresh", (1, 1), "--path", "/fresh/1024/miss-{n}") { IsAlwaysNew = true },
+        new CacheRow("cache-pass", "1 KiB each another URL, not to be kept (no-store)", "nostore", (1, 1), "--path", "/nostore/1024/pass-{n}") { IsAlwaysNew = true },
+        new CacheRow("cache-revalidate", "1 KiB kept, stale whenever asked for, confirmed by 304", "stale", (0, 1), "--path", "/stale/1024/ring-{n}", "--numbers", $"{CacheRow.Ring}"),
+    ];
+
     /// <summary>What is only measured when asked for: each makes its own table.</summary>
-    public static IReadOnlyList<Row> Scenes { get; } = [new SlowServerScene(), new RetryStormScene(), new ChoiceScene()];
+    public static IReadOnlyList<Row> Scenes { get; } = [new SlowServerScene(), new RetryStormScene(), new ChoiceScene(), new ColdScene(), new ZipfScene(), new CompressionScene()];
+
+    /// <summary>What is one table.</summary>
+    public static IEnumerable<Row> Tabled => All.Concat(Tls).Concat(Caching);
 
     /// <summary>The row of a name, or all of a group.</summary>
     public static IReadOnlyList<Row> Called(string name) =>
-        name == "tls" ? Tls : [All.Concat(Tls).Concat(Scenes).FirstOrDefault(r => r.Name == name) ?? throw new FormatException($"unknown row {name}\n{Settings.Usage}")];
+        name == "tls" ? Tls : name == "cache" ? [.. Caching, .. Scenes.Where(s => IsAboutCaching(s.Name))] : [Tabled.Concat(Scenes).FirstOrDefault(r => r.Name == name) ?? throw new FormatException($"unknown row {name}\n{Settings.Usage}")];
+
+    /// <summary>Whether a row of this name, or group, is about keeping answers or compressing them, which has peers of its own.</summary>
+    public static bool IsAboutCaching(string name) => name is "cache" or "compress" || name.StartsWith("cache-", StringComparison.Ordinal);
 
     protected static IEnumerable<string> Closed(Run run) => ["--seconds", FormattableString.Invariant($"{run.Settings.Seconds}")];
 

@@ -22,7 +22,8 @@ internal sealed class Run
         {
             if (peer.Version() is { } version)
             {
-                Peers.Add(peer);
+                Everybody.Add(peer);
+                if (peer.Forwards) Peers.Add(peer);
                 Versions[peer.Name] = version;
             }
             else
@@ -40,7 +41,10 @@ internal sealed class Run
 
     public int Origin { get; }
 
+    /// <summary>Those that take part in the rows about forwarding.</summary>
     public List<Peer> Peers { get; } = [];
+
+    public List<Peer> Everybody { get; } = [];
 
     public Dictionary<string, string> Versions { get; } = [];
 
@@ -50,6 +54,8 @@ internal sealed class Run
 
     /// <summary>Whether a sample did not pass its check.</summary>
     public bool HasFailed { get; private set; }
+
+    public void Fail() => HasFailed = true;
 
     /// <summary>The tables of scenes, as Markdown.</summary>
     public List<string> Scenes { get; } = [];
@@ -97,7 +103,8 @@ internal sealed class Run
     }
 
     /// <summary>Measures a peer under load and keeps the sample, but one that does not pass its check. A peer that somebody ended meanwhile is measured again.</summary>
-    public void Measure(string row, string @case, Peer peer, Setup setup, int round, double bytesPerUnit, IEnumerable<string> arguments, Func<LoadReport, string?>? check = null)
+    /// <returns>Whether it counts.</returns>
+    public bool Measure(string row, string @case, Peer peer, Setup setup, int round, double bytesPerUnit, IEnumerable<string> arguments, Func<LoadReport, string?>? check = null)
     {
         var proxy = Proxy(peer, setup);
         var sample = Sample(row, @case, proxy, round, bytesPerUnit, arguments);
@@ -107,14 +114,16 @@ internal sealed class Run
         {
             Say($"{row} {peer.Name} round {round}, which does not count: {mistake}");
             HasFailed = true;
-            return;
+            return false;
         }
 
         Loads.Add(sample);
         Say(FormattableString.Invariant($"{row,-12} {@case,-24} {peer.Name,-8} round {round}: {sample.Total,9:F2} µs each, {sample.UnitsPerSecond,9:F1}/s, p50 {sample.Load.P50:F0} p99 {sample.Load.P99:F0} µs{(sample.Load.Errors > 0 ? $", {sample.Load.Errors} ERRORS" : "")}"));
+        return true;
     }
 
-    private LoadSample Sample(string row, string @case, Proxy proxy, int round, double bytesPerUnit, IEnumerable<string> arguments)
+    /// <summary>One measurement, which is not kept.</summary>
+    public LoadSample Sample(string row, string @case, Proxy proxy, int round, double bytesPerUnit, IEnumerable<string> arguments)
     {
         var (before, busy, started) = (proxy.Cpu, Processes.BusyTime(Stage.ProxyCpu), Stopwatch.GetTimestamp());
         var report = Load(proxy.Port, TimeSpan.FromSeconds(Settings.Seconds + 60), arguments);

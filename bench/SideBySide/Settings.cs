@@ -7,8 +7,11 @@ namespace Weir.Bench.SideBySide;
 internal sealed record Settings
 {
     public const string Usage =
-        "bench/compare [--quick] [--rows small,64k,download,upload,connect,idle,routes,log,p99,start,memory,alloc | tls | slow-server,retry-storm,choice-cpu] [--peers weir,nginx,haproxy,yarp,nginx-large]\n" +
-        "              [--rounds N] [--seconds S] [--cpus PROXY,LOAD[,ORIGIN]] [--weir PATH] [--markdown]";
+        "bench/compare [--quick] [--rows small,64k,download,upload,connect,idle,routes,log,p99,start,memory,alloc | tls | slow-server,retry-storm,choice-cpu | cache | compress] [--peers weir,nginx,haproxy,yarp,nginx-large,varnish,caddy]\n" +
+        "              [--rounds N] [--seconds S] [--requests N (cache-zipf)] [--cpus PROXY,LOAD[,ORIGIN]] [--weir PATH] [--markdown]";
+
+    private static readonly string[] Forwarders = ["haproxy", "yarp"];
+    private static readonly string[] Others = ["varnish", "caddy"];
 
     /// <summary>The repository.</summary>
     public string Home { get; init; } = "";
@@ -19,12 +22,15 @@ internal sealed record Settings
 
     public IReadOnlyList<string> Rows { get; init; } = [];
 
-    public IReadOnlyList<string> Peers { get; init; } = ["weir", "nginx", "haproxy", "yarp"];
+    public IReadOnlyList<string> Peers { get; init; } = [];
 
     public int Rounds { get; init; }
 
     /// <summary>Of one measurement.</summary>
     public double Seconds { get; init; }
+
+    /// <summary>Of the sequence that has no other end; 0: its own number.</summary>
+    public int Requests { get; init; }
 
     public IReadOnlyList<int> Cpus { get; init; } = [];
 
@@ -54,14 +60,16 @@ internal sealed record Settings
                 "--rounds" => settings with { Rounds = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--seconds" => settings with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--cpus" => settings with { Cpus = [.. value.Split(',').Select(int.Parse)] },
+                "--requests" => settings with { Requests = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--weir" => settings with { Weir = Path.GetFullPath(value) },
                 _ => throw new FormatException($"unknown option {name}\n{Usage}"),
             };
         }
 
-        if (settings.Peers.FirstOrDefault(p => p is not ("weir" or "nginx" or "nginx-large" or "haproxy" or "yarp")) is { } stranger) throw new FormatException($"unknown peer {stranger}\n{Usage}");
+        if (settings.Peers.FirstOrDefault(p => p is not ("weir" or "nginx" or "nginx-large" or "haproxy" or "yarp" or "varnish" or "caddy")) is { } stranger) throw new FormatException($"unknown peer {stranger}\n{Usage}");
         return settings with
         {
+            Peers = settings.Peers.Count > 0 ? settings.Peers : ["weir", "nginx", .. settings.Rows.Count == 0 || !settings.Rows.All(Row.IsAboutCaching) ? Forwarders : [], .. settings.Rows.Any(Row.IsAboutCaching) ? Others : []],
             Rounds = settings.Rounds > 0 ? settings.Rounds : settings.Quick ? 2 : 5,
             Seconds = settings.Seconds > 0 ? settings.Seconds : settings.Quick ? 1 : 3,
         };

@@ -11,9 +11,12 @@ namespace Weir.Bench.SideBySide;
 
 internal sealed class Stage : IDisposable
 {
+    private const string SharedMemory = "/dev/shm";
+
     private readonly List<Process> running = [];
     private readonly Lock guard = new();
     private readonly string folder = Directory.CreateTempSubdirectory("weir-bench-").FullName;
+    private string? memoryFolder;
     private int folders;
     private bool ended;
 
@@ -42,7 +45,13 @@ internal sealed class Stage : IDisposable
 
     private string LoadTool { get; }
 
-    public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(folder, $"{folders++}-{name}")).FullName;
+    /// <param name="name">What it is called.</param>
+    /// <param name="inMemory">Where files are not written to a disk, if there is such a place.</param>
+    public string NewFolder(string name, bool inMemory = false)
+    {
+        if (inMemory && Directory.Exists(SharedMemory)) memoryFolder ??= Directory.CreateDirectory(Path.Combine(SharedMemory, Path.GetFileName(folder))).FullName;
+        return Directory.CreateDirectory(Path.Combine(inMemory ? memoryFolder ?? folder : folder, $"{folders++}-{name}")).FullName;
+    }
 
     /// <summary>A port that was free a moment ago.</summary>
     public static int FreePort()
@@ -117,13 +126,16 @@ internal sealed class Stage : IDisposable
         }
 
         foreach (var process in rest) End(process);
-        try
+        foreach (var own in memoryFolder is null ? [folder] : new[] { folder, memoryFolder })
         {
-            Directory.Delete(folder, recursive: true);
-        }
-        catch (IOException e)
-        {
-            Console.Error.WriteLine($"bench: {folder} stays behind: {e.Message}");
+            try
+            {
+                Directory.Delete(own, recursive: true);
+            }
+            catch (IOException e)
+            {
+                Console.Error.WriteLine($"bench: {own} stays behind: {e.Message}");
+            }
         }
     }
 

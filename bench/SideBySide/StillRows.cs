@@ -32,7 +32,7 @@ internal sealed record IdleRow(string Name, string Title, Setup Setup, int Most)
         }
     }
 
-    private static long DescriptorLimit() =>
+    public static long DescriptorLimit() =>
         long.Parse(File.ReadLines("/proc/self/limits").First(l => l.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[4], CultureInfo.InvariantCulture);
 }
 

@@ -10,14 +10,14 @@ namespace Weir.Bench.SideBySide;
 internal sealed class Tables(Run run)
 {
     // Those that have a part in what was measured.
-    private IEnumerable<string> Peers => run.Peers.Select(p => p.Name).Where(p => run.Loads.Any(s => s.Peer == p) || run.Figures.Any(f => f.Peer == p));
+    private IEnumerable<string> Peers => run.Everybody.Select(p => p.Name).Where(p => run.Loads.Any(s => s.Peer == p) || run.Figures.Any(f => f.Peer == p));
 
     private IEnumerable<string> Rivals => Peers.Where(p => p != "weir");
 
     public string ToText()
     {
         var text = new StringBuilder();
-        foreach (var row in Row.All.Concat(Row.Tls))
+        foreach (var row in Row.Tabled)
         {
             foreach (var group in run.Loads.Where(s => s.Row == row.Name).GroupBy(s => s.Case)) Table(text, row, group.Key, [.. group]);
             foreach (var group in run.Figures.Where(f => f.Row == row.Name).GroupBy(f => f.Case)) Line(text, row, group.Key, [.. group]);
@@ -33,7 +33,7 @@ internal sealed class Tables(Run run)
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"| work | {string.Join(" | ", Peers.Select(p => $"{p} {run.Versions[p]}"))} |{string.Concat(Rivals.Where(_ => Has("weir")).Select(p => $" weir ÷ {p} |"))}\n");
         text.Append(CultureInfo.InvariantCulture, $"| --- |{string.Concat(Peers.Select(_ => " ---: |"))}{string.Concat(Rivals.Where(_ => Has("weir")).Select(_ => " ---: |"))}\n");
-        foreach (var row in Row.All.Concat(Row.Tls))
+        foreach (var row in Row.Tabled)
         {
             foreach (var group in run.Loads.Where(s => s.Row == row.Name).GroupBy(s => s.Case))
             {

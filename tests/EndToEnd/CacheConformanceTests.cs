@@ -124,6 +124,7 @@ public sealed partial class CacheConformanceTests
     {
         private readonly string folder = Directory.CreateTempSubdirectory("weir-cache-tests-").FullName;
         private readonly Process process;
+        private readonly Task<string> said; // Read, so that it never waits to be.
 
         public SuiteServer(string of)
         {
@@ -134,7 +135,7 @@ public sealed partial class CacheConformanceTests
             process = Process.Start(start)!;
             process.BeginErrorReadLine();
             Port = int.Parse(Listening().Match(process.StandardOutput.ReadLine() ?? "").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
-            process.BeginOutputReadLine();
+            said = process.StandardOutput.ReadToEndAsync();
         }
 
         public int Port { get; }
@@ -143,6 +144,7 @@ public sealed partial class CacheConformanceTests
         {
             process.Kill();
             process.WaitForExit();
+            said.Wait();
             process.Dispose();
             Directory.Delete(folder, recursive: true);
         }

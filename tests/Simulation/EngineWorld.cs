@@ -3,6 +3,7 @@
 using System.Net;
 using Weir.Engine;
 using Weir.Engine.Balancing;
+using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
@@ -24,7 +25,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null, TlsWhims? originTls = null)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null, TlsWhims? originTls = null, Func<ForwardPlan, CachePlan>? cache = null)
     {
         balancing ??= new Balancing();
         World = new SimulatedWorld(seed, weather);
@@ -48,7 +49,9 @@ internal sealed class EngineWorld
         Endpoints = [.. endpoints];
         var routes = new RouteTable<RoutePlan>();
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000, Total = balancing.Total };
-        routes.Add(new RoutePlan { Name = "r", Forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge }, Timeouts = times, MinRate = 0, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
+        var forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge };
+        Cached = cache?.Invoke(forward);
+        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Timeouts = times, MinRate = 0, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
         if (tls is not null) (FrontTls, ClientTls) = (new TlsLedger(World, tls), new TlsLedger(World, tls));
         var plan = new Plan
@@ -63,6 +66,9 @@ internal sealed class EngineWorld
     }
 
     public SimulatedWorld World { get; }
+
+    /// <summary>The route's cache; null: it has none.</summary>
+    public CachePlan? Cached { get; }
 
     public ProxyEngine Engine { get; }
 

@@ -18,6 +18,9 @@ public sealed class Cache
     // Rules that are shared between responses; there are few.
     private const int MostVaries = 1024;
 
+    // Beside what is kept: what is on its way, and what has left and is still read. The greater of a part of the limit and this.
+    private const long LeastBeyond = 16 << 20;
+
     private readonly ConcurrentDictionary<string, VaryRule> varies = [];
     private readonly Shard[] shards = new Shard[Shards];
 
@@ -43,7 +46,11 @@ public sealed class Cache
     public long MemoryLimit
     {
         get => Retention.Limit;
-        set => Retention.Limit = value;
+        set
+        {
+            Retention.Limit = value;
+            Memory.Most = value + Math.Max(LeastBeyond, value / 4);
+        }
     }
 
     /// <summary>Responses that are kept.</summary>
@@ -79,8 +86,18 @@ public sealed class Cache
     /// <param name="isJoinable">Whether it is one that all wait for who ask for the same.</param>
     /// <param name="fill">The fill.</param>
     /// <returns>Whether it was begun, and is the caller's to run.</returns>
-    internal bool TryBegin(in CacheKey key, bool isJoinable, out Fill fill)
+    internal bool TryBegin(in CacheKey key, bool isJoinable, out Fill fill) => TryBegin(key, isJoinable, null, null, out fill!, out _);
+
+    /// <summary>As the other; or finds what another fill has brought since <paramref name="kept"/> was looked for.</summary>
+    /// <param name="key">The request's key.</param>
+    /// <param name="isJoinable">Whether it is one that all wait for who ask for the same.</param>
+    /// <param name="request">The request's fields; null: not looked for.</param>
+    /// <param name="kept">What was found before.</param>
+    /// <param name="fill">The fill; null: there is something newer.</param>
+    /// <param name="newer">That, with a reference.</param>
+    internal bool TryBegin(in CacheKey key, bool isJoinable, FieldBlock? request, StoredResponse? kept, out Fill? fill, out StoredResponse? newer)
     {
+        newer = null;
         var shard = ShardOf(key.Hash);
         lock (shard.Door)
         {
@@ -88,6 +105,14 @@ public sealed class Cache
             if (isJoinable && place?.FindFill(key.Extra.Span) is { } running)
             {
                 fill = running;
+                return false;
+            }
+
+            if (isJoinable && request is not null && place?.Find(key.Extra.Span, request) is { } there && there != kept)
+            {
+                there.Hold();
+                newer = there;
+                fill = null;
                 return false;
             }
 
@@ -127,16 +152,19 @@ public sealed class Cache
     }
 
     /// <summary>Keeps what a fill brought, in place of what it was for. Takes a reference of its own.</summary>
+    /// <param name="fill">The fill.</param>
+    /// <param name="response">What it brought.</param>
+    /// <param name="renewed">What it is made of, where nobody asked the origin anew: it must be kept still. Null: it is new.</param>
     /// <returns>False: it is out of date already.</returns>
-    internal bool TryPut(Fill fill, StoredResponse response)
+    internal bool TryPut(Fill fill, StoredResponse response, StoredResponse? renewed = null)
     {
         StoredResponse? replaced;
         var shard = ShardOf(fill.Place.Hash);
-        response.Hash = fill.Place.Hash;
+        response.Hash = HashOf(fill.Place.Hash, response);
         response.Tags = TagIndex.Read(response.Lines);
         lock (shard.Door)
         {
-            if (fill.IsDoomed || !Tags.TryAdd(response, fill.Since)) return false;
+            if (fill.IsDoomed || renewed is { IsKept: false } || !Tags.TryAdd(response, fill.Since)) return false;
             response.Hold();
             replaced = fill.Place.Put(response);
         }
@@ -155,7 +183,7 @@ public sealed class Cache
         return true;
     }
 
-    /// <summary>A response's body is whole, and weighs what it weighs.</summary>
+    /// <summary>A response's body has grown, or is whole, and weighs what it weighs.</summary>
     internal void Settle(StoredResponse response)
     {
         var leaving = new List<Retained>();
@@ -167,15 +195,20 @@ public sealed class Cache
     /// <returns>Whether it was kept.</returns>
     internal bool Remove(StoredResponse response)
     {
-        Retention.Remove(response);
-        return Drop(response);
+        var was = Drop(response);
+        Retention.Remove(response); // Behind the index: what is not there is not taken in here.
+        return was;
     }
+
+    /// <summary>Fills of which no end has come.</summary>
+    internal int FillsUnderWay => Enumerable.Range(0, Shards).Sum(shard => Places(shard).Sum(place => Look(place, static one => one.Fills)));
 
     /// <summary>Makes a response stale now.</summary>
     /// <returns>Whether it is kept.</returns>
     internal bool Outdate(StoredResponse response)
     {
-        lock (ShardOf(response.Hash).Door)
+        if (response.Place is not { } place) return false;
+        lock (ShardOf(place.Hash).Door)
         {
             if (response.Place is null) return false;
             response.IsStale = true;
@@ -247,6 +280,9 @@ public sealed class Cache
         if (rule.IsNone || varies.Count >= MostVaries) return rule;
         return varies.GetOrAdd(rule.Names, rule);
     }
+
+    // Each variant is wanted as often as it is asked for: however many there are, they do not share what their URL is worth.
+    private static ulong HashOf(ulong url, StoredResponse response) => response.VaryKey.IsEmpty ? url : url ^ KeyRecipe.HashOf(response.VaryKey);
 
     private Shard ShardOf(ulong hash) => shards[(int)(hash >> 58)];
 

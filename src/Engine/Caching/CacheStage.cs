@@ -49,6 +49,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
     internal Loop Loop => loop;
 
+    /// <summary>Fills under way that nobody reads.</summary>
+    internal int Alone { get; set; }
+
     internal BufferPool Buffers => buffers;
 
     /// <summary>Answers a request of a route with a cache, or fetches the answer.</summary>
@@ -204,8 +207,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (StoreLimits.Judge(exchange, plan, verdict.Source) != StoreReason.Stored || plan.Passes?.Of(exchange) is not null) return;
         if (UnkeyedFields.Of(exchange, plan.Key.Parts).Any()) return; // It was sent on with them: what came may be its client's alone.
         if (plan.SliceBytes > 0 && !Slices.TryKey(exchange, plan.SliceBytes, ref key)) return;
+        if (StoredBody.TryMake(response.HasBody ? response.BodyLength : 0, plan.Cache.Memory) is not { } body) return;
         plan.Cache.TryBegin(key, isJoinable: false, out var fill);
-        var body = new StoredBody(response.HasBody ? response.BodyLength : 0, plan.Cache.Memory);
         if (Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named) is not { } made)
         {
             body.LetGo();
@@ -281,7 +284,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         else if (plan.Cache.TryBegin(key, isJoinable: false, out var fill))
         {
             renewed.Times = verdict.Times with { InitialAge = age };
-            plan.Cache.TryPut(fill, renewed);
+            plan.Cache.TryPut(fill, renewed, kept); // Not where it was invalidated while the origin was asked.
             plan.Cache.End(fill);
         }
 
@@ -294,15 +297,32 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     // Takes over the reference to what is kept.
     private async LoopTask<Fault> FetchAsync(Exchange exchange, CachePlan plan, CacheKey key, CacheControl asked, StoredResponse? kept, CacheForward why)
     {
+        if (kept is { Body.IsWhole: false })
+        {
+            kept.LetGo(); // Neither to be validated nor to stand in: it may never be whole.
+            kept = null;
+        }
+
         for (var joins = 0; ; joins++)
         {
+            var begun = plan.Cache.TryBegin(key, isJoinable: !plan.Cache.Passing.Has(PassMemory.KeyOf(key.Hash, exchange.Request.Fields), loop.UtcNow), exchange.Request.Fields, kept, out var shared, out var newer);
+            if (shared is not { } fill)
+            {
+                // Somebody's fill ended between the look and this.
+                kept?.LetGo();
+                kept = newer!;
+                if (Judge(kept, asked) == Reuse.Fresh) return Serve(exchange, plan, key, kept, CacheOutcome.Collapsed, why);
+                if (joins < MostJoins) continue;
+                kept.LetGo();
+                return await PassAsync(exchange, plan, why);
+            }
+
             var wait = LeaseWait();
             wait.Begin(exchange);
             wait.Asked = asked;
             wait.Candidate = kept;
             kept?.Hold();
             exchange.Held = wait;
-            var begun = plan.Cache.TryBegin(key, isJoinable: !plan.Cache.Passing.Has(key.Hash, loop.UtcNow), out var fill);
             if (fill.TryWait(wait))
             {
                 if (begun) Lease().Begin(fill, plan, exchange, kept, wait);
@@ -332,9 +352,12 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                     kept.StandsInUntil = (loop.UtcNow + StandsIn).Ticks;
                     Release(exchange, wait);
                     return Serve(exchange, plan, key, kept, CacheOutcome.Stale);
-                case FillState.Failed:
+                case FillState.Failed when !fill.IsAbandoned || begun:
                     kept?.LetGo();
                     return fill.Fault;
+                case FillState.Kept when wait.Response!.Body is { IsEnded: true, IsWhole: false } body:
+                    kept?.LetGo();
+                    return new Fault(body.Failure, Side.Origin, Stage.Relay); // It broke before a byte of it was sent: that can still be said.
                 case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
                     var response = wait.Take();
                     kept?.LetGo();

@@ -1,5 +1,6 @@
 // One URL in a cache: the variants that are kept of it, and the fills under way. Everything here is under its shard's lock.
 
+using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 
 namespace Weir.Engine.Caching;
@@ -21,9 +22,15 @@ internal sealed class CachedObject(ulong hash, byte[] url)
 
     public StoredResponse? Find(ReadOnlySpan<byte> extra, FieldBlock request)
     {
+        // Variants mostly vary by the same: what the request says about that is worked out once.
+        Span<byte> key = stackalloc byte[VaryRule.MostKeyBytes];
+        var (rule, length, hasKey) = (VaryRule.None, 0, true);
         for (var one = first; one is not null; one = one.Other)
         {
-            if (one.Extra.SequenceEqual(extra) && one.Selects(request)) return one;
+            if (!one.Extra.SequenceEqual(extra)) continue;
+            if (one.Vary.IsNone) return one;
+            if (!one.Vary.Equals(rule)) (rule, hasKey) = (one.Vary, one.Vary.TryWriteKey(request, key, out length));
+            if (hasKey && one.VaryKey.SequenceEqual(key[..length])) return one;
         }
 
         return null;

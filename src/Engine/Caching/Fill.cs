@@ -45,6 +45,9 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
 
     public FillState State { get; private set; }
 
+    /// <summary>Whether it ended because nobody waited: who came since goes by himself.</summary>
+    public bool IsAbandoned { get; set; }
+
     /// <summary>Why it failed.</summary>
     public Fault Fault { get; private set; }
 
@@ -109,10 +112,10 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
             {
                 waiting = wait.Next;
                 wait.Next = null;
-                wait.Fill = null;
                 response?.Hold();
                 wait.Response = response;
                 wait.State = state;
+                wait.Fill = null; // The last: from here on it may be somebody else's.
                 wait.Told.Wake();
             }
         }
@@ -131,11 +134,17 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
 internal sealed class FillWait(Loop loop, Stack<FillWait> home) : IDisposable
 {
     internal FillWait? Next; // Next and Fill: under the fill's lock, while it waits.
-    internal Fill? Fill;
+    internal volatile Fill? Fill;
+
+    private volatile FillState state;
 
     public LoopWake Told { get; } = new(loop);
 
-    public FillState State { get; set; }
+    public FillState State
+    {
+        get => state;
+        set => state = value;
+    }
 
     /// <summary>What was brought, with a reference.</summary>
     public StoredResponse? Response { get; set; }

@@ -26,6 +26,16 @@ internal sealed class Filler
     // Bytes kept before the others on the loop have their turn.
     private const long BytesPerTurn = 1 << 18;
 
+    // A fill whose clients have all left goes on for so long (ms), and so many on a loop do: for who asks next, not for who asks for
+    // much and leaves.
+    private const long MostAlone = 30_000;
+    private const int MostAloneAtOnce = 64;
+
+    // Readers wake the fill of a window; the look in between (ms) is for who leaves without having begun.
+    private const long LooksEvery = 1_000;
+
+    private static readonly ByteRange GetMethod = ByteRange.Of("GET"u8.ToArray());
+
     // What is fetched is for all: the whole, under no client's conditions.
     private static readonly KnownField[] OfOneClient = [KnownField.Range, KnownField.IfRange, KnownField.IfNoneMatch, KnownField.IfModifiedSince, KnownField.SurrogateCapability];
 
@@ -41,6 +51,7 @@ internal sealed class Filler
     private readonly FieldIndex index = new();
     private readonly FieldIndex renewed = new();
     private readonly FillClient client = new();
+    private readonly LoopWake passed;
     private Fill fill = null!;
     private CachePlan plan = null!;
     private FillWait? leader;
@@ -48,11 +59,14 @@ internal sealed class Filler
     private CacheControl asked;
     private SliceAsk slice;
     private DateTime requested;
+    private bool isForNobody;
+    private long aloneSince; // 0: it is not alone.
 
     public Filler(CacheStage stage)
     {
         this.stage = stage;
         exchange = new Exchange(stage.Loop, stage.Buffers);
+        passed = new LoopWake(stage.Loop);
     }
 
     /// <summary>Fetches for a request. Begins at once; what it brings is told by the fill.</summary>
@@ -64,9 +78,11 @@ internal sealed class Filler
     /// <param name="part">The slice it is for, where that is known.</param>
     public void Begin(Fill begun, CachePlan by, Exchange of, StoredResponse? kept, FillWait? first, SliceAsk part = default)
     {
+        (fill, plan, leader, isForNobody, aloneSince) = (begun, by, first, first is null, 0);
         slice = part.IsSlice || by.SliceBytes == 0 ? part : Slices.For(of.Request, by.SliceBytes);
         slice.Head?.Hold();
-        (fill, plan, leader) = (begun, by, first);
+        // What is not whole may never be, and what was invalidated since it was found is not asked about.
+        if (kept is { Body.IsWhole: false } or { IsKept: false }) kept = null;
         kept?.Hold();
         candidate = kept;
         asked = first?.Asked ?? default;
@@ -86,7 +102,7 @@ internal sealed class Filler
             first.Leads = this;
         }
 
-        exchange.Request.KnownMethod = KnownMethod.Get;
+        (exchange.Request.KnownMethod, exchange.Request.Method) = (KnownMethod.Get, GetMethod);
         foreach (var field in OfOneClient) exchange.Request.Fields.Drop(field);
         hasRoom = hasRoom && FillRequest.TryMake(exchange, by.Key, ByteRange.Of(begun.Place.Url)) && (!slice.IsSlice || Slices.TryAsk(exchange, slice));
         exchange.Request.Fields.Add(KnownField.SurrogateCapability, CapabilityName, Capability);
@@ -104,7 +120,9 @@ internal sealed class Filler
     /// <summary>Nobody waits for it any more. Any thread.</summary>
     public void Abandon(Fill abandoned) => stage.Loop.Post(() =>
     {
-        if (fill == abandoned && fill.State == FillState.Pending && !fill.IsWaitedFor) exchange.InterruptAll(new Fault(FaultCause.Closed, Side.Client, Stage.Wait));
+        if (fill != abandoned || isForNobody || fill.State != FillState.Pending || fill.IsWaitedFor) return;
+        fill.IsAbandoned = true;
+        exchange.InterruptAll(new Fault(FaultCause.Closed, Side.Client, Stage.Wait));
     });
 
     /// <summary>Ends it.</summary>
@@ -128,12 +146,11 @@ internal sealed class Filler
             if (fault.IsNone && slice is { IsSlice: true, Head: null }) fault = await AskOtherwiseAsync();
             if (fault.IsNone) (response, isHanded) = slice.Head is null ? Judge() : (KeepSlice(), false);
             if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, candidate, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
-            if (fault.IsNone && response is not null && !response.Body.IsEnded) fault = await FillBodyAsync(response.Body, exchange.ResponseSource!);
-            if (response is not null)
+            if (fault.IsNone && response is not null)
             {
-                if (fault.IsNone) plan.Cache.Settle(response);
-                else plan.Cache.Remove(response);
-                if (fault.IsNone && response.IsKept) plan.Cache.Disk?.Write(response, fill.Place.Url);
+                if (!response.Body.IsEnded) fault = await FillBodyAsync(response.Body, exchange.ResponseSource!, response);
+                Finish(response, fault);
+                if (response.Body.IsWhole && response.IsKept) plan.Cache.Disk?.Write(response, fill.Place.Url);
             }
 
             exchange.Fault = fault;
@@ -151,8 +168,8 @@ internal sealed class Filler
             fill.Tell(FillState.Failed, null, new Fault(FaultCause.Internal, Side.Proxy, Stage.Relay));
             if (response is not null)
             {
-                response.Body.End(FaultCause.Internal);
                 plan.Cache.Remove(response);
+                response.Body.End(FaultCause.Internal);
             }
 
             exchange.Origin?.Abort();
@@ -160,6 +177,7 @@ internal sealed class Filler
             stage.Report(bug);
         }
 
+        if (aloneSince != 0) stage.Alone--;
         response?.LetGo();
         End();
     }
@@ -207,7 +225,12 @@ internal sealed class Filler
 
     private async LoopTask<bool> TakeAsync(DiskRead read)
     {
-        var body = new StoredBody(read.BodyLength, plan.Cache.Memory);
+        if (StoredBody.TryMake(read.BodyLength, plan.Cache.Memory) is not { } body)
+        {
+            read.Dispose();
+            return false;
+        }
+
         var response = DiskTier.Read(read.Head, fill.Extra, body, plan.Cache.Memory);
         if (response is null) body.LetGo();
         var source = response is null || read.IsWhole ? null : read.Source(0, read.BodyLength);
@@ -223,13 +246,10 @@ internal sealed class Filler
             fill.Tell(FillState.Kept, response, default);
         }
 
-        var fault = Fault.None;
-        if (source is null) body.End(FaultCause.None);
-        else fault = await FillBodyAsync(body, source);
+        var fault = source is null ? Fault.None : await FillBodyAsync(body, source, answers ? response : null);
         source?.Dispose();
-        if (fault.IsNone) plan.Cache.Settle(response);
-        else plan.Cache.Remove(response);
-        if (!answers && fault.IsNone)
+        Finish(response, fault);
+        if (!answers && body.IsWhole)
         {
             plan.Cache.TryPut(fill, response);
             candidate = response; // With our reference.
@@ -238,6 +258,15 @@ internal sealed class Filler
 
         response.LetGo();
         return answers;
+    }
+
+    // What broke leaves the index before it is broken: nobody finds it so.
+    private void Finish(StoredResponse response, Fault fault)
+    {
+        if (!fault.IsNone) plan.Cache.Remove(response);
+        response.Body.End(fault.Cause);
+        if (response.Body.IsWhole) plan.Cache.Settle(response);
+        else plan.Cache.Remove(response); // Shorter than it said.
     }
 
     private LoopTask<Fault> FetchAsync()
@@ -310,7 +339,7 @@ internal sealed class Filler
 
     private StoredResponse? MakeSlice(Fill of, ContentRange range)
     {
-        var body = new StoredBody(range.Count, plan.Cache.Memory);
+        if (StoredBody.TryMake(range.Count, plan.Cache.Memory) is not { } body) return null;
         var made = stage.Make(exchange, plan.Cache, of, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null) body.LetGo();
         return made;
@@ -368,8 +397,9 @@ internal sealed class Filler
             return (response, false);
         }
 
-        if (candidate is not null && status < 500) plan.Cache.Remove(candidate);
-        plan.Cache.Passing.Add(fill.Place.Hash, now);
+        var fields = exchange.Request.Fields;
+        if (candidate is not null && status < 500 && !fields.Index.Has(KnownField.Authorization)) plan.Cache.Remove(candidate);
+        plan.Cache.Passing.Add(PassMemory.KeyOf(fill.Place.Hash, fields), now);
         var isHanded = HandOver();
         fill.Tell(FillState.Passed, null, default);
         return (null, isHanded);
@@ -386,7 +416,7 @@ internal sealed class Filler
             return default;
         }
 
-        var body = new StoredBody(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory);
+        if (StoredBody.TryMake(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory) is not { } body) return default;
         var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)
         {
@@ -412,48 +442,87 @@ internal sealed class Filler
         return (made, verdict.MayStore);
     }
 
-    private async LoopTask<Fault> FillBodyAsync(StoredBody body, BodySource source)
+    private async LoopTask<Fault> FillBodyAsync(StoredBody body, BodySource source, StoredResponse? response)
     {
         var turn = 0L;
         while (true)
         {
-            var fault = exchange.Interruption;
-            if (fault.IsNone)
+            if (!exchange.Interruption.IsNone) return exchange.Interruption;
+            if (response is null)
             {
-                var status = source.TryRead(out var piece);
-                if (status == BodyStatus.Piece)
-                {
-                    body.Append(piece);
-                    exchange.BytesOut += piece.Length;
-                    turn += piece.Length;
-                    source.Advance(piece.Length);
-                    if (turn < BytesPerTurn) continue;
-                    turn = 0;
-                    await exchange.Flow.Yield();
-                    continue;
-                }
-
-                if (status == BodyStatus.End)
-                {
-                    body.End(FaultCause.None);
-                    return default;
-                }
-
-                if (status == BodyStatus.Broken)
-                {
-                    fault = Fault.Of(source.Failure, Side.Origin, Stage.Relay);
-                }
-                else
-                {
-                    var wake = await exchange.Flow.FirstOf(source.Ready, exchange.Deadline(exchange.Timeouts.Idle));
-                    if (wake == Wake.First) continue;
-                    fault = wake == Wake.Cancelled ? exchange.Interruption : new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
-                }
+                // Nobody knows of it before it is whole.
+            }
+            else if (!response.IsKept)
+            {
+                if (!body.IsWindow) body.BecomeWindow(passed);
+                if (await WaitForReadersAsync(response) is { IsNone: false } left) return left;
+            }
+            else if (IsAloneTooLong(response))
+            {
+                return NobodyReads;
             }
 
-            body.End(fault.Cause);
-            return fault;
+            switch (source.TryRead(out var piece))
+            {
+                case BodyStatus.Piece:
+                    var taken = body.Append(piece);
+                    source.Advance(taken);
+                    exchange.BytesOut += taken;
+                    turn += taken;
+                    if (taken < piece.Length && (response is null || body.IsWindow)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay);
+                    if (response is not null && (taken < piece.Length || body.Written > plan.LargestBody)) plan.Cache.Remove(response);
+                    if (turn < BytesPerTurn) continue;
+                    turn = 0;
+                    if (body.Length < 0 && response is { IsKept: true }) plan.Cache.Settle(response);
+                    await exchange.Flow.Yield();
+                    continue;
+                case BodyStatus.End:
+                    return default;
+                case BodyStatus.Broken:
+                    return Fault.Of(source.Failure, Side.Origin, Stage.Relay);
+            }
+
+            var wake = await exchange.Flow.FirstOf(source.Ready, exchange.Deadline(exchange.Timeouts.Idle));
+            if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
         }
+    }
+
+    private static Fault NobodyReads => new(FaultCause.Closed, Side.Client, Stage.Relay);
+
+    // What is not kept goes no further than its readers let it. Each has its own time to take what it is sent.
+    private async LoopTask<Fault> WaitForReadersAsync(StoredResponse response)
+    {
+        while (exchange.Interruption.IsNone)
+        {
+            passed.Ready.Clear();
+            var others = response.References - 1; // Those who were told and have not begun are none of the body's readers yet.
+            if (others == 0) return NobodyReads;
+            if (!response.Body.IsFull || response.Body.TryGoOn(others)) return Fault.None;
+            await exchange.Flow.FirstOf(passed.Ready, exchange.Deadline(LooksEvery));
+            if (stage.Loop.Now >= exchange.TotalDeadline) return new Fault(FaultCause.Timeout, Side.Client, Stage.Relay);
+        }
+
+        return exchange.Interruption;
+    }
+
+    // Beside this fill and the index nobody holds it.
+    private bool IsAloneTooLong(StoredResponse response)
+    {
+        if (isForNobody) return false;
+        if (response.References > 2)
+        {
+            if (aloneSince != 0) stage.Alone--;
+            aloneSince = 0;
+            return false;
+        }
+
+        if (aloneSince == 0)
+        {
+            aloneSince = Math.Max(1, stage.Loop.Now);
+            stage.Alone++;
+        }
+
+        return stage.Alone > MostAloneAtOnce || stage.Loop.Now - aloneSince > MostAlone;
     }
 
     private bool AddConditions()

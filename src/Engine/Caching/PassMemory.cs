@@ -1,6 +1,9 @@
 // Which keys brought answers lately that may not be kept: nobody waits for another's fetch of them. A small table in which a newer
 // one may take an older one's place; what is forgotten costs a wait.
 
+using Weir.Engine.Exchanges;
+using Weir.Wire.Fields;
+
 namespace Weir.Engine.Caching;
 
 /// <summary>Remembers for a while. Any thread.</summary>
@@ -10,6 +13,9 @@ internal sealed class PassMemory
     private const long Lasts = 30; // Seconds.
 
     private readonly ulong[] places = new ulong[Places]; // The upper bits of the hash, and until when (s).
+
+    /// <summary>What a request is remembered by. What is not kept because of a request's Authorization says nothing of others.</summary>
+    public static ulong KeyOf(ulong hash, FieldBlock request) => request.Index.Has(KnownField.Authorization) ? ~hash : hash;
 
     public void Add(ulong hash, DateTime now) => Volatile.Write(ref places[hash & (Places - 1)], Pack(hash, Seconds(now) + Lasts));
 

@@ -135,7 +135,8 @@ internal sealed class Retention
 
         if (freed == 0 || others >= own)
         {
-            if (freed > 0 || shielded.Oldest is null || sketch.Frequency(shielded.Oldest.Hash) >= own) Leave(candidate, leaving);
+            if (freed > 0 || shielded.Oldest is not { } shield || sketch.Frequency(shield.Hash) >= own) Leave(candidate, leaving);
+            else while (Weight > Limit && shielded.Oldest is { } victim) Leave(victim, leaving);
             return;
         }
 

@@ -1,5 +1,8 @@
 // A body in native memory. One fill writes it, any number of readers on any loop follow: bytes that were written never change,
 // and what has been written is told by one number, set after the bytes. Who waits for more is woken on its own loop.
+//
+// A body that is not kept, or no longer, is a window on its way: what all readers have passed is given back, and its fill waits
+// for the slowest of them. Only the fill gives back, and only what lies before every reader; so no reader is ever overtaken.
 
 using Weir.Engine.Exchanges;
 using Weir.Engine.Memory;
@@ -12,15 +15,23 @@ public sealed class StoredBody
     // Blocks of a body whose length is not known grow, so that small ones stay small.
     private const int First = 4096, Second = 16384, Third = 65536, Usual = 262_144;
 
+    /// <summary>Bytes that a window holds at most, and one piece.</summary>
+    internal const long MostAhead = 1 << 20;
+
     private readonly Lock door = new();
     private readonly MemoryUse use;
     private readonly long announced;
-    private NativeBlock[] blocks = [];
-    private int count;
-    private long room; // In the blocks there are.
+    private Layout layout = new([], 0);
+    private int count; // Blocks so far, those before Freed included.
+    private int freed;
+    private long room; // In the blocks so far.
+    private long held; // What is counted: a length that is known counts from the start.
     private long written;
     private int references = 1;
     private StoredReader? waiting;
+    private StoredReader? readers; // Those that began while it was filled.
+    private int readerCount;
+    private LoopWake? passed; // Wakes the fill of a window.
     private CodedBody? coded; // Under the door; never changed once it is there.
     private volatile bool isEnded;
     private FaultCause failure;
@@ -31,11 +42,15 @@ public sealed class StoredBody
     {
         announced = length;
         this.use = use;
+        use.Take(held = Math.Max(0, length));
         if (length == 0) isEnded = true;
     }
 
-    /// <summary>Bytes in the whole body; -1 while only its end will tell. Any thread.</summary>
-    public long Length => announced >= 0 ? announced : isEnded ? Volatile.Read(ref written) : -1;
+    /// <summary>As the constructor; null: there is no room for as much.</summary>
+    internal static StoredBody? TryMake(long length, MemoryUse use) => use.HasRoomFor(Math.Max(0, length)) ? new StoredBody(length, use) : null;
+
+    /// <summary>Bytes in the whole body; -1 while only its end will tell, and where it broke: what came of it is no length. Any thread.</summary>
+    public long Length => announced >= 0 ? announced : IsWhole ? Volatile.Read(ref written) : -1;
 
     /// <summary>Bytes that can be read. Any thread.</summary>
     public long Written => Volatile.Read(ref written);
@@ -48,15 +63,18 @@ public sealed class StoredBody
 
     public bool IsWhole => isEnded && failure == FaultCause.None;
 
+    /// <summary>Whether what was read is given back.</summary>
+    internal bool IsWindow => passed is not null;
+
     /// <summary>In how many pieces it lies.</summary>
     internal int Pieces => Volatile.Read(ref count);
 
-    /// <summary>Native memory it holds, in bytes, its other codings included.</summary>
+    /// <summary>Native memory it holds, or will, in bytes, its other codings included.</summary>
     public long Taken
     {
         get
         {
-            var taken = Volatile.Read(ref room);
+            var taken = Volatile.Read(ref held);
             for (var one = Volatile.Read(ref coded); one is not null; one = one.Next) taken += one.Body?.Taken ?? 0;
             return taken;
         }
@@ -67,8 +85,8 @@ public sealed class StoredBody
     public void LetGo()
     {
         if (Interlocked.Decrement(ref references) > 0) return;
-        for (var i = 0; i < count; i++) blocks[i].Free();
-        use.GiveBack(room);
+        for (var i = freed; i < count; i++) layout.Items[i - layout.Skipped].Free();
+        use.GiveBack(held);
         for (var one = coded; one is not null; one = one.Next) one.Body?.LetGo();
     }
 
@@ -103,23 +121,97 @@ public sealed class StoredBody
     }
 
     /// <summary>Adds bytes. Its fill only.</summary>
-    public void Append(ReadOnlySpan<byte> bytes)
+    /// <returns>How many: fewer where there is no more memory, or no more was announced.</returns>
+    public int Append(ReadOnlySpan<byte> bytes)
     {
-        var at = written;
+        var from = written;
+        var at = from;
         if (announced >= 0 && bytes.Length > announced - at) bytes = bytes[..(int)(announced - at)];
-        while (!bytes.IsEmpty)
+        while (!bytes.IsEmpty && (at < room || TryAddBlock()))
         {
-            if (at == room) AddBlock();
             var (block, offset) = Find(at);
-            var part = bytes[..Math.Min(bytes.Length, blocks[block].Length - offset)];
-            part.CopyTo(blocks[block].Bytes[offset..]);
+            var into = layout.Items[block - layout.Skipped].Bytes[offset..];
+            var part = bytes[..Math.Min(bytes.Length, into.Length)];
+            part.CopyTo(into);
             at += part.Length;
             bytes = bytes[part.Length..];
         }
 
         Volatile.Write(ref written, at);
         Wake();
+        return (int)(at - from);
     }
+
+    /// <summary>It is not kept: from now on it is no more than a window. Its fill only.</summary>
+    /// <param name="wake">Told when a reader has read on, or left.</param>
+    internal void BecomeWindow(LoopWake wake)
+    {
+        Volatile.Write(ref passed, wake);
+        use.GiveBack(held - room);
+        Volatile.Write(ref held, room);
+    }
+
+    /// <summary>Of a window: gives back what all its readers have passed. Its fill only.</summary>
+    /// <param name="expected">How many readers there are where all who may read have begun.</param>
+    /// <returns>Whether there is room to go on.</returns>
+    internal bool TryGoOn(int expected)
+    {
+        lock (door)
+        {
+            if (readerCount == expected)
+            {
+                var slowest = written;
+                for (var reader = readers; reader is not null; reader = reader.NextReader) slowest = Math.Min(slowest, reader.Position);
+                for (; freed < count && StartOf(freed + 1) <= slowest; freed++)
+                {
+                    ref var block = ref layout.Items[freed - layout.Skipped];
+                    use.GiveBack(block.Length);
+                    held -= block.Length;
+                    block.Free();
+                    block = default;
+                }
+            }
+        }
+
+        return written - StartOf(freed) < MostAhead;
+    }
+
+    /// <summary>Whether a window is full, as far as is known without looking at its readers.</summary>
+    internal bool IsFull => written - StartOf(freed) >= MostAhead;
+
+    /// <summary>A reader begins at the first byte.</summary>
+    /// <returns>False: that is gone, and it can read nothing.</returns>
+    internal bool TryEnter(StoredReader reader)
+    {
+        if (isEnded && !IsWindow) return true;
+        lock (door)
+        {
+            if (freed > 0) return false;
+            reader.NextReader = readers;
+            if (readers is not null) readers.PreviousReader = reader;
+            readers = reader;
+            readerCount++;
+            reader.HasEntered = true;
+            return true;
+        }
+    }
+
+    internal void Leave(StoredReader reader)
+    {
+        if (!reader.HasEntered) return;
+        lock (door)
+        {
+            reader.HasEntered = false;
+            if (reader.PreviousReader is null) readers = reader.NextReader;
+            else reader.PreviousReader.NextReader = reader.NextReader;
+            if (reader.NextReader is not null) reader.NextReader.PreviousReader = reader.PreviousReader;
+            reader.NextReader = reader.PreviousReader = null;
+            readerCount--;
+        }
+    }
+
+    /// <summary>A reader has read on, or let go.</summary>
+    internal void Pass() => Volatile.Read(ref passed)?.Wake();
 
     /// <summary>Nothing more comes. Its fill only.</summary>
     /// <param name="why">Why it is not whole; none: it is.</param>
@@ -134,11 +226,12 @@ public sealed class StoredBody
     /// <summary>Bytes from an offset on, as far as they lie together. Any thread that holds a reference.</summary>
     public ReadOnlySpan<byte> From(long offset, long most)
     {
-        var there = Math.Min(Volatile.Read(ref written) - offset, most);
-        if (there <= 0) return default;
+        most = Math.Min(Volatile.Read(ref written) - offset, most);
+        if (most <= 0) return default;
         var (block, at) = Find(offset);
-        var bytes = Volatile.Read(ref blocks)[block].Bytes[at..];
-        return bytes.Length > there ? bytes[..(int)there] : bytes;
+        var there = Volatile.Read(ref layout);
+        var bytes = there.Items[block - there.Skipped].Bytes[at..];
+        return bytes.Length > most ? bytes[..(int)most] : bytes;
     }
 
     /// <summary>Registers a reader to be woken, unless there is more already.</summary>
@@ -146,18 +239,18 @@ public sealed class StoredBody
     {
         lock (door)
         {
-            reader.NextWaiting = waiting;
-            Volatile.Write(ref waiting, reader);
-            Interlocked.MemoryBarrier(); // Listed first, then looked: what comes after the look finds it listed.
-            if (isEnded || written > beyond)
+            // A wake that came late raises the signal of a reader that is listed anew: it looks, and finds itself listed.
+            if (!reader.IsListed)
             {
-                waiting = reader.NextWaiting;
-                reader.NextWaiting = null;
-                return false;
+                reader.NextWaiting = waiting;
+                reader.IsListed = true;
+                Volatile.Write(ref waiting, reader);
             }
 
-            reader.IsListed = true;
-            return true;
+            Interlocked.MemoryBarrier(); // Listed first, then looked: what comes after the look finds it listed.
+            if (!isEnded && written <= beyond) return true;
+            Unlist(reader);
+            return false;
         }
     }
 
@@ -165,13 +258,17 @@ public sealed class StoredBody
     {
         lock (door)
         {
-            if (!reader.IsListed) return;
-            reader.IsListed = false;
-            ref var place = ref waiting;
-            while (place != reader) place = ref place!.NextWaiting;
-            place = reader.NextWaiting;
-            reader.NextWaiting = null;
+            if (reader.IsListed) Unlist(reader);
         }
+    }
+
+    private void Unlist(StoredReader reader)
+    {
+        reader.IsListed = false;
+        ref var place = ref waiting;
+        while (place != reader) place = ref place!.NextWaiting;
+        place = reader.NextWaiting;
+        reader.NextWaiting = null;
     }
 
     // The list is taken under the lock and walked under it: a reader that is listed is alive.
@@ -191,19 +288,31 @@ public sealed class StoredBody
         }
     }
 
-    private void AddBlock()
+    private bool TryAddBlock()
     {
         var size = announced >= 0 ? (int)Math.Min(announced - room, Usual) : count switch { 0 => First, 1 => Second, 2 => Third, _ => Usual };
-        if (count == blocks.Length)
+        var isCounted = announced >= 0 && !IsWindow;
+        if (!isCounted && !IsWindow && !use.HasRoomFor(size)) return false;
+        if (!NativeBlock.TryAllocate(size, out var block)) return false;
+        if (count - layout.Skipped == layout.Items.Length)
         {
-            var more = new NativeBlock[Math.Max(announced >= 0 ? (int)Math.Min((announced + Usual - 1) / Usual, 64) : 4, count * 2)];
-            blocks.AsSpan(0, count).CopyTo(more);
-            Volatile.Write(ref blocks, more);
+            var more = new NativeBlock[Math.Max(announced >= 0 ? (int)Math.Min((announced + Usual - 1) / Usual, 64) : 4, (count - freed) * 2)];
+            layout.Items.AsSpan(freed - layout.Skipped, count - freed).CopyTo(more);
+            Volatile.Write(ref layout, new Layout(more, freed));
         }
 
-        blocks[count++] = NativeBlock.Allocate(size);
+        layout.Items[count++ - layout.Skipped] = block;
+        room += size;
+        if (isCounted) return true;
         use.Take(size);
-        Volatile.Write(ref room, room + size);
+        Volatile.Write(ref held, held + size);
+        return true;
+    }
+
+    private long StartOf(int block)
+    {
+        if (announced >= 0) return Math.Min(announced, (long)block * Usual);
+        return block switch { 0 => 0, 1 => First, 2 => First + Second, _ => First + Second + Third + ((block - 3L) * Usual) };
     }
 
     private (int Block, int Offset) Find(long at)
@@ -215,14 +324,28 @@ public sealed class StoredBody
         at -= First + Second + Third;
         return ((int)(at / Usual) + 3, (int)(at % Usual));
     }
+
+    // Replaced as a whole: a reader finds its block in any that was there when its bytes were.
+    private sealed record Layout(NativeBlock[] Items, int Skipped);
 }
 
 /// <summary>Bytes of native memory in use. Any thread.</summary>
 public sealed class MemoryUse
 {
     private long bytes;
+    private long most = long.MaxValue;
 
     public long Bytes => Volatile.Read(ref bytes);
+
+    /// <summary>Beyond that nothing is begun that is to be kept.</summary>
+    public long Most
+    {
+        get => Volatile.Read(ref most);
+        set => Volatile.Write(ref most, value);
+    }
+
+    /// <summary>Whether as much more can be had. No reservation: several loops may go beyond by one body each.</summary>
+    internal bool HasRoomFor(long count) => count <= Most - Bytes;
 
     internal void Take(long count) => Interlocked.Add(ref bytes, count);
 

@@ -11,7 +11,9 @@ namespace Weir.Engine.Caching;
 public sealed class StoredReader : KeptBody, IPartReader, IDisposable
 {
     internal StoredReader? NextWaiting;
-    internal bool IsListed; // Under the body's lock.
+    internal bool IsListed; // Under the body's lock, as the others.
+    internal StoredReader? NextReader, PreviousReader;
+    internal bool HasEntered;
 
     private readonly Stack<StoredReader> home;
     private readonly LoopWake more;
@@ -21,6 +23,7 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
     private Cache? cache;
     private long at;
     private long end; // -1: where the body ends.
+    private bool isLate; // What it is to read is gone.
 
     internal StoredReader(Loop loop, Stack<StoredReader> home)
     {
@@ -40,7 +43,10 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
 
     public override long Length => end >= 0 ? end - at : body.Length;
 
-    public override FaultCause Failure => body.Failure;
+    public override FaultCause Failure => isLate ? FaultCause.Internal : body.Failure;
+
+    /// <summary>How far it has read. Any thread.</summary>
+    internal long Position => Volatile.Read(ref at);
 
     public override bool IsAtEnd => end >= 0 ? at == end : body.IsWhole && at == body.Written;
 
@@ -48,6 +54,7 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
     {
         piece = default;
         if (at == end) return BodyStatus.End;
+        if (isLate) return BodyStatus.Broken;
         while (true)
         {
             piece = body.From(at, end >= 0 ? end - at : long.MaxValue);
@@ -63,7 +70,11 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
         }
     }
 
-    public override void Advance(int count) => at += count;
+    public override void Advance(int count)
+    {
+        Volatile.Write(ref at, at + count);
+        body.Pass();
+    }
 
     public override bool Has(BodyEncoder encoder)
     {
@@ -77,6 +88,7 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
         var coded = body.Coded(encoder.Coding)!;
         coded.Hold();
         body.StopWaiting(this);
+        body.Leave(this);
         body.LetGo();
         body = coded;
         (at, end) = (0, -1);
@@ -88,8 +100,11 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
         if (response is not { } held) return;
         response = null;
         body.StopWaiting(this);
-        body.LetGo();
+        body.Leave(this);
         held.LetGo();
+        body.Pass();
+        body.LetGo();
+        body = null!;
         home.Push(this);
     }
 
@@ -102,13 +117,15 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
         body.Hold();
         at = 0;
         end = -1;
+        isLate = !body.TryEnter(this);
     }
 
     /// <summary>Reads a part only.</summary>
     public void Take(long first, long count)
     {
-        at = first;
         end = first + count;
+        Volatile.Write(ref at, first);
+        body.Pass();
     }
 
     /// <summary>There is more to read. From any thread, while it is listed.</summary>

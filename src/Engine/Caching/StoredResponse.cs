@@ -103,7 +103,12 @@ public sealed class StoredResponse : Retained
 
     public void LetGo()
     {
-        if (Interlocked.Decrement(ref references) > 0) return;
+        if (Interlocked.Decrement(ref references) > 0)
+        {
+            Body.Pass(); // The fill of a window looks who is left.
+            return;
+        }
+
         use.GiveBack(block.Length + Overhead);
         block.Free();
         Body.LetGo();

@@ -27,5 +27,20 @@ public readonly unsafe struct NativeBlock
     /// <exception cref="OutOfMemoryException">The system has none: limits are far below that.</exception>
     public static NativeBlock Allocate(int length) => new((byte*)NativeMemory.Alloc((nuint)length), length);
 
+    /// <summary>As <see cref="Allocate"/>, for memory that can be done without.</summary>
+    public static bool TryAllocate(int length, out NativeBlock block)
+    {
+        try
+        {
+            block = Allocate(length);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            block = default;
+            return false;
+        }
+    }
+
     public void Free() => NativeMemory.Free(address);
 }
