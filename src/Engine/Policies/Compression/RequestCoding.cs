@@ -62,7 +62,9 @@ public sealed class AskedCodings(byte[] codings) : IRequestPolicy
     public Verdict Apply(Exchange exchange)
     {
         // A part of what is compressed is no part of what it is made of: who asks for one asks for itself.
-        if (!exchange.Request.Fields.Index.Has(KnownField.Range)) CodingFields.Accept(exchange.Request.Fields, codings);
+        // Nor does it who wants it as it is.
+        var fields = exchange.Request.Fields;
+        if (!fields.Index.Has(KnownField.Range) && !CodingFields.ForbidTransform(fields)) CodingFields.Accept(exchange.Request.Fields, codings);
         return Verdict.Continue;
     }
 }

@@ -21,7 +21,7 @@ public enum Untouched : byte
     /// <summary>It has a coding already.</summary>
     Encoded,
 
-    /// <summary>Its origin forbids it.</summary>
+    /// <summary>Its origin forbids it, or its client asks that nobody does it (RFC 9111 §5.2.1.6, §5.2.2.6).</summary>
     NoTransform,
 
     /// <summary>Its media type is not one of those.</summary>
@@ -75,7 +75,7 @@ public static class ResponseCoding
         if (!IsWhole(response)) return new CodingChoice(Coding.Identity, Untouched.Status);
         Span<Coding> codings = stackalloc Coding[1];
         if (CodingFields.Read(fields, codings) != 0) return new CodingChoice(Coding.Identity, Untouched.Encoded);
-        if (CodingFields.ForbidTransform(fields)) return new CodingChoice(Coding.Identity, Untouched.NoTransform);
+        if (CodingFields.ForbidTransform(fields) || CodingFields.ForbidTransform(exchange.Request.Fields)) return new CodingChoice(Coding.Identity, Untouched.NoTransform);
         var accepted = Accepted(exchange.Request, plan, out var isForced);
         var length = response.HasBody ? response.BodyLength : response.AnnouncedLength;
         if (length == 0) return new CodingChoice(Coding.Identity, Untouched.Size);

@@ -114,6 +114,18 @@ public class ResponseCodingTests
         }
     }
 
+    // RFC 9111 §5.2.1.6
+    [Fact]
+    public void Who_asks_that_nobody_changes_it_gets_it_as_it_is()
+    {
+        Respond($"{Chrome}\r\nCache-Control: no-transform", "Content-Type: text/html");
+        Assert.Equal(Untouched.NoTransform, ResponseCoding.Choose(exchange, Plan).Why);
+        Assert.True(new AskedCodings("br"u8.ToArray()).Apply(exchange).IsContinue);
+        Assert.Equal(Chrome, Encoding.ASCII.GetString(exchange.Request.Fields.First(KnownField.AcceptEncoding)));
+        Assert.Equal(0, exchange.Request.Fields.Added.Length);
+        End();
+    }
+
     [Fact]
     public void Who_refuses_what_has_no_coding_gets_a_coding_be_it_worth_it_or_not()
     {
