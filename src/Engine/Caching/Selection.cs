@@ -30,16 +30,20 @@ internal static class Selection
             {
                 response.Status = 304;
                 foreach (var field in OfContent) response.Fields.Drop(field);
+                DropDigests(response.Fields);
                 Bodiless(exchange);
                 return true;
             }
 
             if (length >= 0 && request.Fields.Index.Has(KnownField.Range))
             {
-                var (first, count, status) = ByteRanges.Choose(request, tag, modified, length, exchange.Loop.UtcNow);
+                // A date is a strong validator where the answer was made a second later than its content (RFC 9110 §8.8.2.2).
+                var changed = HttpDate.TryRead(response.Fields.First(KnownField.LastModified), out var date) ? date : DateTime.MaxValue;
+                var made = Made(response.Fields, stored);
+                var (first, count, status) = ByteRanges.Choose(request, tag, changed, length, made);
                 if (status != 200) return TryTake(exchange, reader, first, count, length, status);
                 Span<PartRange> parts = stackalloc PartRange[ByteRanges.MostParts];
-                switch (ByteRanges.ChooseSeveral(request, tag, modified, length, exchange.Loop.UtcNow, parts))
+                switch (ByteRanges.ChooseSeveral(request, tag, changed, length, made, parts))
                 {
                     case 0: break;
                     case -1: return TryTake(exchange, reader, 0, 0, length, 416);
@@ -77,6 +81,7 @@ internal static class Selection
         to.Write((byte)'/');
         to.WriteDecimal(length);
         response.Status = status;
+        DropDigests(response.Fields);
         response.Fields.Drop(KnownField.ContentRange);
         response.Fields.Add(KnownField.ContentRange, ContentRangeName, exchange.Scratch.Trim(range, to.Length));
         if (status == 416)
@@ -97,6 +102,7 @@ internal static class Selection
     private static bool TryTakeParts(Exchange exchange, IPartReader reader, ReadOnlySpan<PartRange> parts, long length)
     {
         if (!reader.Parts.TryBegin(exchange, parts, length)) return false;
+        DropDigests(exchange.Response.Fields);
         OwnResponse.SetLength(exchange, reader.Parts.Length);
         exchange.ResponseSource = reader.Parts;
         return true;
@@ -105,8 +111,16 @@ internal static class Selection
     // Where nothing says when it was changed, it was no later than it was made.
     private static DateTime Modified(FieldBlock fields, StoredResponse stored)
     {
-        if (HttpDate.TryRead(fields.First(KnownField.LastModified), out var modified)) return modified;
-        return HttpDate.TryRead(fields.First(KnownField.Date), out var made) ? made : stored.Times.Received;
+        return HttpDate.TryRead(fields.First(KnownField.LastModified), out var modified) ? modified : Made(fields, stored);
+    }
+
+    private static DateTime Made(FieldBlock fields, StoredResponse stored) => HttpDate.TryRead(fields.First(KnownField.Date), out var made) ? made : stored.Times.Received;
+
+    // Of all of the content, as it would be sent: of less it says something wrong (RFC 9530 §2).
+    internal static void DropDigests(FieldBlock fields)
+    {
+        fields.Drop(KnownField.ContentMd5);
+        if (fields.Index.Has(KnownField.Other)) fields.Drop(KnownField.Other, "Content-Digest"u8);
     }
 
     private static void Bodiless(Exchange exchange)
