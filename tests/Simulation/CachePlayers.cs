@@ -16,7 +16,7 @@ internal sealed class CacheOrigin(EngineWorld world, Func<CacheOrigin.Request, C
     private readonly Dictionary<int, byte[]> bodies = [];
     private int versions;
 
-    public sealed record Request(string Path, string Method, string Condition, string Language);
+    public sealed record Request(string Path, string Method, string Condition, string Language, string Head = "");
 
     /// <summary>What is sent, and how: whole, or cut.</summary>
     public sealed record Reply(int Status = 200, string Fields = "Cache-Control: max-age=60", int Size = 1000, bool IsChunked = false, long After = 0, string Cut = "", string Tag = "");
@@ -50,7 +50,7 @@ internal sealed class CacheOrigin(EngineWorld world, Func<CacheOrigin.Request, C
         var head = new RequestHead();
         while (await stream.HeadAsync(head))
         {
-            var request = new Request(Encoding.ASCII.GetString(head.Path.Of(stream.Buffered)), head.KnownMethod.ToString().ToUpperInvariant(), Value(stream, head, "If-None-Match"), Value(stream, head, "Accept-Language"));
+            var request = new Request(Encoding.ASCII.GetString(head.Path.Of(stream.Buffered)), head.KnownMethod.ToString().ToUpperInvariant(), Value(stream, head, "If-None-Match"), Value(stream, head, "Accept-Language"), Encoding.ASCII.GetString(stream.Buffered[..head.Length]));
             stream.Use(head.Length);
             Asked.Add(request);
             var reply = answer(request);
@@ -102,7 +102,7 @@ internal sealed class CacheClient(EngineWorld world, CacheOrigin origin, List<st
     private Stream stream = null!;
 
     /// <summary>An answer; status 0: none came whole.</summary>
-    public sealed record Answer(int Status, int Version, byte[] Body, string Cache, long Took);
+    public sealed record Answer(int Status, int Version, byte[] Body, string Cache, long Took, string Head = "");
 
     public List<Answer> Got { get; } = [];
 
@@ -149,6 +149,7 @@ internal sealed class CacheClient(EngineWorld world, CacheOrigin origin, List<st
 
         var (status, framing, length) = (head.Status, head.Framing, head.ContentLength);
         var (version, cache, range) = (Value(head, "X-Version"), Value(head, "Cache-Status"), Value(head, "Content-Range"));
+        var text = Encoding.ASCII.GetString(stream.Buffered[..head.Length]);
         stream.Use(head.Length);
         if (slowly > 0) await stream.PauseAsync(slowly);
         if (await stream.BodyAsync(framing, length) is not { } body) return none;
@@ -156,7 +157,7 @@ internal sealed class CacheClient(EngineWorld world, CacheOrigin origin, List<st
         if (status == 200 && of == 0 && method == "GET") broken.Add($"{path}: a 200 that is nobody's");
         if (status == 200 && of != 0 && method == "GET" && !body.AsSpan().SequenceEqual(origin.Body(of))) broken.Add($"{path}: {body.Length} bytes look whole, of {origin.Body(of).Length} of version {of} ({framing} {length}, {cache})");
         if (status == 206 && !body.AsSpan().SequenceEqual(Part(origin.Body(of), range))) broken.Add($"{path}: {range} of version {of} is another");
-        return new Answer(status, of, body, cache, 0);
+        return new Answer(status, of, body, cache, 0, text);
     }
 
     private static ReadOnlySpan<byte> Part(byte[] body, string range)

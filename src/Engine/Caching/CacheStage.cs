@@ -35,6 +35,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     // Conditions that a cache does not evaluate (RFC 9111 §4.3.2).
     private static readonly ulong OriginsAlone = FieldIndex.SetOf(KnownField.IfMatch, KnownField.IfUnmodifiedSince);
 
+    // Those that a fetch for all goes without.
+    private static readonly ulong OfOneClient = FieldIndex.SetOf(KnownField.Range, KnownField.IfNoneMatch, KnownField.IfModifiedSince);
+
     private static readonly ByteRange AgeName = ByteRange.Of("Age"u8.ToArray());
     private static readonly ByteRange StatusName = ByteRange.Of("Cache-Status"u8.ToArray());
 
@@ -96,8 +99,10 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (kept is null) plan.Cache.Retention.Missed(key.Hash);
         if (asked.Has(CacheDirectives.OnlyIfCached))
         {
+            var mayBeOnDisk = kept is null && way is null && !asked.Has(CacheDirectives.NoStore) && plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) == true;
+            if (mayBeOnDisk) return FetchAsync(exchange, plan, key, asked, null, CacheForward.UriMiss);
             kept?.LetGo();
-            return new LoopTask<Fault>(new Fault(FaultCause.NotCached, Side.Proxy, Stage.Policy));
+            return new LoopTask<Fault>(NotCached);
         }
 
         if (way is not null || asked.Has(CacheDirectives.NoStore))
@@ -106,7 +111,11 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             return PassAsync(exchange, plan, CacheForward.Request);
         }
 
-        if (request.KnownMethod == KnownMethod.Head && (kept is not null || plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) != true)) return PassHeadAsync(exchange, plan, key, kept);
+        var isNowhere = kept is null && plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) != true;
+        if (request.KnownMethod == KnownMethod.Head && (kept is not null || isNowhere)) return PassHeadAsync(exchange, plan, key, kept);
+
+        // What was not to be kept a moment ago is its client's alone, and so are its conditions and ranges.
+        if (isNowhere && request.Fields.Index.HasAny(OfOneClient) && plan.Cache.Passing.Has(PassMemory.KeyOf(key.Hash, request.Fields), loop.UtcNow)) return PassAsync(exchange, plan, CacheForward.UriMiss);
         return FetchAsync(exchange, plan, key, asked, kept, kept is null ? CacheForward.UriMiss : reuse == Reuse.Asked ? CacheForward.Request : CacheForward.Stale);
     }
 
@@ -151,30 +160,45 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var vary = cache.VaryOf(fields);
         Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
         if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return null;
-        if (!exchange.Scratch.TryTake(StoredFields.Bound(fields) + AddedBound(fields), out var room, out _)) return null;
+        if (!exchange.Scratch.TryTake(StoredFields.Bound(fields), out var room, out _)) return null;
         var lines = StoredFields.Write(fields, room);
         lines += WriteAdded(fields, room[lines..]);
         return StoredResponse.Make(exchange.Response.Status, room[..lines], fill.Extra, vary, varyKey[..length], from, body, cache.Memory);
     }
 
     /// <summary>Makes what is kept anew, as a 304 changes it. Takes over a reference to the body.</summary>
-    internal StoredResponse Merge(Exchange exchange, Cache cache, StoredResponse kept)
+    /// <param name="exchange">The request, and what came.</param>
+    /// <param name="cache">Where it is kept.</param>
+    /// <param name="kept">What was.</param>
+    /// <param name="isKeyed">Whether there is a key for it: what it varies by now may be too long.</param>
+    internal StoredResponse Merge(Exchange exchange, Cache cache, StoredResponse kept, out bool isKeyed)
     {
         var fields = exchange.Response.Fields;
         var size = kept.Lines.Length + StoredFields.Bound(fields);
         var room = exchange.Scratch.TryTake(size, out var taken, out _) ? taken : new byte[size];
         var lines = StoredFields.Merge(kept.Lines, fields, room);
-        return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, kept.Vary, kept.VaryKey, kept.From, kept.Body, cache.Memory);
+        isKeyed = true;
+        if (!fields.Index.Has(KnownField.Vary)) return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, kept.Vary, kept.VaryKey, kept.From, kept.Body, cache.Memory);
+
+        // It says anew by what it varies; this request's values are those it holds for.
+        var vary = cache.VaryOf(fields);
+        Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
+        isKeyed = vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length);
+        return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, vary, varyKey[..length], kept.From, kept.Body, cache.Memory);
     }
 
     private Reuse Judge(StoredResponse kept, in CacheControl asked)
     {
         var now = loop.UtcNow;
-        var times = kept.IsStale ? kept.Times.Expired(now) : kept.Times;
+        var times = kept.TimesAt(now);
         var reuse = ReuseDecision.Judge(times, asked, now);
         if (reuse == Reuse.Validate && now.Ticks < kept.StandsInUntil && ReuseDecision.MayStandIn(times, asked, now)) return Reuse.Stale;
         return reuse;
     }
+
+    // Whether what another request's fill brought is for this one as well. What was on disk was looked at with the other's eyes.
+    private bool MayShare(Fill fill, StoredResponse brought, Request request, in CacheControl asked) =>
+        !fill.IsForFirst && brought.Selects(request.Fields) && (!fill.WasOnDisk || Judge(brought, asked) is Reuse.Fresh or Reuse.Stale or Reuse.Behind);
 
     private LoopTask<Fault> PassAsync(Exchange exchange, CachePlan plan, CacheForward why)
     {
@@ -256,7 +280,11 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (fault.IsNone)
         {
             var effect = Validation.OfHead(kept.Lines, kept.Body.IsEnded ? Slices.LengthOf(kept) : -1, exchange.Response.Status, exchange.Response.Fields);
-            if (effect == HeadEffect.Stale) kept.IsStale = true;
+            if (effect == HeadEffect.Stale)
+            {
+                kept.IsStale = true;
+                plan.Cache.Disk?.Drop(kept, key.Url.Span); // There it would be as fresh as it was.
+            }
             else if (effect == HeadEffect.Update && kept.Status is not (200 or 206)) kept.IsStale = true;
             else if (effect == HeadEffect.Update) Renew(exchange, plan, key, kept, requested);
         }
@@ -270,21 +298,22 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     {
         if (!kept.Body.IsWhole) return;
         kept.Body.Hold();
-        var renewed = Merge(exchange, plan.Cache, kept);
+        var renewed = Merge(exchange, plan.Cache, kept, out var isKeyed);
         var reader = LeaseReader(renewed, plan.Cache);
         exchange.Held = reader;
         var (response, now) = (exchange.Response, loop.UtcNow);
         var age = Lifetimes.InitialAge(response.Fields, requested, now);
         if (!renewed.TryFill(response, reader.Fields, exchange.Scratch)) return;
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, default, kept.Status, response.Fields, plan.Rules, requested, now);
-        if (!verdict.MayStore)
+        if (!verdict.MayStore || !isKeyed)
         {
             kept.IsStale = true;
         }
         else if (plan.Cache.TryBegin(key, isJoinable: false, out var fill))
         {
             renewed.Times = verdict.Times with { InitialAge = age };
-            plan.Cache.TryPut(fill, renewed, kept); // Not where it was invalidated while the origin was asked.
+            // Not where it was invalidated while the origin was asked.
+            if (plan.Cache.TryPut(fill, renewed, kept) && !renewed.IsSameVariant(kept)) plan.Cache.Remove(kept);
             plan.Cache.End(fill);
         }
 
@@ -305,7 +334,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
         for (var joins = 0; ; joins++)
         {
-            var begun = plan.Cache.TryBegin(key, isJoinable: !plan.Cache.Passing.Has(PassMemory.KeyOf(key.Hash, exchange.Request.Fields), loop.UtcNow), exchange.Request.Fields, kept, out var shared, out var newer);
+            var isJoinable = !asked.Has(CacheDirectives.OnlyIfCached) && !plan.Cache.Passing.Has(PassMemory.KeyOf(key.Hash, exchange.Request.Fields), loop.UtcNow);
+            var begun = plan.Cache.TryBegin(key, isJoinable, exchange.Request.Fields, kept, out var shared, out var newer);
             if (shared is not { } fill)
             {
                 // Somebody's fill ended between the look and this.
@@ -348,7 +378,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             if (wait.State == FillState.Failed && kept is null && wait.Response?.Selects(exchange.Request.Fields) == true) kept = wait.Take();
             switch (wait.State)
             {
-                case FillState.Failed when kept is not null && ReuseDecision.MayStandIn(kept.Times, asked, loop.UtcNow):
+                case FillState.Failed when kept is not null && ReuseDecision.MayStandIn(kept.TimesAt(loop.UtcNow), asked, loop.UtcNow):
                     kept.StandsInUntil = (loop.UtcNow + StandsIn).Ticks;
                     Release(exchange, wait);
                     return Serve(exchange, plan, key, kept, CacheOutcome.Stale);
@@ -358,7 +388,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                 case FillState.Kept when wait.Response!.Body is { IsEnded: true, IsWhole: false } body:
                     kept?.LetGo();
                     return new Fault(body.Failure, Side.Origin, Stage.Relay); // It broke before a byte of it was sent: that can still be said.
-                case FillState.Kept when begun || wait.Response!.Selects(exchange.Request.Fields):
+                case FillState.Kept when begun || MayShare(fill, wait.Response!, exchange.Request, asked):
                     var response = wait.Take();
                     kept?.LetGo();
                     var outcome = fill.WasOnDisk ? CacheOutcome.Hit : !begun ? CacheOutcome.Collapsed : fill.WasConfirmed ? CacheOutcome.Revalidated : why == CacheForward.UriMiss ? CacheOutcome.Miss : CacheOutcome.Expired;
@@ -376,6 +406,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             return await PassAsync(exchange, plan, why);
         }
     }
+
+    internal static Fault NotCached => new(FaultCause.NotCached, Side.Proxy, Stage.Policy);
 
     private static Fault NoRoom => new(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
 
@@ -449,13 +481,6 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!exchange.Scratch.TryTake(CacheStatusField.Bound + name.Length, out var room, out var range)) return false;
         exchange.Response.Fields.Add(KnownField.Other, StatusName, exchange.Scratch.Trim(range, CacheStatusField.Write(name, report, room)));
         return true;
-    }
-
-    private static int AddedBound(FieldBlock fields)
-    {
-        var size = 0;
-        foreach (ref readonly var field in fields.Added) size += field.Name.Length + field.Value.Length + 4;
-        return size;
     }
 
     // What was added to what came: a Date where there was none.

@@ -25,15 +25,21 @@ internal sealed class CachedObject(ulong hash, byte[] url)
         // Variants mostly vary by the same: what the request says about that is worked out once.
         Span<byte> key = stackalloc byte[VaryRule.MostKeyBytes];
         var (rule, length, hasKey) = (VaryRule.None, 0, true);
+        StoredResponse? forAll = null; // Some leave Vary out where a request has no preference: what does say it comes first (RFC 9111 §4.1).
         for (var one = first; one is not null; one = one.Other)
         {
             if (!one.Extra.SequenceEqual(extra)) continue;
-            if (one.Vary.IsNone) return one;
+            if (one.Vary.IsNone)
+            {
+                forAll ??= one;
+                continue;
+            }
+
             if (!one.Vary.Equals(rule)) (rule, hasKey) = (one.Vary, one.Vary.TryWriteKey(request, key, out length));
             if (hasKey && one.VaryKey.SequenceEqual(key[..length])) return one;
         }
 
-        return null;
+        return forAll;
     }
 
     public Fill? FindFill(ReadOnlySpan<byte> extra)

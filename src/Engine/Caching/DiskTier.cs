@@ -71,6 +71,13 @@ public sealed class DiskTier(DiskStore store)
         store.TryStore(null, HashOf(first), first, Head(response, names), facts, new Content(response));
     }
 
+    /// <summary>A response is no use any more: it does not come back from the disk either.</summary>
+    internal void Drop(StoredResponse response, ReadOnlySpan<byte> url)
+    {
+        var names = response.Vary.IsNone ? [] : Encoding.ASCII.GetBytes(response.Vary.Names);
+        store.Remove(null, HashOf(KeyOf(url, response.Extra, names, response.VaryKey)));
+    }
+
     /// <summary>What a head says the responses of its URL vary by; null: it is a response's own.</summary>
     internal static VaryRule? VariantsOf(ReadOnlySpan<byte> head) => head.Length > 1 && head[0] == OfVariants ? VaryRule.Of(head[1..]) : null;
 

@@ -140,6 +140,13 @@ internal sealed class Filler
                 return;
             }
 
+            if (asked.Has(CacheDirectives.OnlyIfCached))
+            {
+                fill.Tell(FillState.Failed, null, CacheStage.NotCached);
+                End();
+                return;
+            }
+
             var fault = hasRoom && (candidate is null || AddConditions()) ? Fault.None : new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
             if (fault.IsNone) fault = await FetchAsync();
             if (fault.IsNone && exchange.Response.Status == 304 && candidate is not null && !Validation.Confirms(candidate.Lines, exchange.Response.Fields)) fault = await AskAgainAsync();
@@ -177,13 +184,13 @@ internal sealed class Filler
             stage.Report(bug);
         }
 
-        if (aloneSince != 0) stage.Alone--;
         response?.LetGo();
         End();
     }
 
     private void End()
     {
+        if (aloneSince != 0) stage.Alone--;
         plan.Cache.End(fill);
         candidate?.LetGo();
         candidate = null;
@@ -349,6 +356,7 @@ internal sealed class Filler
     private StoredResponse? KeepFirst(ContentRange range, StoreVerdict verdict)
     {
         exchange.Response.Fields.Drop(KnownField.ContentRange);
+        Selection.DropDigests(exchange.Response.Fields); // Of the slice.
         var body = Slices.MakeHead(range.Total, plan.Cache.Memory);
         var head = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (head is null) body.LetGo();
@@ -377,7 +385,7 @@ internal sealed class Filler
     {
         var status = exchange.Response.Status;
         var now = stage.Loop.UtcNow;
-        if (candidate is not null && ReuseDecision.IsFailure(status) && ReuseDecision.MayStandIn(candidate.Times, asked, now)) return default;
+        if (candidate is not null && ReuseDecision.IsFailure(status) && ReuseDecision.MayStandIn(candidate.TimesAt(now), asked, now)) return default;
         if (slice.IsSlice && Slices.IsSlice(exchange.Response, slice, out var range))
         {
             if (range.Count < range.Total) return (KeepFirst(range, JudgeStoring(now)), false);
@@ -391,18 +399,25 @@ internal sealed class Filler
         if (response is not null)
         {
             if (mayKeep && !plan.Cache.TryPut(fill, response)) mayKeep = false; // It answers those who wait, and nobody else.
-            if (!mayKeep && isConfirmed) plan.Cache.Remove(candidate!);
+            if (!mayKeep && isConfirmed) Forget(candidate!);
+            else if (mayKeep && candidate is not null && !response.IsSameVariant(candidate)) plan.Cache.Remove(candidate); // It varies by something else now.
             TellLeader();
             fill.Tell(FillState.Kept, response, default);
             return (response, false);
         }
 
         var fields = exchange.Request.Fields;
-        if (candidate is not null && status < 500 && !fields.Index.Has(KnownField.Authorization)) plan.Cache.Remove(candidate);
+        if (candidate is not null && status < 500 && !fields.Index.Has(KnownField.Authorization)) Forget(candidate);
         plan.Cache.Passing.Add(PassMemory.KeyOf(fill.Place.Hash, fields), now);
         var isHanded = HandOver();
         fill.Tell(FillState.Passed, null, default);
         return (null, isHanded);
+    }
+
+    private void Forget(StoredResponse kept)
+    {
+        plan.Cache.Remove(kept);
+        plan.Cache.Disk?.Drop(kept, fill.Place.Url);
     }
 
     private (StoredResponse? Response, bool MayKeep) Keep(DateTime now)
@@ -433,13 +448,16 @@ internal sealed class Filler
     private (StoredResponse? Response, bool MayKeep) Renew(DateTime now)
     {
         var kept = candidate!;
+        fill.IsForFirst = true; // The 304's own fields, a cookie perhaps, are in it.
+        if (leader is not null) KeepOwnFields();
         kept.Body.Hold();
-        var made = stage.Merge(exchange, plan.Cache, kept);
+        var made = stage.Merge(exchange, plan.Cache, kept, out var isKeyed);
         var age = Lifetimes.InitialAge(exchange.Response.Fields, requested, now); // Age is of what came: it is no part of what is kept.
         if (!made.TryFill(exchange.Response, renewed, exchange.Scratch)) return (made, false);
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, kept.Status, exchange.Response.Fields, plan.Rules, requested, now);
         made.Times = verdict.MayStore ? verdict.Times with { InitialAge = age } : kept.Times with { Received = now, InitialAge = age, Lifetime = 0 };
-        return (made, verdict.MayStore);
+        fill.IsForFirst = !verdict.MayStore;
+        return (made, verdict.MayStore && isKeyed);
     }
 
     private async LoopTask<Fault> FillBodyAsync(StoredBody body, BodySource source, StoredResponse? response)
@@ -570,7 +588,8 @@ internal sealed class Filler
         if (!directives.Control.Has(CacheDirectives.NoCacheFields | CacheDirectives.PrivateFields)) return;
         for (var i = 0; i < fields.Index.Count; i++)
         {
-            if (fields.IsDropped(i) || !directives.Nominates(fields, fields.Name(i))) continue;
+            // What frames the answer, and its age, are said anew; what is stored all the same is there already.
+            if (fields.IsDropped(i) || fields.Index[i].Known is KnownField.Age or KnownField.Trailer || StoredFields.IsStored(fields, directives, i) || !directives.Nominates(fields, fields.Name(i))) continue;
             var scratch = leader!.Exchange!.Scratch;
             if (scratch.TryCopy(fields.Name(i), out var name) && scratch.TryCopy(fields.Value(i), out var value)) leader.OwnFields.Add(new AddedField(fields.Index[i].Known, name, value));
         }

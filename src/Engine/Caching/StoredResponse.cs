@@ -89,6 +89,9 @@ public sealed class StoredResponse : Retained
         set => isStale = value;
     }
 
+    /// <summary>Its times as they count now: what was made stale is.</summary>
+    internal StoredTimes TimesAt(DateTime now) => IsStale ? Times.Expired(now) : Times;
+
     /// <summary>The moment (ticks) until which it stands in for its origin, which failed a moment ago. Any thread.</summary>
     public long StandsInUntil
     {

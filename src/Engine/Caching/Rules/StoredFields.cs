@@ -10,11 +10,12 @@ namespace Weir.Engine.Caching.Rules;
 /// <summary>Writes stored fields.</summary>
 public static class StoredFields
 {
-    /// <summary>Bytes that <see cref="Write"/> may write, at most.</summary>
+    /// <summary>Bytes that <see cref="Write"/> may write, at most, and what was added besides.</summary>
     public static int Bound(FieldBlock fields)
     {
         var size = 0;
         for (var i = 0; i < fields.Index.Count; i++) size += fields.Index[i].NameLength + fields.Index[i].ValueLength + 4;
+        foreach (ref readonly var field in fields.Added) size += field.Name.Length + field.Value.Length + 4;
         return size;
     }
 
@@ -46,7 +47,7 @@ public static class StoredFields
         var directives = ResponseDirectives.Of(fresh);
         foreach (var line in new StoredLines(stored))
         {
-            if (!IsReplaced(line.Name, fresh, directives)) WriteLine(ref to, line.Name, line.Value);
+            if (!IsReplaced(line.Name, fresh, directives) && !IsAdded(line.Name, fresh)) WriteLine(ref to, line.Name, line.Value);
         }
 
         for (var i = 0; i < fresh.Index.Count; i++)
@@ -54,6 +55,8 @@ public static class StoredFields
             if (IsStored(fresh, directives, i) && !(IsOfContent(fresh.Index[i].Known) && (fresh.Index[i].Known != KnownField.ETag || Has(stored, KnownField.ETag)))) WriteLine(ref to, fresh.Name(i), fresh.Value(i));
         }
 
+        // A Date where there was none: times are counted from it.
+        foreach (ref readonly var field in fresh.Added) WriteLine(ref to, field.Name.Span, field.Value.Span);
         return to.Length;
     }
 
@@ -106,6 +109,16 @@ public static class StoredFields
         for (var i = 0; i < fresh.Index.Count; i++)
         {
             if (fresh.Index[i].Known == known && Ascii.EqualsIgnoreCase(fresh.Name(i), name) && IsStored(fresh, directives, i)) return true;
+        }
+
+        return false;
+    }
+
+    private static bool IsAdded(ReadOnlySpan<byte> name, FieldBlock fresh)
+    {
+        foreach (ref readonly var field in fresh.Added)
+        {
+            if (Ascii.EqualsIgnoreCase(field.Name.Span, name)) return true;
         }
 
         return false;
