@@ -11,8 +11,9 @@ public sealed class CoderPool(MemoryBudget budget)
     /// <summary>Coders at work at once on one loop, whatever memory there is.</summary>
     public const int MostAtWork = 4096;
 
-    // Bytes in coders that are kept for the next body.
-    private const long MostKept = 48 << 20;
+    // Bytes in coders that are kept for the next body. Too few, and where many are at work at once each body makes one anew: with 64
+    // connections zstd then cost half as much again.
+    private long MostKept => Math.Max(48 << 20, budget.Limit / 4);
 
     private const int Kinds = Codings.Count * Levels * 2;
     private const int Levels = 32;
