@@ -60,6 +60,28 @@ public sealed class CacheAnswerTests
         Assert.Equal(isKept ? 2 : 3, origin.Received.Length);
     }
 
+    [Theory]
+    [InlineData("/a?utm_x=1", "a", false)]
+    [InlineData("/a", "A.", false)]
+    [InlineData("/a", "a", true)]
+    public void An_answer_to_POST_is_not_kept_where_it_was_asked_for_with_more_than_the_key_tells(string target, string host, bool isKept)
+    {
+        using var origin = Origin(head => $"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Location: {target}\r\nContent-Length: 4\r\n\r\n{(head.StartsWith("POST", StringComparison.Ordinal) ? "post" : "get.")}");
+        using var weir = Start(origin, "{ key: { query: { drop: [utm_*] } } }");
+        Assert.EndsWith("post", weir.Exchange($"POST {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), StringComparison.Ordinal);
+        Assert.EndsWith(isKept ? "post" : "get.", Ask(weir), StringComparison.Ordinal);
+    }
+
+    // Most frameworks name Cookie whatever cookie they look at.
+    [Fact]
+    public void Cookies_of_the_key_and_no_others_make_variants()
+    {
+        using var origin = Origin(head => $"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nVary: Cookie\r\nContent-Length: 2\r\n\r\n{(head.Contains("lang=de", StringComparison.Ordinal) ? "de" : "en")}");
+        using var weir = Start(origin, "{ key: { cookies: [lang] } }");
+        foreach (var (cookie, body) in new[] { ("lang=de; id=1", "de"), ("id=2", "en"), ("id=3; lang=de", "de"), ("id=4", "en") }) Assert.EndsWith(body, Ask(weir, $"Cookie: {cookie}\r\n"), StringComparison.Ordinal);
+        Assert.Equal(2, origin.Received.Length);
+    }
+
     [Fact]
     public void What_HEAD_confirms_is_told_with_all_that_is_kept()
     {

@@ -75,6 +75,30 @@ public class CacheTests
         Assert.Equal([], CacheAtRest.Trouble(world));
     }
 
+    // What it says is its first client's: a session's cookie, most often.
+    [Theory]
+    [InlineData("Set-Cookie: a=1", 3)]
+    [InlineData("Cache-Control: private", 3)]
+    [InlineData("Cache-Control: max-age=60", 2)]
+    public void A_304_that_may_not_be_kept_answers_nobody_but_who_asked(string says, int asked)
+    {
+        var world = new EngineWorld(1, Still, cache: forward => Plan(forward));
+        var broken = new List<string>();
+        var origin = new CacheOrigin(world, request => request.Condition.Length > 0
+            ? new CacheOrigin.Reply(Status: 304, Fields: says, After: 200, Tag: "1")
+            : new CacheOrigin.Reply(Fields: "Cache-Control: max-age=0", Tag: "1"));
+        origin.Serve();
+        var clients = Enumerable.Range(0, 2).Select(_ => new CacheClient(world, origin, broken)).ToArray();
+        AskOnceAsync(clients[0], "/1").Detach();
+        world.World.Run(1_000);
+        foreach (var client in clients) AskOnceAsync(client, "/1").Detach();
+        world.World.Run(5_000);
+        Assert.All(clients, client => Assert.Equal(200, client.Got[^1].Status));
+        Assert.Equal([], broken);
+        Assert.Equal(asked, origin.Asked.Count);
+        Assert.Equal([], CacheAtRest.Trouble(world));
+    }
+
     // One of them reads nothing for a while: what has been read by all is given back, and the origin waits.
     [Fact]
     public void An_answer_without_a_length_that_is_too_large_costs_a_window()

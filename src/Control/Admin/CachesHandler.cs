@@ -26,6 +26,10 @@ internal sealed class CachesHandler(RunningProxy proxy)
     // Purges, lists and explanations at once.
     private const int MostJobs = 4;
 
+    // How long (ms) a purge waits for its files to be gone, and how often it looks.
+    private const int MostDiskWait = 10_000;
+    private const int DiskLook = 5;
+
     private static readonly string[] Keys = ["url", "prefix", "expression", "tag", "all", "cache", "soft", "dry_run", "limit", "headers", "client"];
 
     private int jobs;
@@ -128,8 +132,15 @@ internal sealed class CachesHandler(RunningProxy proxy)
             foreach (var target in targets) count += Engine.Caching.Purge.Run(cache, target, manner);
         }
 
+        if (!ask.IsDry) WaitForDisks(caches);
         if (!ask.IsDry) proxy.Errors.Deed(Engine.Observe.LogLevel.Info, "cache", $"{(ask.IsSoft ? "made stale" : "purged")} by {ask.Words}: {count.Responses} answers, {count.Fills} on their way");
         return $"{{\"purged\":{count.Responses},\"bytes\":{count.Bytes},\"fills\":{count.Fills},\"soft\":{(ask.IsSoft ? "true" : "false")},\"dry_run\":{(ask.IsDry ? "true" : "false")}}}\n";
+    }
+
+    // Who purged because something must not be shown any more is told once no kill brings it back, where that does not take long.
+    private static void WaitForDisks(IReadOnlyList<Cache> caches)
+    {
+        for (var waited = 0; waited < MostDiskWait && caches.Any(static c => c.Disk is { IsPurging: true }); waited += DiskLook) Thread.Sleep(DiskLook);
     }
 
     private static (int Status, string Text) Wrong(string text) => (422, $"{{\"error\":{JsonText.Quote(text)}}}\n");

@@ -30,8 +30,9 @@ internal sealed class CacheDisks(ErrorLog? errors) : IDisposable
     {
         lock (turn)
         {
-            if (settings is null) wanted.Remove(cache);
-            else wanted[cache] = settings;
+            if (settings is not null) wanted[cache] = settings;
+            else wanted.Remove(cache);
+            if (settings is null && !open.ContainsKey(cache)) cache.UseDisk(null);
         }
     }
 
@@ -44,7 +45,8 @@ internal sealed class CacheDisks(ErrorLog? errors) : IDisposable
             foreach (var (cache, (settings, store)) in open.ToArray())
             {
                 if (wanted.TryGetValue(cache, out var now) && now == settings) continue;
-                cache.Disk = null;
+                if (now is null) cache.UseDisk(null);
+                else cache.AwaitDisk();
                 store.Dispose();
                 open.Remove(cache);
             }
@@ -77,7 +79,7 @@ internal sealed class CacheDisks(ErrorLog? errors) : IDisposable
             timer?.Dispose();
             foreach (var (cache, (_, store)) in open)
             {
-                cache.Disk = null;
+                cache.UseDisk(null);
                 store.Dispose();
             }
 
@@ -90,12 +92,13 @@ internal sealed class CacheDisks(ErrorLog? errors) : IDisposable
         var store = DiskStore.Open(new DiskStoreSettings(settings.Folder, settings.MostBytes, settings.MostEntries, text => errors?.Warn("cache", $"{cache.Name}: {text}")), out var trouble);
         if (store is null)
         {
+            cache.AwaitDisk();
             if (told.Add(trouble)) errors?.Error("cache", $"{cache.Name}: {trouble}; it goes on without its disk, and tries again");
             return;
         }
 
         told.Clear();
         open[cache] = (settings, store);
-        cache.Disk = new DiskTier(store);
+        cache.UseDisk(new DiskTier(store));
     }
 }

@@ -18,11 +18,18 @@ public sealed class Cache
     // Rules that are shared between responses; there are few.
     private const int MostVaries = 1024;
 
+    // Purges noted for a disk that is to come; where there are more, it is purged of all.
+    private const int MostMissed = 1024;
+    private const int MostMissedSweeps = 16;
+
     // Beside what is kept: what is on its way, and what has left and is still read. The greater of a part of the limit and this.
     private const long LeastBeyond = 16 << 20;
 
     private readonly ConcurrentDictionary<string, VaryRule> varies = [];
     private readonly Shard[] shards = new Shard[Shards];
+    private readonly Lock missedDoor = new();
+    private List<PurgeTarget>? missed; // Under its door. Purges that a disk which is to come has missed.
+    private DiskTier? disk;
 
     /// <param name="name">What it is called in the configuration and the metrics.</param>
     /// <param name="loops">How many loops use it.</param>
@@ -57,7 +64,48 @@ public sealed class Cache
     public int Count => Retention.Count;
 
     /// <summary>What is behind the memory; null: nothing.</summary>
-    public DiskTier? Disk { get; set; }
+    public DiskTier? Disk => Volatile.Read(ref disk);
+
+    /// <summary>There is to be a disk, and it is not there yet, or no longer: what is purged meanwhile is purged there once it is.</summary>
+    public void AwaitDisk()
+    {
+        lock (missedDoor)
+        {
+            Volatile.Write(ref disk, null);
+            missed ??= [];
+        }
+    }
+
+    /// <summary>The disk is there; null: there is to be none.</summary>
+    public void UseDisk(DiskTier? tier)
+    {
+        lock (missedDoor)
+        {
+            if (tier is not null)
+            {
+                foreach (var target in missed ?? []) Purge.OnDisk(tier, target);
+            }
+
+            missed = null;
+            Volatile.Write(ref disk, tier);
+        }
+    }
+
+    /// <summary>The disk, to be purged; null: there is none, and where there is to be one the target is noted.</summary>
+    internal DiskTier? DiskFor(PurgeTarget target)
+    {
+        if (Disk is { } there) return there;
+        if (Volatile.Read(ref missed) is null) return null;
+        lock (missedDoor)
+        {
+            if (missed is null) return disk;
+            // All others than URLs look into each entry's file.
+            if (missed is [{ All: true }]) return null;
+            if (missed.Count < MostMissed && (target.Url is not null || missed.Count(static t => t.Url is null) < MostMissedSweeps)) missed.Add(target);
+            else missed = [new PurgeTarget { All = true }];
+            return null;
+        }
+    }
 
     /// <summary>What carries which tag.</summary>
     internal TagIndex Tags { get; } = new();
@@ -127,16 +175,11 @@ public sealed class Cache
     /// <returns>How much it was.</returns>
     internal int Invalidate(ulong hash, ReadOnlySpan<byte> url)
     {
-        StoredResponse? all;
-        Disk?.Invalidate(url);
-        var shard = ShardOf(hash);
-        lock (shard.Door)
-        {
-            if (shard.Find(hash, url) is not { } place) return 0;
-            all = place.TakeAll();
-            if (place.IsEmpty) shard.Remove(place);
-        }
-
+        var behind = Disk ?? (Volatile.Read(ref missed) is null ? null : DiskFor(new PurgeTarget { Url = System.Text.Encoding.Latin1.GetString(url) }));
+        behind?.BeginPurge();
+        behind?.Invalidate(url);
+        var all = TakeAll(hash, url);
+        behind?.EndPurge();
         var count = 0;
         while (all is { } one)
         {
@@ -200,6 +243,20 @@ public sealed class Cache
         return was;
     }
 
+    /// <summary>Takes a response out because the origin has another one now: from the disk too, where it may look fresh.</summary>
+    internal void Forget(StoredResponse response, ReadOnlySpan<byte> url)
+    {
+        Remove(response);
+        Disk?.Remove(response, url);
+    }
+
+    /// <summary>Makes a response stale because the origin may have another one now; what is on disk does not know that.</summary>
+    internal void Expire(StoredResponse response)
+    {
+        response.IsStale = true;
+        if (response.Place is { } place) Disk?.Remove(response, place.Url);
+    }
+
     /// <summary>Fills of which no end has come.</summary>
     internal int FillsUnderWay => Enumerable.Range(0, Shards).Sum(shard => Places(shard).Sum(place => Look(place, static one => one.Fills)));
 
@@ -247,6 +304,18 @@ public sealed class Cache
         }
     }
 
+    private StoredResponse? TakeAll(ulong hash, ReadOnlySpan<byte> url)
+    {
+        var shard = ShardOf(hash);
+        lock (shard.Door)
+        {
+            if (shard.Find(hash, url) is not { } place) return null;
+            var all = place.TakeAll();
+            if (place.IsEmpty) shard.Remove(place);
+            return all;
+        }
+    }
+
     private void Leave(List<Retained> leaving)
     {
         foreach (var one in leaving)
@@ -274,9 +343,9 @@ public sealed class Cache
     }
 
     /// <summary>By what a response varies; the same rule for the same names.</summary>
-    internal VaryRule VaryOf(FieldBlock response)
+    internal VaryRule VaryOf(FieldBlock response, bool hasCookies)
     {
-        var rule = VaryRule.Of(response);
+        var rule = VaryRule.Of(response, hasCookies);
         if (rule.IsNone || varies.Count >= MostVaries) return rule;
         return varies.GetOrAdd(rule.Names, rule);
     }

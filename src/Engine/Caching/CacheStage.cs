@@ -69,7 +69,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             if (!fault.IsNone || exchange.Held is not SlicedReader sliced || exchange.ResponseSource == exchange.OwnBody) return fault;
             fault = await sliced.StartAsync();
             if (fault.IsNone || again > 0 || fault.Side != Side.Origin || fault.Cause != FaultCause.Closed) return fault;
-            sliced.Head.IsStale = true;
+            plan.Cache.Expire(sliced.Head);
             exchange.Held = null;
             exchange.ResponseSource = null;
             sliced.Dispose();
@@ -154,16 +154,16 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     internal void Return(Filler filler) => free.Push(filler);
 
     /// <summary>Makes what is kept of an origin's response; null: there is no room for its key or its fields.</summary>
-    internal StoredResponse? Make(Exchange exchange, Cache cache, Fill fill, StoredBody body, OriginName from)
+    internal StoredResponse? Make(Exchange exchange, CachePlan plan, Fill fill, StoredBody body, OriginName from)
     {
         var fields = exchange.Response.Fields;
-        var vary = cache.VaryOf(fields);
+        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null);
         Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
         if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return null;
         if (!exchange.Scratch.TryTake(StoredFields.Bound(fields), out var room, out _)) return null;
         var lines = StoredFields.Write(fields, room);
         lines += WriteAdded(fields, room[lines..]);
-        return StoredResponse.Make(exchange.Response.Status, room[..lines], fill.Extra, vary, varyKey[..length], from, body, cache.Memory);
+        return StoredResponse.Make(exchange.Response.Status, room[..lines], fill.Extra, vary, varyKey[..length], from, body, plan.Cache.Memory);
     }
 
     /// <summary>Makes what is kept anew, as a 304 changes it. Takes over a reference to the body.</summary>
@@ -227,13 +227,16 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var (request, response) = (exchange.Request, exchange.Response);
         if (!TryResolve(exchange, plan, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
         var verdict = StoreDecision.Judge(KnownMethod.Post, request.Fields, RequestDirectives.Read(request.Fields, plan.Rules), response.Status, response.Fields, plan.Rules, requested, loop.UtcNow, isLocatedAtTarget: true);
-        if (!verdict.MayStore || response.Status == 206 || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody || !plan.Key.TryMake(exchange, out var key)) return;
+        if (!verdict.MayStore || response.Status == 206 || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody) return;
+        var sent = request.ForwardedQuery;
+        if (!plan.Key.TryMake(exchange, out var key)) return;
+        if (!request.ForwardedQuery.Span.SequenceEqual(sent.Span) || !request.Authority.Span.SequenceEqual(KeyRecipe.AuthorityOf(key.Url).Span)) return; // It was sent on with more than the key tells.
         if (StoreLimits.Judge(exchange, plan, verdict.Source) != StoreReason.Stored || plan.Passes?.Of(exchange) is not null) return;
         if (UnkeyedFields.Of(exchange, plan.Key.Parts).Any()) return; // It was sent on with them: what came may be its client's alone.
         if (plan.SliceBytes > 0 && !Slices.TryKey(exchange, plan.SliceBytes, ref key)) return;
         if (StoredBody.TryMake(response.HasBody ? response.BodyLength : 0, plan.Cache.Memory) is not { } body) return;
         plan.Cache.TryBegin(key, isJoinable: false, out var fill);
-        if (Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named) is not { } made)
+        if (Make(exchange, plan, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named) is not { } made)
         {
             body.LetGo();
             plan.Cache.End(fill);
@@ -280,12 +283,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (fault.IsNone)
         {
             var effect = Validation.OfHead(kept.Lines, kept.Body.IsEnded ? Slices.LengthOf(kept) : -1, exchange.Response.Status, exchange.Response.Fields);
-            if (effect == HeadEffect.Stale)
-            {
-                kept.IsStale = true;
-                plan.Cache.Disk?.Drop(kept, key.Url.Span); // There it would be as fresh as it was.
-            }
-            else if (effect == HeadEffect.Update && kept.Status is not (200 or 206)) kept.IsStale = true;
+            if (effect == HeadEffect.Stale || (effect == HeadEffect.Update && kept.Status is not (200 or 206))) plan.Cache.Expire(kept);
             else if (effect == HeadEffect.Update) Renew(exchange, plan, key, kept, requested);
         }
 
@@ -307,7 +305,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, default, kept.Status, response.Fields, plan.Rules, requested, now);
         if (!verdict.MayStore || !isKeyed)
         {
-            kept.IsStale = true;
+            plan.Cache.Expire(kept);
         }
         else if (plan.Cache.TryBegin(key, isJoinable: false, out var fill))
         {

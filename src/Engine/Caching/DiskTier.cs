@@ -22,10 +22,12 @@ public sealed class DiskTier(DiskStore store)
     private const byte OfResponse = 1, OfVariants = 2;
     private const int FixedHead = 1 + 2 + 8 + 8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 2 + 2;
 
-    private readonly ConcurrentDictionary<long, byte> doomed = [];
+    private readonly Lock door = new();
+    private readonly ConcurrentDictionary<long, bool> doomed = []; // Changed under the door. Whether a sweep has it: false, it waits for one.
     private readonly ConcurrentQueue<long> waiting = [];
     private readonly ConcurrentQueue<PurgeTarget> purges = [];
     private int isSweeping;
+    private int purging;
 
     public DiskStore Store => store;
 
@@ -54,10 +56,35 @@ public sealed class DiskTier(DiskStore store)
     /// <summary>Whether what is read of a URL counts: nobody said meanwhile that it changed.</summary>
     internal bool Counts(ReadOnlySpan<byte> url) => purges.IsEmpty && !doomed.ContainsKey(Mark(url));
 
-    /// <summary>Writes a response whose body is whole, behind whoever is served.</summary>
+    /// <summary>Whether files of what was purged may be there still: nobody is given them, but a process that is killed would find them again.</summary>
+    public bool IsPurging => !purges.IsEmpty || !doomed.IsEmpty || !store.Sweeps.IsEmpty;
+
+    /// <summary>From now on until <see cref="EndPurge"/> what is in memory is being taken out, or made stale.</summary>
+    internal void BeginPurge() => Interlocked.Increment(ref purging);
+
+    internal void EndPurge() => Interlocked.Decrement(ref purging);
+
+    /// <summary>Removes one response.</summary>
+    internal void Remove(StoredResponse response, ReadOnlySpan<byte> url)
+    {
+        var key = response.Vary.IsNone ? KeyOf(url, response.Extra) : KeyOf(url, response.Extra, Encoding.ASCII.GetBytes(response.Vary.Names), response.VaryKey);
+        store.Remove(null, HashOf(key));
+    }
+
+    /// <summary>Writes a response that is kept and whole, behind whoever is served.</summary>
     internal void Write(StoredResponse response, ReadOnlySpan<byte> url)
     {
-        if (!response.Body.IsWhole) return;
+        if (!response.Body.IsWhole || !IsCurrent(response)) return;
+        Begin(response, url);
+
+        // A purge that had looked at the disk before this began, and at the memory after, is seen here or there.
+        if (!IsCurrent(response)) Remove(response, url);
+    }
+
+    private bool IsCurrent(StoredResponse response) => Volatile.Read(ref purging) == 0 && response is { IsKept: true, IsStale: false };
+
+    private void Begin(StoredResponse response, ReadOnlySpan<byte> url)
+    {
         var facts = new DiskFacts(Expiry(response.Times), Seconds(response.Times.Received), Mark(url));
         var names = response.Vary.IsNone ? [] : Encoding.ASCII.GetBytes(response.Vary.Names);
         var first = KeyOf(url, response.Extra);
@@ -69,13 +96,6 @@ public sealed class DiskTier(DiskStore store)
 
         response.Hold();
         store.TryStore(null, HashOf(first), first, Head(response, names), facts, new Content(response));
-    }
-
-    /// <summary>A response is no use any more: it does not come back from the disk either.</summary>
-    internal void Drop(StoredResponse response, ReadOnlySpan<byte> url)
-    {
-        var names = response.Vary.IsNone ? [] : Encoding.ASCII.GetBytes(response.Vary.Names);
-        store.Remove(null, HashOf(KeyOf(url, response.Extra, names, response.VaryKey)));
     }
 
     /// <summary>What a head says the responses of its URL vary by; null: it is a response's own.</summary>
@@ -112,8 +132,14 @@ public sealed class DiskTier(DiskStore store)
     internal void Invalidate(ReadOnlySpan<byte> url)
     {
         var mark = Mark(url);
-        if (!doomed.TryAdd(mark, 0)) return;
-        waiting.Enqueue(mark);
+        lock (door)
+        {
+            // A sweep that has it already passes by what was written since: once more then.
+            var isWaiting = doomed.TryGetValue(mark, out var isTaken) && !isTaken;
+            doomed[mark] = false;
+            if (!isWaiting) waiting.Enqueue(mark);
+        }
+
         SweepNext();
     }
 
@@ -137,15 +163,35 @@ public sealed class DiskTier(DiskStore store)
     {
         if (waiting.IsEmpty || Interlocked.Exchange(ref isSweeping, 1) != 0) return;
         var marks = new HashSet<long>();
-        while (waiting.TryDequeue(out var mark)) marks.Add(mark);
+        lock (door)
+        {
+            while (waiting.TryDequeue(out var mark))
+            {
+                marks.Add(mark);
+                doomed[mark] = true;
+            }
+        }
+
         if (marks.Count > 0 && store.TrySweep(new UrlSweep(this, marks))) return;
-        foreach (var mark in marks) waiting.Enqueue(mark); // With the next that is invalidated. Until then they are not read.
+        lock (door)
+        {
+            foreach (var mark in marks)
+            {
+                if (doomed[mark]) waiting.Enqueue(mark); // When another sweep ends. Until then they are not read.
+                doomed[mark] = false;
+            }
+        }
+
         Volatile.Write(ref isSweeping, 0);
     }
 
     private void Ended(HashSet<long> marks)
     {
-        foreach (var mark in marks) doomed.TryRemove(mark, out _);
+        lock (door)
+        {
+            foreach (var mark in marks) doomed.TryRemove(new KeyValuePair<long, bool>(mark, true)); // Not where it waits once more.
+        }
+
         Volatile.Write(ref isSweeping, 0);
         SweepNext();
     }
@@ -232,7 +278,11 @@ public sealed class DiskTier(DiskStore store)
             return Array.IndexOf(TagIndex.Read(LinesOf(head)), TagIndex.HashOf(Encoding.UTF8.GetBytes(target.Tag))) >= 0;
         }
 
-        protected override void End() => tier.PurgeNext();
+        protected override void End()
+        {
+            tier.PurgeNext();
+            tier.SweepNext();
+        }
     }
 
     private sealed class Content(StoredResponse response) : DiskContent

@@ -92,12 +92,7 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
         {
             if (wait.Fill != this) return;
             wait.Fill = null;
-            ref var at = ref waiting;
-            while (at is not null && at != wait) at = ref at.Next;
-            if (at is null) return;
-            at = wait.Next;
-            wait.Next = null;
-            if (waiting is not null || State != FillState.Pending) return;
+            if (!TakeOut(wait) || waiting is not null || State != FillState.Pending) return;
         }
 
         Runner?.Abandon(this);
@@ -115,13 +110,27 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
             {
                 waiting = wait.Next;
                 wait.Next = null;
-                response?.Hold();
-                wait.Response = response;
-                wait.State = state;
-                wait.Fill = null; // The last: from here on it may be somebody else's.
-                wait.Told.Wake();
+                Tell(wait, state, response);
             }
         }
+    }
+
+    /// <summary>Tells one of those who wait what is for nobody else; the others go by themselves.</summary>
+    public void TellOne(FillWait? one, StoredResponse response)
+    {
+        if (one is not null)
+        {
+            lock (door)
+            {
+                if (one.Fill == this && State == FillState.Pending)
+                {
+                    TakeOut(one);
+                    Tell(one, FillState.Kept, response);
+                }
+            }
+        }
+
+        Tell(FillState.Passed, null, default);
     }
 
     public bool IsWaitedFor
@@ -130,6 +139,25 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
         {
             lock (door) return waiting is not null;
         }
+    }
+
+    private static void Tell(FillWait wait, FillState state, StoredResponse? response)
+    {
+        response?.Hold();
+        wait.Response = response;
+        wait.State = state;
+        wait.Fill = null; // The last but the wake: from here on it may be somebody else's.
+        wait.Told.Wake();
+    }
+
+    private bool TakeOut(FillWait wait)
+    {
+        ref var at = ref waiting;
+        while (at is not null && at != wait) at = ref at.Next;
+        if (at is null) return false;
+        at = wait.Next;
+        wait.Next = null;
+        return true;
     }
 }
 

@@ -206,6 +206,7 @@ internal sealed class Filler
     private async LoopTask<bool> FromDiskAsync(DiskTier disk)
     {
         var url = fill.Place.Url;
+        if (!disk.Counts(url)) return false;
         var key = DiskTier.KeyOf(url, fill.Extra);
         for (var isVariant = false; ; isVariant = true)
         {
@@ -323,7 +324,7 @@ internal sealed class Filler
     {
         if (!Slices.IsSlice(exchange.Response, slice, out var range))
         {
-            if (exchange.Response.Status is 200 or 206 or 412 or 416 or 404 or 410) slice.Head!.IsStale = true;
+            if (exchange.Response.Status is 200 or 206 or 412 or 416 or 404 or 410) plan.Cache.Expire(slice.Head!);
             fill.Tell(FillState.Failed, null, new Fault(FaultCause.Closed, Side.Origin, Stage.Wait));
             return null;
         }
@@ -347,7 +348,7 @@ internal sealed class Filler
     private StoredResponse? MakeSlice(Fill of, ContentRange range)
     {
         if (StoredBody.TryMake(range.Count, plan.Cache.Memory) is not { } body) return null;
-        var made = stage.Make(exchange, plan.Cache, of, body, ((Endpoint)exchange.Place.EndpointState!).Named);
+        var made = stage.Make(exchange, plan, of, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null) body.LetGo();
         return made;
     }
@@ -358,7 +359,7 @@ internal sealed class Filler
         exchange.Response.Fields.Drop(KnownField.ContentRange);
         Selection.DropDigests(exchange.Response.Fields); // Of the slice.
         var body = Slices.MakeHead(range.Total, plan.Cache.Memory);
-        var head = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
+        var head = stage.Make(exchange, plan, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (head is null) body.LetGo();
         if (head is null) return null;
         var key = Slices.WriteKey(fill.Place.Url, ByteRange.Of(fill.Extra), head, slice.Index, ByteRange.Of(new byte[Slices.KeyBytes(fill.Place.Url.Length)]));
@@ -398,26 +399,22 @@ internal sealed class Filler
         var (response, mayKeep) = isConfirmed ? Renew(now) : Keep(now);
         if (response is not null)
         {
+            var isForAll = mayKeep;
             if (mayKeep && !plan.Cache.TryPut(fill, response)) mayKeep = false; // It answers those who wait, and nobody else.
-            if (!mayKeep && isConfirmed) Forget(candidate!);
+            if (!mayKeep && isConfirmed) plan.Cache.Forget(candidate!, fill.Place.Url);
             else if (mayKeep && candidate is not null && !response.IsSameVariant(candidate)) plan.Cache.Remove(candidate); // It varies by something else now.
             TellLeader();
-            fill.Tell(FillState.Kept, response, default);
+            if (isForAll) fill.Tell(FillState.Kept, response, default);
+            else fill.TellOne(leader, response); // A 304 that sets a cookie, or says private.
             return (response, false);
         }
 
         var fields = exchange.Request.Fields;
-        if (candidate is not null && status < 500 && !fields.Index.Has(KnownField.Authorization)) Forget(candidate);
+        if (candidate is not null && status < 500 && !fields.Index.Has(KnownField.Authorization)) plan.Cache.Forget(candidate, fill.Place.Url);
         plan.Cache.Passing.Add(PassMemory.KeyOf(fill.Place.Hash, fields), now);
         var isHanded = HandOver();
         fill.Tell(FillState.Passed, null, default);
         return (null, isHanded);
-    }
-
-    private void Forget(StoredResponse kept)
-    {
-        plan.Cache.Remove(kept);
-        plan.Cache.Disk?.Drop(kept, fill.Place.Url);
     }
 
     private (StoredResponse? Response, bool MayKeep) Keep(DateTime now)
@@ -432,7 +429,7 @@ internal sealed class Filler
         }
 
         if (StoredBody.TryMake(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory) is not { } body) return default;
-        var made = stage.Make(exchange, plan.Cache, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
+        var made = stage.Make(exchange, plan, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)
         {
             body.LetGo();

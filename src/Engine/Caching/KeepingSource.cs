@@ -39,8 +39,8 @@ internal sealed class KeepingSource(BodySource from, StoredResponse response, Fi
         if (!isOver)
         {
             from.TryRead(out var piece); // The same bytes, as nothing of them was used.
-            response.Body.Append(piece[..count]);
-            if (response.Body.Written > plan.LargestBody) End(FaultCause.Exhausted);
+            // Where there was no memory for a part of it, what comes behind that is of no use.
+            if (response.Body.Append(piece[..count]) < count || response.Body.Written > plan.LargestBody) End(FaultCause.Exhausted);
         }
 
         from.Advance(count);

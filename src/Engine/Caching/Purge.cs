@@ -55,7 +55,21 @@ public static class Purge
 
     public static PurgeCount Run(Cache cache, PurgeTarget target, PurgeManner manner)
     {
-        if (manner != PurgeManner.Dry && cache.Disk is { } disk) OnDisk(disk, target);
+        if (manner == PurgeManner.Dry || cache.DiskFor(target) is not { } disk) return InMemory(cache, target, manner);
+        disk.BeginPurge();
+        try
+        {
+            OnDisk(disk, target);
+            return InMemory(cache, target, manner);
+        }
+        finally
+        {
+            disk.EndPurge();
+        }
+    }
+
+    private static PurgeCount InMemory(Cache cache, PurgeTarget target, PurgeManner manner)
+    {
         var count = target switch
         {
             { Tag: { } tag } => OfTag(cache, TagIndex.HashOf(Encoding.UTF8.GetBytes(tag)), manner),
@@ -68,7 +82,7 @@ public static class Purge
     }
 
     // What is made stale in memory goes from the disk: it would come back as it was.
-    private static void OnDisk(DiskTier disk, PurgeTarget target)
+    internal static void OnDisk(DiskTier disk, PurgeTarget target)
     {
         if (target.Url is not { } url)
         {

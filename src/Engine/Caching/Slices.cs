@@ -118,6 +118,7 @@ internal static class Slices
         if (response.BodyLength >= 0 && response.BodyLength != range.Count) return false;
         var tag = response.Fields.First(KnownField.ETag);
         if (ask.Head is not { } head) return tag.StartsWith("\""u8) || range.Count == range.Total;
+        if (!response.Fields.First(KnownField.ContentEncoding).SequenceEqual(Rules.StoredFields.Find(head.Lines, KnownField.ContentEncoding))) return false;
         return range.Total == LengthOf(head) && tag.SequenceEqual(Rules.StoredFields.Find(head.Lines, KnownField.ETag));
     }
 }

@@ -14,15 +14,15 @@ public static class UnkeyedFields
     private static readonly byte[][] Names =
     [
         // Another target.
-        .. Fields("X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "X-HTTP-Path-Override", "X-Proxy-URL", "X-Accel-Redirect", "X-Matched-Path"),
+        .. Fields("X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "X-HTTP-Path-Override", "X-Proxy-URL", "X-Accel-Redirect", "X-Matched-Path", "X-HTTP-DestinationURL", "HTTP-URL"),
         // Another method.
         .. Fields("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method"),
         // Another host, scheme or port.
-        .. Fields("X-Host", "X-HTTP-Host-Override", "X-Original-Host", "X-Backend-Host", "X-Backend-Server", "X-Scheme", "X-URL-Scheme", "X-URI-Scheme", "Front-End-Https", "X-Script-Name", "Proxy-Host", "Request-URI", "Base-URL"),
+        .. Fields("X-Host", "X-HTTP-Host-Override", "X-Original-Host", "X-Backend-Host", "X-Backend-Server", "X-Scheme", "X-URL-Scheme", "X-URI-Scheme", "Front-End-Https", "X-Script-Name", "Proxy-Host", "Request-URI", "Base-URL", "X-Proxy-Host", "X-Real-Host", "X-SSL", "X-HTTPS", "HTTPS", "Front-End-SSL"),
         // Another client.
-        .. Fields("True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "CF-Connecting-IP", "Fastly-Client-IP", "Client-IP"),
+        .. Fields("True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "CF-Connecting-IP", "Fastly-Client-IP", "Client-IP", "X-True-IP", "X-True-Client-IP", "X-ProxyUser-IP", "X-Original-Remote-Addr", "X-Forward-For", "X-Forwarder-For", "X-Forwarded", "X-HTTP-Forwarded-For"),
         // What switches an application's own inner ways.
-        .. Fields("X-Invoke-Path", "X-Invoke-Query", "X-Invoke-Status", "X-Invoke-Error", "X-Middleware-Prefetch", "X-Middleware-Subrequest", "X-Middleware-Invoke", "X-Now-Route-Matches", "X-WAP-Profile", "Translate", "Proxy"),
+        .. Fields("X-Invoke-Path", "X-Invoke-Query", "X-Invoke-Status", "X-Invoke-Error", "X-Middleware-Prefetch", "X-Middleware-Subrequest", "X-Middleware-Invoke", "X-Now-Route-Matches", "X-WAP-Profile", "X-React-Router-SPA-Mode", "X-React-Router-Prerender-Data", "Translate", "Proxy"),
     ];
 
     private static readonly byte[] CookieName = "Cookie"u8.ToArray();

@@ -71,7 +71,9 @@ public sealed class VaryRule : IEquatable<VaryRule>
     }
 
     /// <summary>The rule of a response that <see cref="Look"/> found nothing against.</summary>
-    public static VaryRule Of(FieldBlock response)
+    /// <param name="response">Its fields.</param>
+    /// <param name="hasCookies">Whether the cookies that were sent on are in the key already.</param>
+    public static VaryRule Of(FieldBlock response, bool hasCookies = false)
     {
         if (Look(response) != VaryExtent.Names) return None;
         var list = new List<byte[]>();
@@ -80,7 +82,8 @@ public sealed class VaryRule : IEquatable<VaryRule>
             if (response.Index[i].Known == KnownField.Vary) Gather(response.Value(i), list);
         }
 
-        return new VaryRule([.. list]);
+        if (hasCookies) list.RemoveAll(static name => name.AsSpan().SequenceEqual("cookie"u8));
+        return list.Count == 0 ? None : new VaryRule([.. list]);
     }
 
     /// <summary>The rule that was kept as <see cref="Names"/>.</summary>
