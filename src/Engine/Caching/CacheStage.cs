@@ -168,23 +168,23 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
     /// <summary>Makes what is kept anew, as a 304 changes it. Takes over a reference to the body.</summary>
     /// <param name="exchange">The request, and what came.</param>
-    /// <param name="cache">Where it is kept.</param>
+    /// <param name="plan">Where it is kept.</param>
     /// <param name="kept">What was.</param>
     /// <param name="isKeyed">Whether there is a key for it: what it varies by now may be too long.</param>
-    internal StoredResponse Merge(Exchange exchange, Cache cache, StoredResponse kept, out bool isKeyed)
+    internal StoredResponse Merge(Exchange exchange, CachePlan plan, StoredResponse kept, out bool isKeyed)
     {
         var fields = exchange.Response.Fields;
         var size = kept.Lines.Length + StoredFields.Bound(fields);
         var room = exchange.Scratch.TryTake(size, out var taken, out _) ? taken : new byte[size];
         var lines = StoredFields.Merge(kept.Lines, fields, room);
         isKeyed = true;
-        if (!fields.Index.Has(KnownField.Vary)) return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, kept.Vary, kept.VaryKey, kept.From, kept.Body, cache.Memory);
+        if (!fields.Index.Has(KnownField.Vary)) return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, kept.Vary, kept.VaryKey, kept.From, kept.Body, plan.Cache.Memory);
 
         // It says anew by what it varies; this request's values are those it holds for.
-        var vary = cache.VaryOf(fields);
+        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null);
         Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
         isKeyed = vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length);
-        return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, vary, varyKey[..length], kept.From, kept.Body, cache.Memory);
+        return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, vary, varyKey[..length], kept.From, kept.Body, plan.Cache.Memory);
     }
 
     private Reuse Judge(StoredResponse kept, in CacheControl asked)
@@ -296,7 +296,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     {
         if (!kept.Body.IsWhole) return;
         kept.Body.Hold();
-        var renewed = Merge(exchange, plan.Cache, kept, out var isKeyed);
+        var renewed = Merge(exchange, plan, kept, out var isKeyed);
         var reader = LeaseReader(renewed, plan.Cache);
         exchange.Held = reader;
         var (response, now) = (exchange.Response, loop.UtcNow);

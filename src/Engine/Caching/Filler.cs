@@ -448,7 +448,7 @@ internal sealed class Filler
         fill.IsForFirst = true; // The 304's own fields, a cookie perhaps, are in it.
         if (leader is not null) KeepOwnFields();
         kept.Body.Hold();
-        var made = stage.Merge(exchange, plan.Cache, kept, out var isKeyed);
+        var made = stage.Merge(exchange, plan, kept, out var isKeyed);
         var age = Lifetimes.InitialAge(exchange.Response.Fields, requested, now); // Age is of what came: it is no part of what is kept.
         if (!made.TryFill(exchange.Response, renewed, exchange.Scratch)) return (made, false);
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, kept.Status, exchange.Response.Fields, plan.Rules, requested, now);
