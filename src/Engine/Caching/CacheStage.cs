@@ -97,10 +97,10 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         }
 
         if (kept is null) plan.Cache.Retention.Missed(key.Hash);
+        var mayBeOnDisk = kept is null && plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) == true;
         if (asked.Has(CacheDirectives.OnlyIfCached))
         {
-            var mayBeOnDisk = kept is null && way is null && !asked.Has(CacheDirectives.NoStore) && plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) == true;
-            if (mayBeOnDisk) return FetchAsync(exchange, plan, key, asked, null, CacheForward.UriMiss);
+            if (mayBeOnDisk && way is null && !asked.Has(CacheDirectives.NoStore)) return FetchAsync(exchange, plan, key, asked, null, CacheForward.UriMiss);
             kept?.LetGo();
             return new LoopTask<Fault>(NotCached);
         }
@@ -111,11 +111,10 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             return PassAsync(exchange, plan, CacheForward.Request);
         }
 
-        var isNowhere = kept is null && plan.Cache.Disk?.MayHave(key.Url.Span, key.Extra.Span) != true;
-        if (request.KnownMethod == KnownMethod.Head && (kept is not null || isNowhere)) return PassHeadAsync(exchange, plan, key, kept);
+        if (request.KnownMethod == KnownMethod.Head && !mayBeOnDisk) return PassHeadAsync(exchange, plan, key, kept);
 
         // What was not to be kept a moment ago is its client's alone, and so are its conditions and ranges.
-        if (isNowhere && request.Fields.Index.HasAny(OfOneClient) && plan.Cache.Passing.Has(PassMemory.KeyOf(key.Hash, request.Fields), loop.UtcNow)) return PassAsync(exchange, plan, CacheForward.UriMiss);
+        if (kept is null && !mayBeOnDisk && request.Fields.Index.HasAny(OfOneClient) && plan.Cache.Passing.Has(PassMemory.KeyOf(key.Hash, request.Fields), loop.UtcNow)) return PassAsync(exchange, plan, CacheForward.UriMiss);
         return FetchAsync(exchange, plan, key, asked, kept, kept is null ? CacheForward.UriMiss : reuse == Reuse.Asked ? CacheForward.Request : CacheForward.Stale);
     }
 
@@ -162,7 +161,6 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return null;
         if (!exchange.Scratch.TryTake(StoredFields.Bound(fields), out var room, out _)) return null;
         var lines = StoredFields.Write(fields, room);
-        lines += WriteAdded(fields, room[lines..]);
         return StoredResponse.Make(exchange.Response.Status, room[..lines], fill.Extra, vary, varyKey[..length], from, body, plan.Cache.Memory);
     }
 
@@ -198,7 +196,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
 
     // Whether what another request's fill brought is for this one as well. What was on disk was looked at with the other's eyes.
     private bool MayShare(Fill fill, StoredResponse brought, Request request, in CacheControl asked) =>
-        !fill.IsForFirst && brought.Selects(request.Fields) && (!fill.WasOnDisk || Judge(brought, asked) is Reuse.Fresh or Reuse.Stale or Reuse.Behind);
+        brought.Selects(request.Fields) && (!fill.WasOnDisk || Judge(brought, asked) is Reuse.Fresh or Reuse.Stale or Reuse.Behind);
 
     private LoopTask<Fault> PassAsync(Exchange exchange, CachePlan plan, CacheForward why)
     {
@@ -479,21 +477,6 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!exchange.Scratch.TryTake(CacheStatusField.Bound + name.Length, out var room, out var range)) return false;
         exchange.Response.Fields.Add(KnownField.Other, StatusName, exchange.Scratch.Trim(range, CacheStatusField.Write(name, report, room)));
         return true;
-    }
-
-    // What was added to what came: a Date where there was none.
-    private static int WriteAdded(FieldBlock fields, Span<byte> into)
-    {
-        var to = new SpanWriter(into);
-        foreach (ref readonly var field in fields.Added)
-        {
-            to.Write(field.Name.Span);
-            to.Write(": "u8);
-            to.Write(field.Value.Span);
-            to.Write("\r\n"u8);
-        }
-
-        return to.Length;
     }
 
     private void Tell(Exchange exchange, CachePlan plan, CacheOutcome outcome)

@@ -63,9 +63,6 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
     /// <summary>Whether it was on disk, and no origin was asked.</summary>
     public bool WasOnDisk { get; set; }
 
-    /// <summary>Whether what it brings is for its first client alone. Set before it is told.</summary>
-    public bool IsForFirst { get; set; }
-
     /// <summary>The last purge by a tag before it: <see cref="TagIndex.Purges"/>.</summary>
     public long Since { get; set; }
 

@@ -445,7 +445,6 @@ internal sealed class Filler
     private (StoredResponse? Response, bool MayKeep) Renew(DateTime now)
     {
         var kept = candidate!;
-        fill.IsForFirst = true; // The 304's own fields, a cookie perhaps, are in it.
         if (leader is not null) KeepOwnFields();
         kept.Body.Hold();
         var made = stage.Merge(exchange, plan, kept, out var isKeyed);
@@ -453,7 +452,6 @@ internal sealed class Filler
         if (!made.TryFill(exchange.Response, renewed, exchange.Scratch)) return (made, false);
         var verdict = StoreDecision.Judge(KnownMethod.Get, exchange.Request.Fields, asked, kept.Status, exchange.Response.Fields, plan.Rules, requested, now);
         made.Times = verdict.MayStore ? verdict.Times with { InitialAge = age } : kept.Times with { Received = now, InitialAge = age, Lifetime = 0 };
-        fill.IsForFirst = !verdict.MayStore;
         return (made, verdict.MayStore && isKeyed);
     }
 

@@ -10,7 +10,7 @@ namespace Weir.Engine.Caching.Rules;
 /// <summary>Writes stored fields.</summary>
 public static class StoredFields
 {
-    /// <summary>Bytes that <see cref="Write"/> may write, at most, and what was added besides.</summary>
+    /// <summary>Bytes that <see cref="Write"/> may write, at most.</summary>
     public static int Bound(FieldBlock fields)
     {
         var size = 0;
@@ -19,7 +19,7 @@ public static class StoredFields
         return size;
     }
 
-    /// <summary>Writes the lines of a response that are stored.</summary>
+    /// <summary>Writes the lines of a response that are stored, and what was added to it: a Date where there was none.</summary>
     /// <returns>Bytes written.</returns>
     public static int Write(FieldBlock fields, Span<byte> into)
     {
@@ -30,6 +30,7 @@ public static class StoredFields
             if (IsStored(fields, directives, i)) WriteLine(ref to, fields.Name(i), fields.Value(i));
         }
 
+        foreach (ref readonly var field in fields.Added) WriteLine(ref to, field.Name.Span, field.Value.Span);
         return to.Length;
     }
 
