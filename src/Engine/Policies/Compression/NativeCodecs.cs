@@ -32,7 +32,6 @@ internal static unsafe partial class NativeCodecs
     public const int ZBufferError = -5;
     public const int ZNoFlush = 0;
     public const int ZSyncFlush = 2;
-    public const int ZFullFlush = 3;
     public const int ZFinish = 4;
 
     /// <summary>A window of 32 KiB, in a gzip member.</summary>
