@@ -28,22 +28,11 @@ internal sealed class CacheOrigin(EngineWorld world, Func<CacheOrigin.Request, C
 
     public void Serve()
     {
-        foreach (var socket in world.OriginSockets) AcceptAsync(world.OriginNetwork.Accept(socket)).Detach();
+        foreach (var socket in world.OriginSockets) world.Accept(socket, transport => ServeAsync(new Stream(transport)).Detach());
     }
 
     /// <summary>The body of a version.</summary>
     public byte[] Body(int version) => bodies[version];
-
-    private async LoopTask AcceptAsync(Acceptor acceptor)
-    {
-        var waiter = new Waiter(world.OriginLoop);
-        while (true)
-        {
-            await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
-            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport)).Detach();
-            acceptor.Acceptable.Clear();
-        }
-    }
 
     private async LoopTask ServeAsync(Stream stream)
     {

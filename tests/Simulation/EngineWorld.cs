@@ -121,6 +121,20 @@ internal sealed class EngineWorld
     /// <summary>The engines of the origins.</summary>
     public TlsLedger? OriginTls { get; }
 
+    /// <summary>Takes, for ever, whoever connects to an origin.</summary>
+    public void Accept(SimulatedListenSocket socket, Action<Transport> take) => AcceptAsync(OriginNetwork.Accept(socket), take).Detach();
+
+    private async LoopTask AcceptAsync(Acceptor acceptor, Action<Transport> take)
+    {
+        var waiter = new Waiter(OriginLoop);
+        while (true)
+        {
+            await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
+            while (acceptor.TryAccept(out _) is { } transport) take(transport);
+            acceptor.Acceptable.Clear();
+        }
+    }
+
     /// <summary>What an origin speaks over; null: there is no connection.</summary>
     public async LoopTask<Transport?> WelcomeAsync(Transport accepted) =>
         OriginTls is null ? accepted : await AgreeAsync(accepted, new SimulatedTlsServer(OriginTls).Accept(accepted), new Waiter(OriginLoop));

@@ -24,7 +24,7 @@ public class HedgeTests
         }
 
         var asked = 0;
-        for (var i = 0; i < 2; i++) AcceptAsync(world.OriginNetwork.Accept(world.OriginSockets[i])).Detach();
+        for (var i = 0; i < 2; i++) world.Accept(world.OriginSockets[i], transport => ServeAsync(new Stream(transport), asked++ == 0).Detach());
         var answer = "";
         AskAsync().Detach();
         world.World.Run(5_000);
@@ -32,16 +32,6 @@ public class HedgeTests
         Assert.Equal((2, 0L), (asked, world.Upstream.HedgeCounts.Sent));
 
         // Who is asked first breaks after a while without an answer.
-        async LoopTask AcceptAsync(Acceptor acceptor)
-        {
-            var waiter = new Waiter(world.OriginLoop);
-            while (await waiter.FirstOf(acceptor.Acceptable, long.MaxValue) == Wake.First)
-            {
-                while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport), asked++ == 0).Detach();
-                acceptor.Acceptable.Clear();
-            }
-        }
-
         async LoopTask ServeAsync(Stream stream, bool breaks)
         {
             await stream.FillAsync();

@@ -47,7 +47,7 @@ public class LeavingTests
     {
         var world = World(new RetryPlan { BackOff = 8_000, MostBackOff = 8_000 });
         var asked = 0;
-        foreach (var socket in world.OriginSockets) BreakAsync(world.OriginNetwork.Accept(socket)).Detach();
+        foreach (var socket in world.OriginSockets) world.Accept(socket, transport => TakeAsync(new Stream(transport)).Detach());
         var client = Ask(world, method, body);
         // The first goes again at once; before the next one it waits, and what it sent is kept.
         Assert.Equal((2, 1), (asked, world.Upstream.Door.Taken));
@@ -56,16 +56,6 @@ public class LeavingTests
         Leave(world, client, breaks);
         world.World.Run(20_000);
         Assert.Equal(2, asked);
-
-        async LoopTask BreakAsync(Acceptor acceptor)
-        {
-            var waiter = new Waiter(world.OriginLoop);
-            while (await waiter.FirstOf(acceptor.Acceptable, long.MaxValue) == Wake.First)
-            {
-                while (acceptor.TryAccept(out _) is { } transport) TakeAsync(new Stream(transport)).Detach();
-                acceptor.Acceptable.Clear();
-            }
-        }
 
         async LoopTask TakeAsync(Stream stream)
         {

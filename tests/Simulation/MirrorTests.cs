@@ -217,7 +217,7 @@ public class MirrorTests
             var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes } };
             Assert.True(world.Engine.TryExecute(plan with { Listeners = [plan.Listeners[0] with { Hosts = hosts }], Upstreams = [.. plan.Upstreams, upstream] }, out _));
             world.World.Run(1);
-            if (manner != "refuse") AcceptAsync(world.OriginNetwork.Accept(world.World.Listen(Address))).Detach();
+            if (manner != "refuse") world.Accept(world.World.Listen(Address), transport => ServeAsync(new Stream(transport)).Detach());
         }
 
         /// <summary>The requests that came whole.</summary>
@@ -241,17 +241,6 @@ public class MirrorTests
             if (endpoint.Active != 0) yield return $"{endpoint.Active} mirrored exchanges counted that are gone";
             if (endpoint.Connections != 0) yield return $"{endpoint.Connections} connections to the mirror counted that are gone";
             if (endpoint.Traffic.Total().Requests > Enum.GetValues<MirrorOutcome>().Sum(Total)) yield return "more exchanges than copies";
-        }
-
-        private async LoopTask AcceptAsync(Acceptor acceptor)
-        {
-            var waiter = new Waiter(world.OriginLoop);
-            while (true)
-            {
-                await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
-                while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport)).Detach();
-                acceptor.Acceptable.Clear();
-            }
         }
 
         private async LoopTask ServeAsync(Stream stream)
@@ -314,18 +303,7 @@ public class MirrorTests
     {
         public void Serve()
         {
-            foreach (var socket in world.OriginSockets) AcceptAsync(world.OriginNetwork.Accept(socket)).Detach();
-        }
-
-        private async LoopTask AcceptAsync(Acceptor acceptor)
-        {
-            var waiter = new Waiter(world.OriginLoop);
-            while (true)
-            {
-                await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
-                while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport)).Detach();
-                acceptor.Acceptable.Clear();
-            }
+            foreach (var socket in world.OriginSockets) world.Accept(socket, transport => ServeAsync(new Stream(transport)).Detach());
         }
 
         private static async LoopTask ServeAsync(Stream stream)

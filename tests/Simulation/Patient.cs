@@ -61,7 +61,7 @@ internal sealed class Patient
     {
         this.world = world;
         socket = world.OriginSockets[index];
-        AcceptAsync(world.OriginNetwork.Accept(socket)).Detach();
+        world.Accept(socket, transport => ServeAsync(new Stream(transport)).Detach());
     }
 
     public Illness Illness { get; set; }
@@ -77,17 +77,6 @@ internal sealed class Patient
 
     /// <summary>Connections that have not ended on its side.</summary>
     public int Open { get; private set; }
-
-    private async LoopTask AcceptAsync(Acceptor acceptor)
-    {
-        var waiter = new Waiter(world.OriginLoop);
-        while (true)
-        {
-            await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
-            while (acceptor.TryAccept(out _) is { } transport) ServeAsync(new Stream(transport)).Detach();
-            acceptor.Acceptable.Clear();
-        }
-    }
 
     private async LoopTask ServeAsync(Stream stream)
     {

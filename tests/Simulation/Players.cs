@@ -69,17 +69,10 @@ internal sealed class Origin(EngineWorld world, Findings findings, Manners manne
 {
     public void Serve()
     {
-        for (var i = 0; i < world.OriginSockets.Count; i++) AcceptAsync(world.OriginNetwork.Accept(world.OriginSockets[i]), i).Detach();
-    }
-
-    private async LoopTask AcceptAsync(Acceptor acceptor, int origin)
-    {
-        var waiter = new Waiter(world.OriginLoop);
-        while (true)
+        for (var i = 0; i < world.OriginSockets.Count; i++)
         {
-            await waiter.FirstOf(acceptor.Acceptable, long.MaxValue);
-            while (acceptor.TryAccept(out _) is { } transport) WelcomeAsync(transport, origin).Detach();
-            acceptor.Acceptable.Clear();
+            var origin = i;
+            world.Accept(world.OriginSockets[i], transport => WelcomeAsync(transport, origin).Detach());
         }
     }
 
