@@ -17,7 +17,8 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
     /// <param name="Server">Which server was.</param>
     /// <param name="Number">The how-manieth request of all.</param>
     /// <param name="First">The first byte; -1: the whole was asked for.</param>
-    public sealed record Request(int Server, int Number, long First);
+    /// <param name="IsCertain">Whether it is asked for on the condition that it is of a certain version.</param>
+    public sealed record Request(int Server, int Number, long First, bool IsCertain);
 
     /// <summary>How one is answered.</summary>
     public sealed record Manner
@@ -83,7 +84,7 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
             var tag = condition < 0 ? "" : Encoding.ASCII.GetString(head.Fields.Value(stream.Buffered, condition));
             stream.Use(head.Length);
             var ends = range.Split('-');
-            var request = new Request(server, Asked.Count, range.Length == 0 ? -1 : long.Parse(ends[0], CultureInfo.InvariantCulture));
+            var request = new Request(server, Asked.Count, range.Length == 0 ? -1 : long.Parse(ends[0], CultureInfo.InvariantCulture), tag.Length > 0);
             Asked.Add(request);
             underWay[server]++;
             Most = Math.Max(Most, Now);
