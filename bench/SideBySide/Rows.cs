@@ -54,7 +54,7 @@ internal abstract record Row(string Name, string Title)
     ];
 
     /// <summary>What is only measured when asked for: each makes its own table.</summary>
-    public static IReadOnlyList<Row> Scenes { get; } = [new SlowServerScene(), new RetryStormScene(), new ChoiceScene(), new ColdScene(), new ZipfScene(), new CompressionScene()];
+    public static IReadOnlyList<Row> Scenes { get; } = [new SlowServerScene(), new RetryStormScene(), new ChoiceScene(), new ColdScene(), new ZipfScene(), new CompressionScene(), new HaulScene()];
 
     /// <summary>What is one table.</summary>
     public static IEnumerable<Row> Tabled => All.Concat(Tls).Concat(Caching);

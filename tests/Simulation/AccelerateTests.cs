@@ -1,7 +1,9 @@
 // Large answers within the whole engine: put together of parts while origins do their worst.
 
 using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 using Weir.Engine.Acceleration;
+using Weir.Engine.Disk;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
 using Weir.Engine.Transports.Simulation;
@@ -206,6 +208,54 @@ public class AccelerateTests
         Assert.InRange(most, 1, (2 << 20) + (2 * 73_728));
         world.World.Run(100_000);
         Assert.Equal([], world.Leftovers().ToArray());
+    }
+
+    // Ahead of its client, beyond what may stay in memory: on disk; or, where that fails, not ahead.
+    [Theory]
+    [InlineData("works")]
+    [InlineData("is missing")]
+    [InlineData("is full")]
+    [InlineData("forgets")]
+    public void What_has_no_room_in_memory_waits_on_disk(string disk)
+    {
+        var path = Directory.CreateTempSubdirectory("weir-ahead-").FullName;
+        var threads = new DiskThreads(threads: 0);
+        var files = new List<SafeFileHandle>();
+        SafeFileHandle? Create(string folder)
+        {
+            if (disk == "is missing") return null;
+            var file = File.OpenHandle(Path.Combine(folder, $"{files.Count}"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            files.Add(file);
+            return file;
+        }
+
+        var folder = new SpillFolder(path, disk == "is full" ? 500_000 : 1 << 30, threads, Create);
+        var (world, _, broken) = Make(1, _ => new RangeOrigin.Manner { Size = 20_000_000, Rate = 400 }, Usual with { Memory = 1 << 20, Disk = 64 << 20, Folder = folder });
+        var client = Ask(world, broken, rate: 1_500);
+        for (var n = 0; n < 5_000 && !client.IsDone; n++)
+        {
+            world.World.Run(10);
+            while (threads.TryWork())
+            {
+            }
+
+            if (disk != "forgets" || n % 100 != 99) continue;
+            foreach (var file in files.Where(static f => !f.IsClosed)) RandomAccess.SetLength(file, RandomAccess.GetLength(file) / 2);
+        }
+
+        Assert.Equal([], broken);
+        Assert.True(client.IsWhole, $"{client.Got}");
+        Assert.Equal(disk != "is missing", folder.Written > 0);
+        world.World.Run(100_000);
+        while (threads.TryWork())
+        {
+        }
+
+        world.World.Run(1_000);
+        Assert.Equal(0, folder.Used);
+        Assert.All(files, static f => Assert.True(f.IsClosed));
+        Assert.Equal([], world.Leftovers().ToArray());
+        Directory.Delete(path, recursive: true);
     }
 
     [Fact]

@@ -8,10 +8,11 @@
 namespace Weir.Engine.Acceleration;
 
 /// <summary>Decides for one answer. Times in ms, rates in bytes a second.</summary>
+/// <param name="begun">When the answer began to come.</param>
 /// <param name="most">The most connections.</param>
 /// <param name="largest">The most bytes of a segment.</param>
 /// <param name="smallest">The fewest; the last may be shorter.</param>
-internal sealed class Pace(int most, long largest, long smallest)
+internal sealed class Pace(long begun, int most, long largest, long smallest)
 {
     /// <summary>How often it is to be asked.</summary>
     public const long Every = 250;
@@ -31,9 +32,9 @@ internal sealed class Pace(int most, long largest, long smallest)
     private const long SegmentTime = 4_000;
     private const int RoundTrips = 25;
 
-    private long since = -1;
+    private long since = begun;
     private long receivedThen;
-    private int activeThen;
+    private int activeThen = 1;
     private double before; // The rate before the last step.
     private int targetBefore;
     private long holdUntil;
@@ -103,16 +104,16 @@ internal sealed class Pace(int most, long largest, long smallest)
 
         if (Target >= most || rate <= 0 || left * 1000.0 / rate < WorthWhile) return;
         (before, targetBefore) = (rate, Target);
-        Target = Target < Few ? Math.Min(Few, most) : Math.Min(Target * 2, most);
-        since = -1;
+        Target = activeThen = Target < Few ? Math.Min(Few, most) : Math.Min(Target * 2, most); // They are asked for at once.
     }
 
     /// <summary>Bytes of the next segment.</summary>
     /// <param name="memory">What all that are under way may hold together.</param>
-    public long SegmentSize(long memory)
+    /// <param name="left">Bytes that nobody has been asked for: towards the end segments become short, so that all come to it together.</param>
+    public long SegmentSize(long memory, long left)
     {
         var own = Rate / Math.Max(1, activeThen);
         var wanted = own <= 0 ? smallest : (long)(own * Math.Max(SegmentTime, RoundTrips * RoundTrip) / 1000);
-        return Math.Max(smallest, Math.Min(Math.Min(wanted, largest), memory / Math.Max(1, Target)));
+        return Math.Max(smallest, Math.Min(Math.Min(wanted, largest), Math.Min(memory, left) / Math.Max(1, Target)));
     }
 }

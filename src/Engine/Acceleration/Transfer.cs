@@ -28,8 +28,8 @@ internal sealed class Transfer : BodyFilter
     // How long (ms) it waits after a failure, doubled each time.
     private const long FirstPause = 100, LongestPause = 5_000;
 
-    // What is left of a segment, in ms of its own pace, that is worth another connection.
-    private const long WorthSplitting = 2_000;
+    // What is left of a segment, in ms of its own pace, that is worth another connection, where its round trip is short.
+    private const long WorthSplitting = 500;
 
     // Whatever happens, an answer is not asked for more often.
     private const int MostFetches = 100_000;
@@ -96,7 +96,7 @@ internal sealed class Transfer : BodyFilter
         of.ResponseSource = this;
         of.Hold(this);
         if (plan is null) return;
-        pace = new Pace(plan.Segments, plan.SegmentSize, SmallestSegment);
+        pace = new Pace(home.Loop.Now, plan.Segments, plan.SegmentSize, SmallestSegment);
         pace.Answered((of.Moments.Answered - Math.Max(of.Moments.Connected, of.SentAt * 1000)) / 1000);
         Show();
         home.Loop.Arm(clock, home.Loop.Now + Pace.Every);
@@ -117,7 +117,7 @@ internal sealed class Transfer : BodyFilter
                 continue;
             }
 
-            if (head is null) Append(at, plan is null ? end : Math.Min(end, at + pace.SegmentSize(plan.Memory))); // All that was asked for has come.
+            if (head is null) Append(at, plan is null ? end : Math.Min(end, at + pace.SegmentSize(plan.Memory, end - at))); // All that was asked for has come.
             var segment = head!;
             var here = segment.Buffer.TryRead(out piece);
             if (here == BodyStatus.Piece) return here;
@@ -511,7 +511,7 @@ internal sealed class Transfer : BodyFilter
 
     private Segment? TryAppend()
     {
-        var size = pace.SegmentSize(plan!.Memory);
+        var size = pace.SegmentSize(plan!.Memory, end - (head is null ? at : frontier));
         // The first boundary: what the direct connection brings before others are needed.
         var first = direct is not null && head is null ? Math.Min(at + size, at + ((end - at) / 2)) : frontier;
         if (first >= end || (head is null && end - first < SmallestSegment)) return null;
@@ -525,10 +525,11 @@ internal sealed class Transfer : BodyFilter
     private Segment? TrySplit()
     {
         Segment? slowest = null;
-        var longest = WorthSplitting;
+        var least = Math.Max(WorthSplitting, 6 * pace.RoundTrip);
+        var longest = least;
         for (var segment = head; segment is not null; segment = segment.Next)
         {
-            if (segment.Fetch is not { IsHeldBack: false, Brought: > 0 } fetch || segment.Left < 2 * SmallestSegment || home.Loop.Now - fetch.BegunAt < WorthSplitting) continue;
+            if (segment.Fetch is not { IsHeldBack: false, Brought: > 0 } fetch || segment.Left < 2 * SmallestSegment || home.Loop.Now - fetch.BegunAt < least) continue;
             var time = segment.Left * 1000 / Math.Max(1, fetch.Brought * 1000 / (home.Loop.Now - fetch.BegunAt));
             if (time > longest) (slowest, longest) = (segment, time);
         }
