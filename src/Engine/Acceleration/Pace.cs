@@ -28,6 +28,9 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
 
     private const long AgainAfter = 5_000;
 
+    // A client that waits for a smaller part of the time is itself what is slow.
+    private const double LeastWaiting = 0.4;
+
     // A segment lasts so long, and so many round trips: what is lost between two is a few percent of it.
     private const long SegmentTime = 4_000;
     private const int RoundTrips = 25;
@@ -38,7 +41,7 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
     private double before; // The rate before the last step.
     private int targetBefore;
     private long holdUntil;
-    private bool ranDry;
+    private long dry; // How long its reader has waited since.
     private int refusals;
 
     /// <summary>How many there should be.</summary>
@@ -56,8 +59,8 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
     /// <summary>A segment's first byte has come.</summary>
     public void Answered(long ms) => RoundTrip = RoundTrip == 0 ? Math.Max(1, ms) : Math.Max(1, Math.Min(RoundTrip, ms));
 
-    /// <summary>The client had to wait for the origin.</summary>
-    public void Dry() => ranDry = true;
+    /// <summary>The client had to wait for the origin, so long (ms).</summary>
+    public void Dry(long waited) => dry += waited;
 
     /// <summary>The origin asks for less.</summary>
     /// <param name="now">The time.</param>
@@ -82,18 +85,19 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
         if (since < 0 || active != activeThen)
         {
             // Others are at work than before: what is measured begins anew.
-            (since, receivedThen, activeThen, ranDry) = (now, received, active, false);
+            (since, receivedThen, activeThen, dry) = (now, received, active, 0);
             return;
         }
 
         var interval = Math.Max(Every, Target == 1 ? 0 : 6 * RoundTrip);
         if (now - since < interval) return;
         var rate = (received - receivedThen) * 1000.0 / (now - since);
+        var began = since;
         (since, receivedThen) = (now, received);
         Rate = rate;
         if (active <= 1) SingleRate = Math.Max(SingleRate, rate);
-        var isClients = !ranDry; // It never waited: its own pace is all there is to have.
-        ranDry = false;
+        var isClients = dry < (now - began) * LeastWaiting; // Its own pace is all there is to have.
+        dry = 0;
         if (now < holdUntil || isClients || active < Target) return;
         if (targetBefore > 0 && rate < before * (1 + (Flat * (((double)Target / targetBefore) - 1))))
         {

@@ -45,6 +45,7 @@ internal sealed class Transfer : BodyFilter
     private Whole whole;
     private BodySource? direct; // Null: it was let go of.
     private long directEnd;
+    private long waitsSince; // Its reader, in ms; 0: it does not.
     private long directDry; // Since when (ms) it has brought nothing though it is asked; 0: it has.
     private bool directFailed; // To be let go of by the reader, who waits for it.
     private Segment? head; // In the body's order; the first one is read when the direct one is through.
@@ -92,7 +93,7 @@ internal sealed class Transfer : BodyFilter
         (exchange, forward, plan, whole) = (of, by, accelerated, known);
         (at, end, frontier, directEnd) = (first, last, last, last);
         (direct, directFailed, head, active, fetches, givesUp, broken) = (of.ResponseSource, false, null, 1, 0, accelerated is null, FaultCause.None);
-        (length, received, receivedThen, held, isHeldBack, directDry) = (last - first, 0, 0, 0, false, 0);
+        (length, received, receivedThen, held, isHeldBack, directDry, waitsSince) = (last - first, 0, 0, 0, false, 0, 0);
         of.ResponseSource = this;
         of.Hold(this);
         if (plan is null) return;
@@ -105,14 +106,15 @@ internal sealed class Transfer : BodyFilter
     public override BodyStatus TryRead(out ReadOnlySpan<byte> piece)
     {
         piece = default;
+        if (waitsSince != 0) CountWaiting();
         while (true)
         {
             if (broken != FaultCause.None) return BodyStatus.Broken;
             if (at == end) return BodyStatus.End;
             if (direct is not null)
             {
-                if (directFailed) LoseDirect("it brought nothing while others did");
-                else if (at == directEnd) EndDirect();
+                if (at == directEnd) EndDirect();
+                else if (directFailed) LoseDirect("it brought nothing while others did");
                 else if (ReadDirect(out piece) is { } status) return status;
                 continue;
             }
@@ -220,6 +222,12 @@ internal sealed class Transfer : BodyFilter
         Fill();
     }
 
+    private void CountWaiting()
+    {
+        pace?.Dry(home.Loop.Now - waitsSince);
+        waitsSince = 0;
+    }
+
     // The client's request itself. Null: look again.
     private BodyStatus? ReadDirect(out ReadOnlySpan<byte> piece)
     {
@@ -233,7 +241,7 @@ internal sealed class Transfer : BodyFilter
             case BodyStatus.Wait:
                 if (directDry == 0) directDry = home.Loop.Now;
                 if (home.Loop.Now >= AskAgainAt && MayGoOn) break;
-                pace?.Dry();
+                waitsSince = home.Loop.Now;
                 return status;
             case BodyStatus.Broken when direct.Failure == FaultCause.Exhausted || !MayGoOn:
                 broken = direct.Failure;
@@ -300,7 +308,7 @@ internal sealed class Transfer : BodyFilter
     private bool Await(Segment segment)
     {
         More.Clear();
-        pace?.Dry();
+        waitsSince = home.Loop.Now;
         if (segment.Fetch is null && !segment.IsWhole && segment.RetryAt <= home.Loop.Now) Ask(segment, null);
         else if (segment.Fetch is null && !segment.IsWhole && plan is null) home.Loop.Arm(clock, segment.RetryAt);
         segment.Buffer.Room.RaiseLater(); // It was held back while others were awaited.
@@ -372,8 +380,10 @@ internal sealed class Transfer : BodyFilter
         }
 
         if (direct is not null && head is null) directEnd = frontier = end;
-        if (direct is null && head is { Fetch: null, IsWhole: false }) broken = FaultCause.Closed;
-        if (broken != FaultCause.None) More.RaiseLater();
+        if (direct is not null || head is not { Fetch: null, IsWhole: false } missing) return;
+        broken = FaultCause.Closed;
+        home.Say(exchange, $"nobody is left who has the same from byte {missing.At} on: the answer breaks off");
+        More.RaiseLater();
     }
 
     private void Refetch(Segment segment)
@@ -413,6 +423,12 @@ internal sealed class Transfer : BodyFilter
         var now = home.Loop.Now;
         if (head is { Fetch: null, IsWhole: false } waiting && direct is null && waiting.RetryAt <= now) Ask(waiting, null);
         if (plan is null) return;
+        if (waitsSince != 0)
+        {
+            CountWaiting();
+            waitsSince = now;
+        }
+
         pace.Look(now, received, active, length - received);
         Show().Pace(pace.Target, active, pace.Rate, pace.SingleRate);
         foreach (var one in view!.Sources) one.Look(AtWork(one), now);

@@ -1,4 +1,5 @@
-// The body of a whole, or a part of it, out of its slices: one is read, the next is fetched meanwhile where it is not there. A slice
+// The body of a whole, or a part of it, out of its slices: one is read, the next is fetched meanwhile where it is not there; where
+// the route accelerates and its reader has to wait, the next few are, up to as many as the answer may have connections. A slice
 // that is no longer of the same whole breaks the body; where nothing of it has been sent, its reader asks again from the start.
 
 using Weir.Engine.Exchanges;
@@ -23,6 +24,8 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
     private FaultCause broken;
     private long at;
     private long end;
+    private int ahead; // Slices.
+    private bool isWidened;
 
     public SlicedReader(CacheStage stage)
     {
@@ -55,7 +58,7 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
     {
         if (!of.Scratch.TryTake(Slices.KeyBytes(asked.Url.Length), out _, out room)) return false;
         (exchange, plan, key, fields, head, broken) = (of, by, asked, reader, whole, FaultCause.None);
-        (at, end) = (0, Total = Slices.LengthOf(whole));
+        (at, end, ahead) = (0, Total = Slices.LengthOf(whole), 1);
         return true;
     }
 
@@ -97,6 +100,7 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
             }
 
             var status = slice!.TryRead(out piece);
+            if (status == BodyStatus.Wait) Widen();
             if (status is BodyStatus.Piece or BodyStatus.Wait) return status;
             if (status == BodyStatus.Broken) broken = slice.Failure == FaultCause.None ? FaultCause.Closed : slice.Failure;
             Close();
@@ -155,8 +159,23 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
 
         slice = stage.LeaseReader(kept, plan.Cache);
         slice.Take(at - first, Math.Min(end, first + count) - at);
-        if (first + count < end) FetchAhead(index + 1);
+        isWidened = false;
+        FetchAhead(index);
         return true;
+    }
+
+    // Once for each slice that is slower than its reader.
+    private void Widen()
+    {
+        if (isWidened || plan.Accelerate is not { } accelerate) return;
+        isWidened = true;
+        ahead = (int)Math.Clamp(Math.Min(ahead * 2, accelerate.Memory / plan.SliceBytes), 1, accelerate.Segments - 1);
+        FetchAhead(at / plan.SliceBytes);
+    }
+
+    private void FetchAhead(long of)
+    {
+        for (var next = 1; next <= ahead && (of + next) * plan.SliceBytes < end; next++) FetchOne(of + next);
     }
 
     private StoredResponse? Find(long index) => plan.Cache.Find(KeyOf(index), exchange.Request.Fields);
@@ -181,7 +200,7 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
         return false;
     }
 
-    private void FetchAhead(long index)
+    private void FetchOne(long index)
     {
         var own = KeyOf(index);
         if (plan.Cache.Find(own, exchange.Request.Fields) is { } kept)

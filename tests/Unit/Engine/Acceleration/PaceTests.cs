@@ -115,7 +115,7 @@ public class PaceTests
             for (var until = Now + milliseconds; Now < until; Now += 50)
             {
                 received += rate(Pace.Target) * 50 / 1000;
-                if (IsDry) Pace.Dry();
+                if (IsDry) Pace.Dry(30);
                 if ((Now + 50) % Pace.Every == 0) Pace.Look(Now + 50, (long)received, Pace.Target, Length - (long)received);
                 seen = Math.Max(seen, Pace.Target);
             }
