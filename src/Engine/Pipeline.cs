@@ -127,7 +127,8 @@ public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mi
         if ((verdict.Answer ?? route.Answer) is { } answer) return answer.PrepareAsync(exchange);
         if (route.Cache is { } cache) return caching.AnswerAsync(exchange, cache);
         if (route.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
-        return forwarder.FetchAsync(exchange, route.Forward!);
+        var answered = forwarder.FetchAsync(exchange, route.Forward!);
+        return route.Kept is { } kept && SiteCaches.MayChange(exchange.Request) ? kept.ForgetAsync(answered, exchange) : answered;
     }
 
     // What came is not what this client can be given, and may not be made so: the request, changed, goes the same way once more.

@@ -136,6 +136,9 @@ public sealed record RoutePlan
     /// <summary>Keeps what is forwarded for; null: nothing.</summary>
     public CachePlan? Cache { get; init; }
 
+    /// <summary>Where its site keeps what its URLs bring; null: nowhere, or it forwards nothing.</summary>
+    public SiteCaches? Kept { get; init; }
+
     /// <summary>Sends copies to another upstream as well; null: none.</summary>
     public MirrorPlan? Mirror { get; init; }
 

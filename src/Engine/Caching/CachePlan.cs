@@ -19,6 +19,9 @@ public sealed record CachePlan
     /// <summary>Who else is sent copies of what is asked; null: nobody.</summary>
     public MirrorPlan? Mirror { get; init; }
 
+    /// <summary>Where else its site keeps what its URLs bring, itself included; null: nowhere.</summary>
+    public SiteCaches? Site { get; init; }
+
     public CacheRules Rules { get; init; } = CacheRules.Default;
 
     /// <summary>The largest body that is kept, in bytes.</summary>

@@ -212,18 +212,18 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var fault = await FetchAsync(exchange, plan);
         var (request, response) = (exchange.Request, exchange.Response);
         if (!fault.IsNone || request.Path.IsEmpty || !Invalidation.Applies(request.KnownMethod, request.Method.Span, response.Status)) return fault;
-        if (plan.Key.TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
-        Invalidate(exchange, plan, KnownField.Location);
-        Invalidate(exchange, plan, KnownField.ContentLocation);
-        if (request.KnownMethod == KnownMethod.Post && !url.IsEmpty) KeepPost(exchange, plan, url, requested);
+        if (plan.Site is { } site) site.Forget(exchange);
+        else SiteCaches.Forget(exchange, plan.Cache, plan.Key);
+        if (request.KnownMethod == KnownMethod.Post) KeepPost(exchange, plan, requested);
         return fault;
     }
 
     // An answer to POST that says that it is what GET would bring, and how long it is fresh. RFC 9110 §9.3.3.
-    private void KeepPost(Exchange exchange, CachePlan plan, ByteRange url, DateTime requested)
+    private void KeepPost(Exchange exchange, CachePlan plan, DateTime requested)
     {
         var (request, response) = (exchange.Request, exchange.Response);
-        if (!TryResolve(exchange, plan, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
+        if (!plan.Key.TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url)) return;
+        if (!SiteCaches.TryResolve(exchange, plan.Key, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
         var verdict = StoreDecision.Judge(KnownMethod.Post, request.Fields, RequestDirectives.Read(request.Fields, plan.Rules), response.Status, response.Fields, plan.Rules, requested, loop.UtcNow, isLocatedAtTarget: true);
         if (!verdict.MayStore || response.Status == 206 || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody) return;
         var sent = request.ForwardedQuery;
@@ -245,23 +245,6 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var keeping = new KeepingSource(source, made, fill, plan);
         exchange.Held = keeping;
         exchange.ResponseSource = keeping;
-    }
-
-    private static void Invalidate(Exchange exchange, CachePlan plan, KnownField field)
-    {
-        if (TryResolve(exchange, plan, field, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
-    }
-
-    // The URL that a field names, where it is the request's own origin's.
-    private static bool TryResolve(Exchange exchange, CachePlan plan, KnownField field, out ByteRange url)
-    {
-        url = default;
-        var request = exchange.Request;
-        var reference = exchange.Response.Fields.First(field);
-        if (reference.IsEmpty || !exchange.Scratch.TryTake(request.Path.Length + reference.Length + 1, out var room, out _)) return false;
-        if (!Invalidation.TryResolve(new TargetBase(request.IsSecure, request.Host.Span, request.Port, request.Path.Span), reference, room, out var pathLength, out var length)) return false;
-        var hasQuery = length > pathLength;
-        return plan.Key.TryMakeUrl(exchange, room[..pathLength], hasQuery ? room[(pathLength + 1)..length] : default, hasQuery, out url);
     }
 
     // RFC 9111 §4.3.5. Takes over the reference to what is kept.
