@@ -212,8 +212,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var fault = await FetchAsync(exchange, plan);
         var (request, response) = (exchange.Request, exchange.Response);
         if (!fault.IsNone || request.Path.IsEmpty || !Invalidation.Applies(request.KnownMethod, request.Method.Span, response.Status)) return fault;
-        if (plan.Site is { } site) site.Forget(exchange);
-        else SiteCaches.Forget(exchange, plan.Cache, plan.Key);
+        if (plan.Site is { } site) await site.ForgetAsync(exchange);
+        else await SiteCaches.ForgetAsync(exchange, plan.Cache, plan.Key);
         if (request.KnownMethod == KnownMethod.Post) KeepPost(exchange, plan, requested);
         return fault;
     }

@@ -29,24 +29,25 @@ public sealed class SiteCaches
     public async LoopTask<Fault> ForgetAsync(LoopTask<Fault> answer, Exchange exchange)
     {
         var fault = await answer;
-        if (fault.IsNone) Forget(exchange);
+        if (fault.IsNone) await ForgetAsync(exchange);
         return fault;
     }
 
     /// <summary>Forgets what an answer makes out of date: what is kept of its URL, and of those that it names.</summary>
-    internal void Forget(Exchange exchange)
+    internal async LoopTask ForgetAsync(Exchange exchange)
     {
         if (!Invalidation.Applies(exchange.Request.KnownMethod, exchange.Request.Method.Span, exchange.Response.Status)) return;
-        foreach (var (cache, key, _) in all) Forget(exchange, cache, key);
+        foreach (var (cache, key, _) in all) await ForgetAsync(exchange, cache, key);
     }
 
-    /// <summary>The same in one cache.</summary>
-    internal static void Forget(Exchange exchange, Cache cache, KeyRecipe key)
+    /// <summary>The same in one cache. Whoever is told that something was changed is not given the old one by a process that was killed and began again.</summary>
+    internal static async LoopTask ForgetAsync(Exchange exchange, Cache cache, KeyRecipe key)
     {
         var request = exchange.Request;
         if (key.TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url)) cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
         if (TryResolve(exchange, key, KnownField.Location, out url)) cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
         if (TryResolve(exchange, key, KnownField.ContentLocation, out url)) cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
+        if (cache.Disk is { } disk) await disk.RecordedAsync(exchange);
     }
 
     /// <summary>The URL that a field of the response names, where it is the request's own origin's.</summary>
