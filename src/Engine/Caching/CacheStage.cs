@@ -74,6 +74,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             exchange.ResponseSource = null;
             sliced.Dispose();
             exchange.Response.Clear();
+            (exchange.Place.Upstream, exchange.Place.UpstreamState) = (plan.Forward.Upstream.Name, plan.Forward.Upstream); // It may be passed on now.
         }
     }
 

@@ -338,10 +338,18 @@ internal sealed class Filler
         }
 
         made.Times = verdict.Times;
-        if (verdict.MayStore) plan.Cache.TryPut(fill, made);
         plan.Cache.Counts.Of(stage.Loop.Index).CountFill();
         TellLeader();
-        fill.Tell(FillState.Kept, made, default);
+        if (verdict.MayStore)
+        {
+            plan.Cache.TryPut(fill, made);
+            fill.Tell(FillState.Kept, made, default);
+            return made;
+        }
+
+        // It is its client's alone by now, and so may the rest be.
+        plan.Cache.Expire(slice.Head!);
+        fill.TellOne(leader, made);
         return made;
     }
 
