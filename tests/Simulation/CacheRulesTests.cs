@@ -214,6 +214,28 @@ public class CacheRulesTests
         Assert.Equal([true, false], client.Got.Select(got => got.Head.Contains("X-Own", StringComparison.Ordinal)));
     }
 
+    // RFC 9110 §12.5.3: what one client takes another may not, whatever its server forgets to say.
+    [Theory]
+    [InlineData("Content-Encoding: gzip", "", "1 1 2 2 1 4")]
+    [InlineData("Content-Encoding: gzip\r\nVary: X", "Vary: X\r\n", "1 1 2 2 1 4")]
+    [InlineData("Content-Encoding: identity", "", "1 1 1 1 1 1")]
+    [InlineData("X: y", "", "1 1 1 1 1 1")]
+    public void What_is_coded_is_for_those_who_take_the_coding(string fields, string renewed, string versions)
+    {
+        Serve(request => request.Condition.Length > 0 ? new(304, $"{renewed}Cache-Control: max-age=60", Tag: "t") : new(Fields: $"Cache-Control: max-age=10\r\n{fields}", Tag: "t"));
+        var client = Run(async client =>
+        {
+            await client.AskAsync("/1", fields: "Accept-Encoding: gzip, br\r\n");
+            await client.AskAsync("/1", fields: "Accept-Encoding: br,gzip\r\n");
+            await client.AskAsync("/1");
+            await client.AskAsync("/1");
+            await client.PauseAsync(11_000);
+            await client.AskAsync("/1", fields: "Accept-Encoding: gzip, br\r\n"); // By a 304.
+            await client.AskAsync("/1", fields: "Accept-Encoding: identity\r\n");
+        });
+        Assert.Equal(versions, string.Join(' ', client.Got.Select(got => got.Version)));
+    }
+
     private void Serve(Func<CacheOrigin.Request, CacheOrigin.Reply> answer)
     {
         origin = new CacheOrigin(world, answer);
