@@ -29,8 +29,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     // A waiter whose fill brought what is not for it asks again as often.
     private const int MostJoins = 2;
 
-    // Once the origin has failed, how long what stands in does so without its being asked again.
-    private static readonly TimeSpan StandsIn = TimeSpan.FromSeconds(2);
+    // Once the origin has failed, how long what stands in, or is renewed behind, does so without its being asked again.
+    internal static readonly TimeSpan StandsIn = TimeSpan.FromSeconds(2);
 
     // Conditions that a cache does not evaluate (RFC 9111 §4.3.2).
     private static readonly ulong OriginsAlone = FieldIndex.SetOf(KnownField.IfMatch, KnownField.IfUnmodifiedSince);
@@ -93,7 +93,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, key, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
         if (kept is not null && reuse == Reuse.Behind)
         {
-            if (way is null && plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
+            if (way is null && loop.UtcNow.Ticks >= kept.StandsInUntil && plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
             return new LoopTask<Fault>(Serve(exchange, plan, key, kept, CacheOutcome.Stale));
         }
 
@@ -364,7 +364,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                     kept.StandsInUntil = (loop.UtcNow + StandsIn).Ticks;
                     Release(exchange, wait);
                     return Serve(exchange, plan, key, kept, CacheOutcome.Stale);
-                case FillState.Failed when !fill.IsAbandoned || begun:
+                case FillState.Failed when begun || !(fill.IsAbandoned || fill.WasRefused):
                     kept?.LetGo();
                     return fill.Fault;
                 case FillState.Kept when wait.Response!.Body is { IsEnded: true, IsWhole: false } body:
