@@ -1,5 +1,6 @@
 // What a route says about its cache, compiled. Immutable.
 
+using Weir.Engine.Acceleration;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Mirroring;
@@ -21,6 +22,9 @@ public sealed record CachePlan
 
     /// <summary>Where else its site keeps what its URLs bring, itself included; null: nowhere.</summary>
     public SiteCaches? Site { get; init; }
+
+    /// <summary>How large answers are fetched; null: over one connection.</summary>
+    public AcceleratePlan? Accelerate { get; init; }
 
     public CacheRules Rules { get; init; } = CacheRules.Default;
 
