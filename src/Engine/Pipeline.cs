@@ -43,8 +43,10 @@ public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, Cache
         if (fault.IsNone && EarlyRequests.MustWait(exchange, route!.AllowsEarlyData)) fault = await EarlyRequests.ConfirmAsync(exchange);
         var verdict = fault.IsNone ? Apply(route!.Rewrite, exchange) : fault;
         fault = verdict.Fault;
+        if (fault.IsNone && route!.ResponseCoding is not null && exchange.Request.HasBody) ResponseCoding.AskForWholeAtOnce(exchange);
         if (fault.IsNone && route!.RequestCoding is { } coding) fault = RequestCoding.Apply(exchange, coding, coders);
         if (fault.IsNone) fault = await AnswerAsync(exchange, route!, verdict);
+        if (fault.IsNone && route!.ResponseCoding is { } recoding && ResponseCoding.AsksOtherwise(exchange, recoding)) fault = await AnswerAgainAsync(exchange, route, verdict);
         if (fault.IsNone) fault = await DeliverAsync(exchange, route!);
         await Forwarder.FinishAsync(exchange, fault);
         if (!fault.IsNone) await FailAsync(exchange, fault, site, route);
@@ -126,7 +128,23 @@ public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, Cache
         if ((verdict.Answer ?? route.Answer) is { } answer) return answer.PrepareAsync(exchange);
         if (route.Cache is { } cache) return caching.AnswerAsync(exchange, cache);
         if (route.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
-        return forwarder.FetchAsync(exchange, route.Forward!);
+        var answered = forwarder.FetchAsync(exchange, route.Forward!);
+        return route.Kept is { } kept && SiteCaches.MayChange(exchange.Request) ? kept.ForgetAsync(answered, exchange) : answered;
+    }
+
+    // What came is not what this client can be given, and may not be made so: the request, changed, goes the same way once more.
+    private async LoopTask<Fault> AnswerAgainAsync(Exchange exchange, RoutePlan route, Verdict verdict)
+    {
+        await Forwarder.FinishAsync(exchange, Fault.None);
+        exchange.Held?.Dispose();
+        exchange.Held = null;
+        exchange.KeptFrom = null;
+        exchange.Rewind();
+        exchange.Tried.Clear();
+        (exchange.Place.Upstream, exchange.Place.UpstreamState) = (route.Forward?.Upstream.Name, route.Forward?.Upstream);
+        var fault = await AnswerAsync(exchange, route, verdict);
+        if (fault.IsNone) CodingFields.Vary(exchange.Response.Fields);
+        return fault;
     }
 
     private LoopTask<Fault> DeliverAsync(Exchange exchange, RoutePlan route)

@@ -140,6 +140,9 @@ public sealed record RoutePlan
     /// <summary>Keeps what is forwarded for; null: nothing.</summary>
     public CachePlan? Cache { get; init; }
 
+    /// <summary>Where its site keeps what its URLs bring; null: nowhere, or it forwards nothing.</summary>
+    public SiteCaches? Kept { get; init; }
+
     /// <summary>Fetches large answers over several connections; null: over one.</summary>
     public AcceleratePlan? Accelerate { get; init; }
 

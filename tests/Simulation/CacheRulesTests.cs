@@ -214,6 +214,72 @@ public class CacheRulesTests
         Assert.Equal([true, false], client.Got.Select(got => got.Head.Contains("X-Own", StringComparison.Ordinal)));
     }
 
+    // What stands in for who asked first is not for who wants the origin's own word.
+    [Fact]
+    public void Whom_nothing_stands_in_for_gets_what_the_origin_says_and_not_that_another_got_nothing()
+    {
+        Serve(request => request.Condition.Length > 0 ? new(503, "Cache-Control: no-store", After: 200) : new(Fields: "Cache-Control: max-age=1, stale-if-error=60", Tag: "t"));
+        var clients = Enumerable.Range(0, 2).Select(_ => new CacheClient(world, origin, broken)).ToArray();
+        for (var i = 0; i < 2; i++) RunAsync(clients[i], i == 0 ? 0 : 50, i == 0 ? "" : "Cache-Control: no-cache\r\n").Detach();
+        End();
+        Assert.Equal([200, 503], clients.Select(client => client.Got[1].Status));
+        Assert.Equal(5, origin.Asked.Count); // Each of the two at both endpoints.
+
+        async LoopTask RunAsync(CacheClient client, long after, string fields)
+        {
+            await client.OpenAsync();
+            await client.AskAsync("/1");
+            await client.PauseAsync(2_000 + after);
+            await client.AskAsync("/1", fields: fields);
+            client.Close();
+        }
+    }
+
+    // An origin that fails at once is not asked by each hit.
+    [Theory]
+    [InlineData("stale-while-revalidate=60", 503)]
+    [InlineData("stale-while-revalidate=60, stale-if-error=60", 503)]
+    [InlineData("stale-while-revalidate=60", 505)]
+    [InlineData("stale-while-revalidate=60", 0)]
+    public void What_could_not_be_renewed_is_left_alone_for_a_while(string allowed, int status)
+    {
+        Serve(request => request.Condition.Length > 0 ? status == 0 ? new(Cut: "before") : new(status, "Cache-Control: no-store") : new(Fields: $"Cache-Control: max-age=1, {allowed}", Tag: "t"));
+        var client = Run(async client =>
+        {
+            await client.AskAsync("/1");
+            await client.PauseAsync(2_000);
+            for (var i = 0; i < 40; i++)
+            {
+                await client.AskAsync("/1");
+                await client.PauseAsync(100);
+            }
+        });
+        Assert.All(client.Got, got => Assert.Equal(200, got.Status));
+        Assert.InRange(origin.Asked.Count, 3, status == 0 ? 9 : 5); // Each is tried again at the other endpoint.
+    }
+
+    // RFC 9110 §12.5.3: what one client takes another may not, whatever its server forgets to say.
+    [Theory]
+    [InlineData("Content-Encoding: gzip", "", "1 1 2 2 1 4")]
+    [InlineData("Content-Encoding: gzip\r\nVary: X", "Vary: X\r\n", "1 1 2 2 1 4")]
+    [InlineData("Content-Encoding: identity", "", "1 1 1 1 1 1")]
+    [InlineData("X: y", "", "1 1 1 1 1 1")]
+    public void What_is_coded_is_for_those_who_take_the_coding(string fields, string renewed, string versions)
+    {
+        Serve(request => request.Condition.Length > 0 ? new(304, $"{renewed}Cache-Control: max-age=60", Tag: "t") : new(Fields: $"Cache-Control: max-age=10\r\n{fields}", Tag: "t"));
+        var client = Run(async client =>
+        {
+            await client.AskAsync("/1", fields: "Accept-Encoding: gzip, br\r\n");
+            await client.AskAsync("/1", fields: "Accept-Encoding: br,gzip\r\n");
+            await client.AskAsync("/1");
+            await client.AskAsync("/1");
+            await client.PauseAsync(11_000);
+            await client.AskAsync("/1", fields: "Accept-Encoding: gzip, br\r\n"); // By a 304.
+            await client.AskAsync("/1", fields: "Accept-Encoding: identity\r\n");
+        });
+        Assert.Equal(versions, string.Join(' ', client.Got.Select(got => got.Version)));
+    }
+
     private void Serve(Func<CacheOrigin.Request, CacheOrigin.Reply> answer)
     {
         origin = new CacheOrigin(world, answer);

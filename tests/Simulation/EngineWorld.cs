@@ -52,7 +52,7 @@ internal sealed class EngineWorld
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000, Total = balancing.Total };
         var forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge };
         Cached = cache?.Invoke(forward);
-        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Accelerate = accelerate, Timeouts = times, MinRate = 0, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
+        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Accelerate = accelerate, Timeouts = times, MinRate = 0, Rewrite = balancing.Rewrite, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
         if (tls is not null) (FrontTls, ClientTls) = (new TlsLedger(World, tls), new TlsLedger(World, tls));
         var plan = new Plan
@@ -263,6 +263,8 @@ internal sealed class EngineWorld
         public RequestCodingPlan? Requests { get; init; }
 
         public ResponseCodingPlan? Responses { get; init; }
+
+        public IRequestPolicy[] Rewrite { get; init; } = [];
     }
 
     private sealed class SimulatedGround : Ground

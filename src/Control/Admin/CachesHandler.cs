@@ -7,7 +7,6 @@
 
 using System.Net;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Weir.Control.Configuration;
 using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
@@ -161,7 +160,7 @@ internal sealed class CachesHandler(RunningProxy proxy)
                 var named = new[] { url, prefix, tag, pattern, all ? "all" : null }.Count(static n => n is not null);
                 if (named > 1) return Refuse(exchange, "exactly one of url, prefix, expression, tag and all");
                 if (prefix is not null && !(prefix.StartsWith('/') || prefix.StartsWith("http://", StringComparison.Ordinal) || prefix.StartsWith("https://", StringComparison.Ordinal))) return Refuse(exchange, "a prefix begins with http://, https://, //host, or / for all hosts");
-                var target = named == 0 ? null : new PurgeTarget { Url = url, Prefix = prefix, Tag = tag, All = all, Expression = pattern is null ? null : new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant) };
+                var target = named == 0 ? null : new PurgeTarget { Url = url, Prefix = prefix, Tag = tag, All = all, Expression = pattern is null ? null : PurgeTarget.ExpressionOf(pattern) };
                 string[] headers = root.TryGetProperty("headers", out var list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray().Where(static h => h.ValueKind == JsonValueKind.String).Select(static h => h.GetString()!)] : [];
                 int? limit = root.TryGetProperty("limit", out var most) && most.ValueKind == JsonValueKind.Number && most.TryGetInt32(out var number) && number > 0 ? number : null;
                 var words = url is not null ? $"url {url}" : prefix is not null ? $"prefix {prefix}" : tag is not null ? $"tag {tag}" : pattern is not null ? $"expression {pattern}" : "all";

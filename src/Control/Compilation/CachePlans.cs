@@ -31,6 +31,13 @@ internal static class CachePlans
         ShowsTags = from.ShowTags == true,
     };
 
+    /// <summary>Whether any route of a site may keep something.</summary>
+    public static bool IsUsed(SiteConfig site) => CacheConfig.Of(null, site.Cache) is not null || site.Routes.Exists(route => CacheConfig.Of(route.Cache, site.Cache) is not null);
+
+    /// <summary>What of queries counts, as text.</summary>
+    public static string RuleOf(CacheConfig from) =>
+        from.Key?.Query is not { } query ? "" : $"{query.None} {query.Sort} keep {(query.Keep is { } keep ? string.Join(' ', keep) : "*")} drop {string.Join(' ', query.Drop)}";
+
     public static PurgeMethod? Purge(CacheConfig from, CachePlan plan) => from.Purge is { Count: > 0 } networks ? new PurgeMethod(plan.Cache, plan.Key, [.. networks]) : null;
 
     private static CacheRules Rules(CacheConfig from) => new()

@@ -253,7 +253,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
     {
         var name = site.Hosts.Count > 0 ? site.Hosts[0] : "default";
         var scope = outer.Narrow(site.Limits, site.Timeouts, site.ErrorPages, site.AccessLog);
-        scope = scope with { Cache = site.Cache, Compress = site.Compress };
+        scope = scope with { Cache = site.Cache, Kept = CachePlans.IsUsed(site) ? new SiteCaches() : null, Compress = site.Compress };
         if (site.Hsts is not null) scope = scope with { StrictTransport = HttpsPlans.Strict(site.Hsts) };
         var routes = new List<(RoutePlan Plan, MatchConfig Match)>();
         foreach (var route in site.Routes) routes.Add((Route(route, scope), route.Match));
@@ -337,7 +337,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
         var accelerate = forward is null ? null : Accelerate(route.Accelerate);
         var caching = forward is null ? null : CacheConfig.Of(route.Cache, scope.Cache);
-        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, mirror);
+        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, mirror, scope.Kept!);
         var request = stages.Request(sticky);
         if (cache is not null && CachePlans.Purge(caching!, cache) is { } purge) request = [.. request, purge];
         var plan = new RoutePlan
@@ -351,6 +351,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Answer = stages.Answer(),
             Mirror = mirror,
             Cache = cache,
+            Kept = forward is null ? null : scope.Kept,
             Accelerate = accelerate,
             Split = split,
             Timeouts = scope.Times(new Timeouts()),
@@ -404,7 +405,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror)
+    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror, SiteCaches kept)
     {
         var name = from.Store ?? CacheStoreConfig.Usual;
         var cache = live.Cache(name);
@@ -416,7 +417,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             cache.MemoryLimit = store.Memory ?? CacheStoreConfig.UsualMemory;
             live.CacheDisks.Want(cache, disk);
         });
-        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, mirror);
+        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, mirror) with { Site = kept };
+        kept.Add(cache, plan.Key, CachePlans.RuleOf(from));
         made?.Invoke(plan, from);
         return plan;
     }

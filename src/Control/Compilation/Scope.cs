@@ -3,6 +3,7 @@
 using System.Text;
 using Weir.Control.Configuration;
 using Weir.Engine.Answers;
+using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Policies.Rewrite;
 
@@ -16,6 +17,10 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
 
     /// <summary>What the site says about caching; null: nothing.</summary>
     public CacheConfig? Cache { get; init; }
+
+    /// <summary>Where the site keeps what its URLs bring; null: nowhere.</summary>
+    public SiteCaches? Kept { get; init; }
+
     /// <summary>How responses are compressed; null: not at all.</summary>
     public CompressConfig? Compress { get; init; }
 
@@ -43,6 +48,7 @@ internal sealed record Scope(LimitsConfig Limits, TimeoutsConfig Timeouts, List<
     {
         StrictTransport = StrictTransport,
         Cache = Cache,
+        Kept = Kept,
         Compress = Compress,
     };
 

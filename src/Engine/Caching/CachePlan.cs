@@ -20,6 +20,9 @@ public sealed record CachePlan
     /// <summary>Who else is sent copies of what is asked; null: nobody.</summary>
     public MirrorPlan? Mirror { get; init; }
 
+    /// <summary>Where else its site keeps what its URLs bring, itself included; null: nowhere.</summary>
+    public SiteCaches? Site { get; init; }
+
     /// <summary>How large answers are fetched; null: over one connection.</summary>
     public AcceleratePlan? Accelerate { get; init; }
 

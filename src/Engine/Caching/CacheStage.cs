@@ -30,8 +30,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     // A waiter whose fill brought what is not for it asks again as often.
     private const int MostJoins = 2;
 
-    // Once the origin has failed, how long what stands in does so without its being asked again.
-    private static readonly TimeSpan StandsIn = TimeSpan.FromSeconds(2);
+    // Once the origin has failed, how long what stands in, or is renewed behind, does so without its being asked again.
+    internal static readonly TimeSpan StandsIn = TimeSpan.FromSeconds(2);
 
     // Conditions that a cache does not evaluate (RFC 9111 §4.3.2).
     private static readonly ulong OriginsAlone = FieldIndex.SetOf(KnownField.IfMatch, KnownField.IfUnmodifiedSince);
@@ -75,6 +75,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
             exchange.ResponseSource = null;
             sliced.Dispose();
             exchange.Response.Clear();
+            (exchange.Place.Upstream, exchange.Place.UpstreamState) = (plan.Forward.Upstream.Name, plan.Forward.Upstream); // It may be passed on now.
         }
     }
 
@@ -93,7 +94,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (kept is not null && reuse is Reuse.Fresh or Reuse.Stale) return new LoopTask<Fault>(Serve(exchange, plan, key, kept, reuse == Reuse.Fresh ? CacheOutcome.Hit : CacheOutcome.Stale));
         if (kept is not null && reuse == Reuse.Behind)
         {
-            if (way is null && plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
+            if (way is null && loop.UtcNow.Ticks >= kept.StandsInUntil && plan.Cache.TryBegin(key, isJoinable: true, out var behind)) Lease().Begin(behind, plan, exchange, kept, first: null);
             return new LoopTask<Fault>(Serve(exchange, plan, key, kept, CacheOutcome.Stale));
         }
 
@@ -160,7 +161,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     internal StoredResponse? Make(Exchange exchange, CachePlan plan, Fill fill, StoredBody body, OriginName from)
     {
         var fields = exchange.Response.Fields;
-        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null);
+        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null, IsCoded(fields.First(KnownField.ContentEncoding)));
         Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
         if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return null;
         if (!exchange.Scratch.TryTake(StoredFields.Bound(fields), out var room, out _)) return null;
@@ -183,11 +184,13 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!fields.Index.Has(KnownField.Vary)) return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, kept.Vary, kept.VaryKey, kept.From, kept.Body, plan.Cache.Memory);
 
         // It says anew by what it varies; this request's values are those it holds for.
-        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null);
+        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null, IsCoded(StoredFields.Find(kept.Lines, KnownField.ContentEncoding)));
         Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
         isKeyed = vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length);
         return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, vary, varyKey[..length], kept.From, kept.Body, plan.Cache.Memory);
     }
+
+    private static bool IsCoded(ReadOnlySpan<byte> codings) => !codings.IsEmpty && !Ascii.EqualsIgnoreCase(codings, "identity"u8);
 
     private Reuse Judge(StoredResponse kept, in CacheControl asked)
     {
@@ -216,18 +219,18 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var fault = await FetchAsync(exchange, plan);
         var (request, response) = (exchange.Request, exchange.Response);
         if (!fault.IsNone || request.Path.IsEmpty || !Invalidation.Applies(request.KnownMethod, request.Method.Span, response.Status)) return fault;
-        if (plan.Key.TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
-        Invalidate(exchange, plan, KnownField.Location);
-        Invalidate(exchange, plan, KnownField.ContentLocation);
-        if (request.KnownMethod == KnownMethod.Post && !url.IsEmpty) KeepPost(exchange, plan, url, requested);
+        if (plan.Site is { } site) await site.ForgetAsync(exchange);
+        else await SiteCaches.ForgetAsync(exchange, plan.Cache, plan.Key);
+        if (request.KnownMethod == KnownMethod.Post) KeepPost(exchange, plan, requested);
         return fault;
     }
 
     // An answer to POST that says that it is what GET would bring, and how long it is fresh. RFC 9110 §9.3.3.
-    private void KeepPost(Exchange exchange, CachePlan plan, ByteRange url, DateTime requested)
+    private void KeepPost(Exchange exchange, CachePlan plan, DateTime requested)
     {
         var (request, response) = (exchange.Request, exchange.Response);
-        if (!TryResolve(exchange, plan, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
+        if (!plan.Key.TryMakeUrl(exchange, request.Path.Span, request.Query.Span, request.HasQuery, out var url)) return;
+        if (!SiteCaches.TryResolve(exchange, plan.Key, KnownField.ContentLocation, out var located) || !located.Span.SequenceEqual(url.Span)) return;
         var verdict = StoreDecision.Judge(KnownMethod.Post, request.Fields, RequestDirectives.Read(request.Fields, plan.Rules), response.Status, response.Fields, plan.Rules, requested, loop.UtcNow, isLocatedAtTarget: true);
         if (!verdict.MayStore || response.Status == 206 || exchange.ResponseSource is not { } source || response.BodyLength > plan.LargestBody) return;
         var sent = request.ForwardedQuery;
@@ -249,23 +252,6 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var keeping = new KeepingSource(source, made, fill, plan);
         exchange.Held = keeping;
         exchange.ResponseSource = keeping;
-    }
-
-    private static void Invalidate(Exchange exchange, CachePlan plan, KnownField field)
-    {
-        if (TryResolve(exchange, plan, field, out var url)) plan.Cache.Invalidate(KeyRecipe.HashOf(url.Span), url.Span);
-    }
-
-    // The URL that a field names, where it is the request's own origin's.
-    private static bool TryResolve(Exchange exchange, CachePlan plan, KnownField field, out ByteRange url)
-    {
-        url = default;
-        var request = exchange.Request;
-        var reference = exchange.Response.Fields.First(field);
-        if (reference.IsEmpty || !exchange.Scratch.TryTake(request.Path.Length + reference.Length + 1, out var room, out _)) return false;
-        if (!Invalidation.TryResolve(new TargetBase(request.IsSecure, request.Host.Span, request.Port, request.Path.Span), reference, room, out var pathLength, out var length)) return false;
-        var hasQuery = length > pathLength;
-        return plan.Key.TryMakeUrl(exchange, room[..pathLength], hasQuery ? room[(pathLength + 1)..length] : default, hasQuery, out url);
     }
 
     // RFC 9111 §4.3.5. Takes over the reference to what is kept.
@@ -382,7 +368,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
                     kept.StandsInUntil = (loop.UtcNow + StandsIn).Ticks;
                     Release(exchange, wait);
                     return Serve(exchange, plan, key, kept, CacheOutcome.Stale);
-                case FillState.Failed when !fill.IsAbandoned || begun:
+                case FillState.Failed when begun || !(fill.IsAbandoned || fill.WasRefused):
                     kept?.LetGo();
                     return fill.Fault;
                 case FillState.Kept when wait.Response!.Body is { IsEnded: true, IsWhole: false } body:

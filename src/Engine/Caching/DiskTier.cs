@@ -6,28 +6,52 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.IO.Hashing;
 using System.Text;
+using System.Text.RegularExpressions;
 using Weir.Engine.Caching.Disk;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
+using Weir.Engine.Loops;
 using Weir.Wire.Bytes;
 
 namespace Weir.Engine.Caching;
 
 /// <summary>What is kept on disk. Any thread.</summary>
-public sealed class DiskTier(DiskStore store)
+public sealed class DiskTier
 {
     // Beyond what anybody may be given it, what can be validated is worth keeping for a while.
     private const long ValidatedFor = 7 * 24 * 3600;
 
+    // How long (ms) an answer waits until what it changes is on record.
+    private const long MostRecording = 1_000;
+
     private const byte OfResponse = 1, OfVariants = 2;
     private const int FixedHead = 1 + 2 + 8 + 8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 2 + 2;
 
+    // What a note is of: a URL's mark, or a purge.
+    private const byte OfUrl = 1, OfPrefix = 2, OfExpression = 3, OfTag = 4, OfAll = 5;
+
+    private readonly DiskStore store;
     private readonly Lock door = new();
     private readonly ConcurrentDictionary<long, bool> doomed = []; // Changed under the door. Whether a sweep has it: false, it waits for one.
     private readonly ConcurrentQueue<long> waiting = [];
     private readonly ConcurrentQueue<PurgeTarget> purges = [];
+    private readonly List<PurgeTarget> standing = []; // Under the door: purges that are not through.
     private int isSweeping;
     private int purging;
+
+    /// <summary>Begins to use a store; what an earlier process was told to purge there and had not done is purged.</summary>
+    public DiskTier(DiskStore store)
+    {
+        this.store = store;
+        foreach (var note in store.InheritedNotes)
+        {
+            if (note is [OfUrl, .. { Length: 8 }]) Doom(BinaryPrimitives.ReadInt64LittleEndian(note.AsSpan(1)));
+            else Stand(TargetOf(note));
+        }
+
+        PurgeNext();
+        SweepNext();
+    }
 
     public DiskStore Store => store;
 
@@ -57,7 +81,14 @@ public sealed class DiskTier(DiskStore store)
     internal bool Counts(ReadOnlySpan<byte> url) => purges.IsEmpty && !doomed.ContainsKey(Mark(url));
 
     /// <summary>Whether files of what was purged may be there still: nobody is given them, but a process that is killed would find them again.</summary>
-    public bool IsPurging => !purges.IsEmpty || !doomed.IsEmpty || !store.Sweeps.IsEmpty;
+    public bool IsPurging => !purges.IsEmpty || !doomed.IsEmpty || !store.Sweeps.IsEmpty || store.HasNotes;
+
+    /// <summary>Waits until a process that is killed would know of all that was purged so far; for a moment, where the disk does not get to it.</summary>
+    internal async LoopTask RecordedAsync(Exchange exchange)
+    {
+        if (store.WriteNotes(exchange.Loop) is not { } noted) return;
+        if (await exchange.Flow.FirstOf(noted.Done, exchange.Deadline(MostRecording)) != Wake.First) noted.Abandon();
+    }
 
     /// <summary>From now on until <see cref="EndPurge"/> what is in memory is being taken out, or made stale.</summary>
     internal void BeginPurge() => Interlocked.Increment(ref purging);
@@ -132,6 +163,21 @@ public sealed class DiskTier(DiskStore store)
     internal void Invalidate(ReadOnlySpan<byte> url)
     {
         var mark = Mark(url);
+        Doom(mark);
+        store.Note(NoteOf(mark));
+        SweepNext();
+    }
+
+    /// <summary>Removes what a purge is of; the store does so in the background, and gives out none of it from now on.</summary>
+    internal void Remove(PurgeTarget target)
+    {
+        Stand(target);
+        store.Note(NoteOf(target));
+        PurgeNext();
+    }
+
+    private void Doom(long mark)
+    {
         lock (door)
         {
             // A sweep that has it already passes by what was written since: once more then.
@@ -139,15 +185,12 @@ public sealed class DiskTier(DiskStore store)
             doomed[mark] = false;
             if (!isWaiting) waiting.Enqueue(mark);
         }
-
-        SweepNext();
     }
 
-    /// <summary>Removes what a purge is of; the store does so in the background, and gives out none of it from now on.</summary>
-    internal void Remove(PurgeTarget target)
+    private void Stand(PurgeTarget target)
     {
+        lock (door) standing.Add(target);
         purges.Enqueue(target);
-        PurgeNext();
     }
 
     // Where too many are under way some wait, and nothing is read meanwhile.
@@ -185,15 +228,65 @@ public sealed class DiskTier(DiskStore store)
         Volatile.Write(ref isSweeping, 0);
     }
 
-    private void Ended(HashSet<long> marks)
+    private void Ended(HashSet<long> marks, bool isThrough)
     {
         lock (door)
         {
             foreach (var mark in marks) doomed.TryRemove(new KeyValuePair<long, bool>(mark, true)); // Not where it waits once more.
         }
 
+        if (isThrough) store.TidyNotes(UnderWay);
         Volatile.Write(ref isSweeping, 0);
         SweepNext();
+    }
+
+    // What no kill must lose.
+    private List<byte[]> UnderWay()
+    {
+        lock (door) return [.. doomed.Keys.Select(NoteOf), .. standing.Select(NoteOf)];
+    }
+
+    private static byte[] NoteOf(long mark)
+    {
+        var note = new byte[9];
+        note[0] = OfUrl;
+        BinaryPrimitives.WriteInt64LittleEndian(note.AsSpan(1), mark);
+        return note;
+    }
+
+    // One that is too long is all: more than it says.
+    private static byte[] NoteOf(PurgeTarget target)
+    {
+        var (kind, text) = target switch
+        {
+            { Prefix: { } prefix } => (OfPrefix, prefix),
+            { Expression: { } expression } => (OfExpression, expression.ToString()),
+            { Tag: { } tag } => (OfTag, tag),
+            _ => (OfAll, ""),
+        };
+        byte[] note = [kind, .. Encoding.UTF8.GetBytes(text)];
+        return note.Length <= SweepLog.MostNote ? note : [OfAll];
+    }
+
+    private static PurgeTarget TargetOf(byte[] note)
+    {
+        var text = note.Length > 1 ? Encoding.UTF8.GetString(note.AsSpan(1)) : "";
+        return note is [OfPrefix, ..] ? new PurgeTarget { Prefix = text }
+            : note is [OfExpression, ..] && TryExpression(text) is { } expression ? new PurgeTarget { Expression = expression }
+            : note is [OfTag, ..] ? new PurgeTarget { Tag = text }
+            : new PurgeTarget { All = true };
+    }
+
+    private static Regex? TryExpression(string text)
+    {
+        try
+        {
+            return PurgeTarget.ExpressionOf(text);
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            return null; // Of another version, which knew more of them.
+        }
     }
 
     private static byte[] Head(StoredResponse response, ReadOnlySpan<byte> names)
@@ -265,7 +358,7 @@ public sealed class DiskTier(DiskStore store)
 
         public override bool MayMatch(UInt128 hash, in DiskFacts facts) => marks.Contains(facts.Mark);
 
-        protected override void End() => tier.Ended(marks);
+        protected override void End() => tier.Ended(marks, IsThrough);
     }
 
     private sealed class TargetSweep(DiskTier tier, PurgeTarget target) : DiskSweep
@@ -280,6 +373,8 @@ public sealed class DiskTier(DiskStore store)
 
         protected override void End()
         {
+            lock (tier.door) tier.standing.Remove(target);
+            if (IsThrough) tier.store.TidyNotes(tier.UnderWay);
             tier.PurgeNext();
             tier.SweepNext();
         }

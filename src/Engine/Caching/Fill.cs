@@ -60,6 +60,9 @@ internal sealed class Fill(CachedObject place, byte[] extra, bool isJoinable)
     /// <summary>What it brings is not to be kept: it was asked for before somebody said that it changed. Under its shard's lock.</summary>
     public bool IsDoomed { get; set; }
 
+    /// <summary>Whether it failed though an answer came: an error, for which what is kept stands in. Whom it does not stand in for asks himself.</summary>
+    public bool WasRefused { get; set; }
+
     /// <summary>Whether it was on disk, and no origin was asked.</summary>
     public bool WasOnDisk { get; set; }
 

@@ -152,6 +152,7 @@ internal sealed class Filler
             if (fault.IsNone && exchange.Response.Status == 304 && candidate is not null && !Validation.Confirms(candidate.Lines, exchange.Response.Fields)) fault = await AskAgainAsync();
             if (fault.IsNone && slice is { IsSlice: true, Head: null }) fault = await AskOtherwiseAsync();
             if (fault.IsNone) (response, isHanded) = slice.Head is null ? Judge() : (KeepSlice(), false);
+            if (response is null && candidate is not null) candidate.StandsInUntil = (stage.Loop.UtcNow + CacheStage.StandsIn).Ticks;
             if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, candidate, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
             if (fault.IsNone && response is not null)
             {
@@ -343,10 +344,18 @@ internal sealed class Filler
         }
 
         made.Times = verdict.Times;
-        if (verdict.MayStore) plan.Cache.TryPut(fill, made);
         plan.Cache.Counts.Of(stage.Loop.Index).CountFill();
         TellLeader();
-        fill.Tell(FillState.Kept, made, default);
+        if (verdict.MayStore)
+        {
+            plan.Cache.TryPut(fill, made);
+            fill.Tell(FillState.Kept, made, default);
+            return made;
+        }
+
+        // It is its client's alone by now, and so may the rest be.
+        plan.Cache.Expire(slice.Head!);
+        fill.TellOne(leader, made);
         return made;
     }
 
@@ -391,7 +400,12 @@ internal sealed class Filler
     {
         var status = exchange.Response.Status;
         var now = stage.Loop.UtcNow;
-        if (candidate is not null && ReuseDecision.IsFailure(status) && ReuseDecision.MayStandIn(candidate.TimesAt(now), asked, now)) return default;
+        if (candidate is not null && ReuseDecision.IsFailure(status) && ReuseDecision.MayStandIn(candidate.TimesAt(now), asked, now))
+        {
+            fill.WasRefused = true;
+            return default;
+        }
+
         if (slice.IsSlice && Slices.IsSlice(exchange.Response, slice, out var range))
         {
             if (range.Count < range.Total) return (KeepFirst(range, JudgeStoring(now)), false);

@@ -36,6 +36,9 @@ internal sealed class PartsSource(BodySource whole, IPartReader reader) : BodySo
     private int taken; // Of what stands before it.
     private long length;
 
+    /// <summary>What it reads.</summary>
+    public ReadOnlySpan<PartRange> Chosen => parts.AsSpan(0, count);
+
     public override Signal Ready => whole.Ready;
 
     public override long Length => length;

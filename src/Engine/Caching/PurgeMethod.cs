@@ -17,7 +17,7 @@ public sealed class PurgeMethod(Cache cache, KeyRecipe recipe, IPNetwork[] from)
         if (!IsAllowed(exchange.ClientAddress)) return Said.Refused;
         if (!recipe.TryMake(exchange, out var key)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         var count = Purge.Run(cache, new PurgeTarget { Url = Encoding.Latin1.GetString(key.Url.Span) }, PurgeManner.Hard);
-        return new Said(200, Encoding.ASCII.GetBytes($"{{\"purged\":{count.Responses}}}\n"));
+        return new Said(200, Encoding.ASCII.GetBytes($"{{\"purged\":{count.Responses}}}\n"), cache.Disk);
     }
 
     private bool IsAllowed(IPAddress? client)
@@ -31,14 +31,15 @@ public sealed class PurgeMethod(Cache cache, KeyRecipe recipe, IPNetwork[] from)
         return false;
     }
 
-    private sealed class Said(int status, byte[] body) : Answer
+    private sealed class Said(int status, byte[] body, DiskTier? disk = null) : Answer
     {
         public static Said Refused { get; } = new(403, "{\"error\":\"not from here\"}\n"u8.ToArray());
 
         private static readonly ByteRange Type = ByteRange.Of("application/json"u8.ToArray());
 
-        public override LoopTask<Fault> PrepareAsync(Exchange exchange)
+        public override async LoopTask<Fault> PrepareAsync(Exchange exchange)
         {
+            if (disk is not null) await disk.RecordedAsync(exchange);
             OwnResponse.Begin(exchange, status, body, Type);
             return default;
         }

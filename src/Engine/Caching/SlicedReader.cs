@@ -2,8 +2,10 @@
 // the route accelerates and its reader has to wait, the next few are, up to as many as the answer may have connections. A slice
 // that is no longer of the same whole breaks the body; where nothing of it has been sent, its reader asks again from the start.
 
+using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Loops;
+using Weir.Wire.Fields;
 
 namespace Weir.Engine.Caching;
 
@@ -21,6 +23,9 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
     private StoredResponse head = null!;
     private StoredReader? slice;
     private FillWait? wait;
+    private CacheControl directives;
+    private bool isFromKeptAlone; // only-if-cached: nobody is asked.
+    private bool isAlone; // A slice was not for all: the others are this client's own as well.
     private FaultCause broken;
     private long at;
     private long end;
@@ -59,6 +64,8 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
         if (!of.Scratch.TryTake(Slices.KeyBytes(asked.Url.Length), out _, out room)) return false;
         (exchange, plan, key, fields, head, broken) = (of, by, asked, reader, whole, FaultCause.None);
         (at, end, ahead) = (0, Total = Slices.LengthOf(whole), 1);
+        directives = RequestDirectives.Read(of.Request.Fields, by.Rules);
+        (isFromKeptAlone, isAlone) = (directives.Has(CacheDirectives.OnlyIfCached), false);
         return true;
     }
 
@@ -72,9 +79,11 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
     /// <returns>Why there is none.</returns>
     public async LoopTask<Fault> StartAsync()
     {
+        if (isFromKeptAlone && !HasAll()) return CacheStage.NotCached;
         while (true)
         {
             var status = TryRead(out _);
+            if (status == BodyStatus.Broken && broken == FaultCause.NotCached) return CacheStage.NotCached;
             if (status == BodyStatus.Broken) return Fault.Of(broken, Side.Origin, Stage.Wait);
             if (status != BodyStatus.Wait) return default;
             var wake = exchange.AnswersHalfClosed
@@ -122,6 +131,30 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
         stage.Return(this);
     }
 
+    // Nothing of an answer may have been sent when it shows that some of it is not there.
+    private bool HasAll()
+    {
+        if (exchange.ResponseSource != parts) return Has(at, end);
+        foreach (ref readonly var range in parts.Chosen)
+        {
+            if (!Has(range.First, range.First + range.Count)) return false;
+        }
+
+        return true;
+    }
+
+    private bool Has(long from, long to)
+    {
+        for (var index = from / plan.SliceBytes; index * plan.SliceBytes < to; index++)
+        {
+            var own = KeyOf(index);
+            if (plan.Cache.Find(own, exchange.Request.Fields) is { } kept) kept.LetGo();
+            else if (plan.Cache.Disk?.MayHave(own.Url.Span, own.Extra.Span) != true) return false;
+        }
+
+        return true;
+    }
+
     private void Close()
     {
         slice?.Dispose();
@@ -133,15 +166,25 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
     private bool TryOpen()
     {
         var index = at / plan.SliceBytes;
-        if (wait is null && Find(index) is { } kept) return Open(kept, index);
-        if (wait is null && !TryFetch(index)) return Find(index) is { } late && Open(late, index);
-        wait!.Told.Ready.Clear();
+        while (wait is null)
+        {
+            if (Find(index) is { } kept) return Open(kept, index);
+            Fetch(index);
+        }
+
+        wait.Told.Ready.Clear();
         if (wait.State == FillState.Pending) return false;
-        var brought = wait.State == FillState.Kept ? wait.Take() : null;
+        var (state, brought) = (wait.State, wait.State == FillState.Kept ? wait.Take() : null);
         wait.Dispose();
         wait = null;
         if (brought is not null) return Open(brought, index);
-        broken = FaultCause.Closed;
+        if (state == FillState.Passed && !isAlone)
+        {
+            isAlone = true;
+            return TryOpen();
+        }
+
+        broken = isFromKeptAlone ? FaultCause.NotCached : FaultCause.Closed;
         return false;
     }
 
@@ -175,6 +218,7 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
 
     private void FetchAhead(long of)
     {
+        if (isAlone || isFromKeptAlone) return;
         for (var next = 1; next <= ahead && (of + next) * plan.SliceBytes < end; next++) FetchOne(of + next);
     }
 
@@ -182,22 +226,23 @@ internal sealed class SlicedReader : BodySource, IPartReader, IDisposable
 
     private CacheKey KeyOf(long index) => Slices.WriteKey(key.Url.Span, key.Extra, head, index, room);
 
-    private bool TryFetch(long index)
+    // Nobody waits, where the one that was joined has just ended.
+    private void Fetch(long index)
     {
         var own = KeyOf(index);
         wait = stage.LeaseWait();
         wait.Begin(exchange);
-        var begun = plan.Cache.TryBegin(own, isJoinable: true, out var fill);
+        wait.Asked = directives;
+        var begun = plan.Cache.TryBegin(own, isJoinable: !isAlone && !isFromKeptAlone, out var fill);
         if (fill.TryWait(wait))
         {
             if (begun) stage.Fetch(fill, plan, exchange, wait, new SliceAsk(plan.SliceBytes, index, head));
-            return true;
+            return;
         }
 
-        wait.State = FillState.Failed; // It has just ended.
+        wait.State = FillState.Failed;
         wait.Dispose();
         wait = null;
-        return false;
     }
 
     private void FetchOne(long index)

@@ -7,6 +7,7 @@
 // another writing has put a new one there meanwhile. So: where the index has an entry, its file is there, or is about to be
 // found missing.
 
+using System.Collections.Concurrent;
 using Weir.Engine.Disk;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
@@ -35,7 +36,10 @@ public sealed class DiskStore : IDisposable
 
     private readonly DiskStoreSettings settings;
     private readonly Journal journal;
+    private readonly SweepLog log;
     private readonly FileStream processLock;
+    private readonly ConcurrentQueue<byte[]> notes = new(); // Not on record yet.
+    private readonly Lock noting = new(); // Held across I/O: disk threads'.
     private readonly Lock[] stripes = new Lock[Stripes];
     private readonly Func<long> milliseconds;
     private readonly Func<long> utcSeconds;
@@ -49,9 +53,9 @@ public sealed class DiskStore : IDisposable
     private int users = 1;
     private int closed;
 
-    private DiskStore(DiskStoreSettings settings, Seams seams, Journal journal, FileStream processLock)
+    private DiskStore(DiskStoreSettings settings, Seams seams, Journal journal, SweepLog log, FileStream processLock)
     {
-        (this.settings, Folder, this.journal, this.processLock) = (settings, seams.Folder, journal, processLock);
+        (this.settings, Folder, this.journal, this.log, this.processLock) = (settings, seams.Folder, journal, log, processLock);
         serials = FirstSerial(processLock, seams.UtcSeconds());
         (Threads, milliseconds, utcSeconds) = (seams.Threads, seams.Milliseconds, seams.UtcSeconds);
         Index = new EntryIndex(settings.MostEntries >= 1 << 16 ? 64 : 1);
@@ -110,13 +114,17 @@ public sealed class DiskStore : IDisposable
         trouble = seams.Folder.Make() ?? "";
         if (trouble.Length > 0) return null;
         FileStream? own = null;
+        Journal? journal = null;
         try
         {
             own = TryLock(seams.Folder.LockPath, out trouble);
-            return own is null ? null : new DiskStore(settings, seams, Journal.Open(seams.Folder), own);
+            if (own is null) return null;
+            journal = Journal.Open(seams.Folder);
+            return new DiskStore(settings, seams, journal, SweepLog.Open(seams.Folder), own);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            journal?.Dispose();
             own?.Dispose();
             trouble = $"the folder '{settings.Folder}' cannot be used: {e.Message}";
             return null;
@@ -199,6 +207,67 @@ public sealed class DiskStore : IDisposable
         return true;
     }
 
+    /// <summary>Notes of sweeps that an earlier process was given and had not done; whoever uses the store has them swept before it asks for anything.</summary>
+    internal IReadOnlyList<byte[]> InheritedNotes => log.Inherited;
+
+    /// <summary>Whether a note is not on record yet.</summary>
+    internal bool HasNotes => !notes.IsEmpty;
+
+    /// <summary>Puts on record what is to be swept, until <see cref="TidyNotes"/> finds it done; at most <see cref="SweepLog.MostNote"/> bytes.</summary>
+    internal void Note(byte[] note)
+    {
+        notes.Enqueue(note);
+        if (!Threads.TryRun(new DiskNoting(this, null))) Housework.Kick();
+    }
+
+    /// <summary>Waits until all notes so far are on record: its <see cref="DiskJob.Done"/>. Null: they are, or the disk is too busy to say.</summary>
+    internal DiskJob? WriteNotes(Loop loop)
+    {
+        if (!HasNotes) return null;
+        var job = new DiskNoting(this, loop);
+        return Threads.TryRun(job) ? job : null;
+    }
+
+    /// <summary>Writes what is to be noted. Disk threads.</summary>
+    internal void WriteNotes()
+    {
+        lock (noting)
+        {
+            while (notes.TryPeek(out var note))
+            {
+                try
+                {
+                    log.Add(note);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    Failed("what was purged could not be put on record", e); // It holds while this process lives.
+                }
+
+                notes.TryDequeue(out _);
+            }
+        }
+    }
+
+    /// <summary>Leaves on record what is under way. Disk threads.</summary>
+    /// <param name="underWay">What of all that was noted before it is called.</param>
+    internal void TidyNotes(Func<List<byte[]>> underWay)
+    {
+        if (!TryEnter()) return;
+        try
+        {
+            lock (noting) log.Tidy(underWay());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Failed("the cache's upkeep failed", e);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
     /// <summary>Lets go of the folder once what is under way is through.</summary>
     public void Dispose()
     {
@@ -232,6 +301,7 @@ public sealed class DiskStore : IDisposable
     {
         if (Interlocked.Decrement(ref users) != 0) return;
         journal.Dispose();
+        log.Dispose();
         processLock.Dispose();
         foreach (var sweep in Interlocked.Exchange(ref sweeps, [])) sweep.Finish(isThrough: false);
     }
@@ -469,6 +539,21 @@ public sealed class DiskRemoval : DiskJob
     {
         if (!store.TryEnter()) return;
         if (!store.TryDelete(hash, serial)) Trouble = "the file could not be deleted";
+        store.Leave();
+    }
+
+    protected override void LetGo()
+    {
+    }
+}
+
+/// <summary>Notes on their way to the record.</summary>
+internal sealed class DiskNoting(DiskStore store, Loop? loop) : DiskJob(loop)
+{
+    protected override void Work()
+    {
+        if (!store.TryEnter()) return;
+        store.WriteNotes();
         store.Leave();
     }
 

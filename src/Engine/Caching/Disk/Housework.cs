@@ -80,6 +80,7 @@ internal sealed class Housework(DiskStore store, Journal journal) : DiskJob(null
         try
         {
             CloseFiles();
+            if (isOpen && store.HasNotes) store.WriteNotes();
             if (isOpen) Step();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -29,6 +29,16 @@ public static class Invalidation
     /// <summary>Whether a response to this method invalidates: the method is not known to be safe, and it was no error.</summary>
     public static bool Applies(KnownMethod method, ReadOnlySpan<byte> name, int status) => status is >= 200 and < 400 && !IsSafe(method, name);
 
+    /// <summary>Whether a method is known to change nothing.</summary>
+    public static bool IsSafe(KnownMethod method, ReadOnlySpan<byte> name) => method switch
+    {
+        KnownMethod.Get or KnownMethod.Head or KnownMethod.Options or KnownMethod.Trace => true,
+
+        // Registered as safe (RFC 9110 §16.1.1).
+        KnownMethod.Other => name.SequenceEqual("PROPFIND"u8) || name.SequenceEqual("REPORT"u8) || name.SequenceEqual("SEARCH"u8) || name.SequenceEqual("QUERY"u8),
+        _ => false,
+    };
+
     /// <summary>
     /// Resolves a URI reference (RFC 3986 §5.2) where it names the same origin: path with dot segments resolved, then the query,
     /// if any, with its '?'.
@@ -67,15 +77,6 @@ public static class Invalidation
         length += reference.Length - question;
         return true;
     }
-
-    private static bool IsSafe(KnownMethod method, ReadOnlySpan<byte> name) => method switch
-    {
-        KnownMethod.Get or KnownMethod.Head or KnownMethod.Options or KnownMethod.Trace => true,
-
-        // Registered as safe (RFC 9110 §16.1.1).
-        KnownMethod.Other => name.SequenceEqual("PROPFIND"u8) || name.SequenceEqual("REPORT"u8) || name.SequenceEqual("SEARCH"u8) || name.SequenceEqual("QUERY"u8),
-        _ => false,
-    };
 
     // Takes scheme and authority away, if they are there and the target's own.
     private static bool TrySkipOrigin(in TargetBase target, ref ReadOnlySpan<byte> reference, out bool isAbsolute)

@@ -73,10 +73,12 @@ public sealed class VaryRule : IEquatable<VaryRule>
     /// <summary>The rule of a response that <see cref="Look"/> found nothing against.</summary>
     /// <param name="response">Its fields.</param>
     /// <param name="hasCookies">Whether the cookies that were sent on are in the key already.</param>
-    public static VaryRule Of(FieldBlock response, bool hasCookies = false)
+    /// <param name="isCoded">Whether its content has a coding: it is for those who take that, whether it says so or not.</param>
+    public static VaryRule Of(FieldBlock response, bool hasCookies = false, bool isCoded = false)
     {
-        if (Look(response) != VaryExtent.Names) return None;
         var list = new List<byte[]>();
+        if (isCoded) Gather("accept-encoding"u8, list);
+        if (Look(response) != VaryExtent.Names) return isCoded ? new VaryRule([.. list]) : None;
         for (var i = 0; i < response.Index.Count; i++)
         {
             if (response.Index[i].Known == KnownField.Vary) Gather(response.Value(i), list);

@@ -59,6 +59,21 @@ internal static class CodingFields
         return false;
     }
 
+    /// <summary>Whether a request wants the rest of something by what does not tell codings of it apart: a date, or a weak tag.</summary>
+    public static bool ResumesByDate(FieldBlock request) =>
+        request.Index.Has(KnownField.IfRange) && !request.First(KnownField.Range).IsEmpty && !request.First(KnownField.IfRange).StartsWith("\""u8);
+
+    /// <summary>Whether a request asks for other codings than its client did.</summary>
+    public static bool AsksForOthers(FieldBlock request)
+    {
+        foreach (ref readonly var field in request.Added)
+        {
+            if (field.Known == KnownField.AcceptEncoding) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>The first value that is sent on; empty: none.</summary>
     public static ReadOnlySpan<byte> First(FieldBlock fields, KnownField known)
     {

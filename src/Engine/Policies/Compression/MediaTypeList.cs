@@ -38,6 +38,9 @@ public sealed class MediaTypeList
     /// <summary>Whether a Content-Type is one of events, which are sent one by one.</summary>
     public static bool IsLive(ReadOnlySpan<byte> contentType) => Ascii.EqualsIgnoreCase(TypeOf(contentType), "text/event-stream"u8);
 
+    /// <summary>Whether a Content-Type is one of several parts, of which it says nothing.</summary>
+    public static bool IsOfParts(ReadOnlySpan<byte> contentType) => Ascii.EqualsIgnoreCase(TypeOf(contentType), "multipart/byteranges"u8);
+
     private static ReadOnlySpan<byte> TypeOf(ReadOnlySpan<byte> contentType)
     {
         var end = contentType.IndexOf((byte)';');

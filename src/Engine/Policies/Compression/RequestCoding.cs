@@ -3,6 +3,7 @@
 
 using Weir.Engine.Exchanges;
 using Weir.Wire.Fields;
+using Weir.Wire.Http1;
 
 namespace Weir.Engine.Policies.Compression;
 
@@ -61,10 +62,16 @@ public sealed class AskedCodings(byte[] codings) : IRequestPolicy
 {
     public Verdict Apply(Exchange exchange)
     {
-        // A part of what is compressed is no part of what it is made of: who asks for one asks for itself.
+        // Where the answer forbids that its coding is changed it is asked for once more: not where a request has its effect each time.
         // Nor does it who wants it as it is.
-        var fields = exchange.Request.Fields;
-        if (!fields.Index.Has(KnownField.Range) && !CodingFields.ForbidTransform(fields)) CodingFields.Accept(exchange.Request.Fields, codings);
+        var (request, fields) = (exchange.Request, exchange.Request.Fields);
+        if (request.KnownMethod is not (KnownMethod.Get or KnownMethod.Head) || request.HasBody || CodingFields.ForbidTransform(fields)) return Verdict.Continue;
+
+        // The beginning came of what these codings brought; in the client's own the rest may be another's, under one date.
+        ResponseCoding.AskForWholeAtOnce(exchange);
+
+        // A part of what is compressed is no part of what it is made of: who asks for one asks for itself.
+        if (fields.First(KnownField.Range).IsEmpty) CodingFields.Accept(fields, codings);
         return Verdict.Continue;
     }
 }

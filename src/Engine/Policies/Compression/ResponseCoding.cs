@@ -67,6 +67,55 @@ public static class ResponseCoding
         return true;
     }
 
+    /// <summary>
+    /// Whether the client can be given what came, whatever is done to it; where not, the request becomes one whose answer it can be given.
+    /// To be asked once, of a response whose fields are as they came.
+    /// </summary>
+    public static bool AsksOtherwise(Exchange exchange, ResponseCodingPlan plan)
+    {
+        if (IsOfAnother(exchange, plan)) return AskForWhole(exchange);
+        if (plan.Decompress is null || !MayNotBeDecompressed(exchange)) return false;
+        CodingFields.Accept(exchange.Request.Fields, Codings.Name(Coding.Identity));
+        return true;
+    }
+
+    /// <summary>Makes a request whose part might be of another one for the whole: it has a body, and cannot be sent again once that shows.</summary>
+    public static void AskForWholeAtOnce(Exchange exchange)
+    {
+        if (CodingFields.ResumesByDate(exchange.Request.Fields)) AskForWhole(exchange);
+    }
+
+    private static bool AskForWhole(Exchange exchange)
+    {
+        exchange.Request.Fields.Drop(KnownField.Range);
+        exchange.Request.Fields.Drop(KnownField.IfRange);
+        return true;
+    }
+
+    // A part, or that there is none, answers a client that has the beginning of another representation: what is coded here has the date of
+    // what it is made of, and If-Range with a date does not tell them apart (RFC 9110 §8.8.2.2, §13.1.5). Nor does a weak tag, where a
+    // server takes it all the same.
+    private static bool IsOfAnother(Exchange exchange, ResponseCodingPlan plan)
+    {
+        var (request, response) = (exchange.Request, exchange.Response);
+        if (response.Status is not (206 or 416) || !CodingFields.ResumesByDate(request.Fields)) return false;
+        if (plan.Compress is { } compress && WouldBeCompressed(exchange, compress)) return true;
+        if (plan.Decompress is null) return false;
+        if (response.Status == 416) return true;
+        Span<Coding> codings = stackalloc Coding[CodingFields.MostInRow];
+        return CodingFields.Read(response.Fields, codings) is var count and > 0 && !CodingFields.ForbidTransform(response.Fields) && !Takes(request, codings[..count]);
+    }
+
+    // Its origin was asked for this coding here, not by the client, and says no-transform: what nobody may undo must not have been asked
+    // for (RFC 9110 §7.7).
+    private static bool MayNotBeDecompressed(Exchange exchange)
+    {
+        var (request, response) = (exchange.Request, exchange.Response);
+        if (!IsWhole(response) || !CodingFields.AsksForOthers(request.Fields) || !CodingFields.ForbidTransform(response.Fields)) return false;
+        Span<Coding> codings = stackalloc Coding[CodingFields.MostInRow];
+        return CodingFields.Read(response.Fields, codings) is var count and > 0 && !Takes(request, codings[..count]);
+    }
+
     /// <summary>In which coding the response is to go out, were there a coder for it. Changes nothing.</summary>
     public static CodingChoice Choose(Exchange exchange, CompressionPlan plan)
     {
@@ -148,12 +197,12 @@ public static class ResponseCoding
     private static bool TryDecompress(Exchange exchange, DecompressionPlan plan, BodyCoders coders)
     {
         var response = exchange.Response;
-        if (!IsWhole(response) || CodingFields.ForbidTransform(response.Fields)) return true;
+        if (!IsWhole(response)) return true;
         Span<Coding> codings = stackalloc Coding[CodingFields.MostInRow];
         var count = CodingFields.Read(response.Fields, codings);
         if (count <= 0) return true;
         CodingFields.Vary(response.Fields);
-        if (Takes(exchange.Request, codings[..count])) return true;
+        if (CodingFields.ForbidTransform(response.Fields) || Takes(exchange.Request, codings[..count])) return true;
         var source = exchange.ResponseSource!;
         for (var i = count - 1; i >= 0 && response.HasBody; i--)
         {
@@ -163,6 +212,21 @@ public static class ResponseCoding
 
         exchange.ResponseSource = source;
         return TryTell(exchange, Coding.Identity);
+    }
+
+    // The whole of which this is a part. What the part does not tell speaks for it.
+    private static bool WouldBeCompressed(Exchange exchange, CompressionPlan plan)
+    {
+        var (request, response) = (exchange.Request, exchange.Response);
+        if (CodingFields.ForbidTransform(request.Fields) || Accepted(request, plan, out var isForced) == Coding.Identity) return false;
+        if (!isForced && !plan.CrossSite && IsCrossSite(request)) return false;
+        if (response.Status == 416) return true;
+        Span<Coding> codings = stackalloc Coding[1];
+        if (CodingFields.ForbidTransform(response.Fields) || CodingFields.Read(response.Fields, codings) != 0) return false;
+        if (isForced) return true;
+        var type = CodingFields.First(response.Fields, KnownField.ContentType);
+        if (!plan.Types.Holds(type) && !MediaTypeList.IsOfParts(type)) return false;
+        return !ContentRange.TryRead(CodingFields.First(response.Fields, KnownField.ContentRange), out var range) || range.Total >= plan.MinSize;
     }
 
     // A client that says nothing may take anything (RFC 9110 §12.5.3), but what it is sent unasked it may not understand.
