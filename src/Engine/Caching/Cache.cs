@@ -348,9 +348,9 @@ public sealed class Cache
     }
 
     /// <summary>By what a response varies; the same rule for the same names.</summary>
-    internal VaryRule VaryOf(FieldBlock response, bool hasCookies)
+    internal VaryRule VaryOf(FieldBlock response, bool hasCookies, ReadOnlySpan<byte> coding)
     {
-        var rule = VaryRule.Of(response, hasCookies);
+        var rule = VaryRule.Of(response, hasCookies, coding);
         if (rule.IsNone || varies.Count >= MostVaries) return rule;
         return varies.GetOrAdd(rule.Names, rule);
     }

@@ -7,9 +7,6 @@ using Weir.Engine.Exchanges;
 
 namespace Weir.Engine.Caching;
 
-/// <summary>A dictionary, for people.</summary>
-public sealed record KeptDictionary(string Url, string Hash, long Bytes);
-
 /// <summary>Dictionaries of one cache. Any thread; its lock is held for a few steps, by who speaks of a dictionary only.</summary>
 public sealed class DictionaryStore(MemoryUse memory)
 {
@@ -93,12 +90,6 @@ public sealed class DictionaryStore(MemoryUse memory)
             places[name] = order.AddFirst(new Entry(name, url, match, dictionary));
             return true;
         }
-    }
-
-    /// <summary>What is kept, the one used last first.</summary>
-    public KeptDictionary[] List()
-    {
-        lock (door) return [.. order.Select(static e => new KeptDictionary(System.Text.Encoding.Latin1.GetString(e.Url), Convert.ToHexStringLower(e.Dictionary.Hash), e.Dictionary.Content.Length))];
     }
 
     private void MakeRoom(long length, int most)

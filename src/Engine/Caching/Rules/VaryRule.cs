@@ -73,10 +73,13 @@ public sealed class VaryRule : IEquatable<VaryRule>
     /// <summary>The rule of a response that <see cref="Look"/> found nothing against.</summary>
     /// <param name="response">Its fields.</param>
     /// <param name="hasCookies">Whether the cookies that were sent on are in the key already.</param>
-    public static VaryRule Of(FieldBlock response, bool hasCookies = false)
+    /// <param name="coding">The content's coding: what is compressed by a dictionary is for who has it, said or not (RFC 9842 §6.2).</param>
+    public static VaryRule Of(FieldBlock response, bool hasCookies = false, ReadOnlySpan<byte> coding = default)
     {
-        if (Look(response) != VaryExtent.Names) return None;
+        var isByDictionary = IsByDictionary(coding);
+        if (Look(response) is var extent && extent != VaryExtent.Names && !(extent == VaryExtent.Nothing && isByDictionary)) return None;
         var list = new List<byte[]>();
+        if (isByDictionary) Gather("accept-encoding, available-dictionary"u8, list);
         for (var i = 0; i < response.Index.Count; i++)
         {
             if (response.Index[i].Known == KnownField.Vary) Gather(response.Value(i), list);
@@ -126,6 +129,16 @@ public sealed class VaryRule : IEquatable<VaryRule>
     public override int GetHashCode() => Names.GetHashCode(StringComparison.Ordinal);
 
     public override string ToString() => Names;
+
+    private static bool IsByDictionary(ReadOnlySpan<byte> coding)
+    {
+        foreach (var one in new ListElements(coding))
+        {
+            if (Ascii.EqualsIgnoreCase(one, "dcz"u8) || Ascii.EqualsIgnoreCase(one, "dcb"u8)) return true;
+        }
+
+        return false;
+    }
 
     private static void Gather(ReadOnlySpan<byte> line, List<byte[]> into)
     {
