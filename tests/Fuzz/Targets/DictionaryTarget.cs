@@ -32,7 +32,7 @@ internal sealed class DictionaryTarget : Target
         var value = end < 0 ? input : input[..end];
         var path = end < 0 ? [] : input[(end + 1)..];
         var hash = new byte[32];
-        if (DictionaryCoding.TryParse(value, hash)) Must(Encoding.ASCII.GetString(value).Trim(' ') == $":{Convert.ToBase64String(hash)}:" || value.AsSpan().ContainsAnyExcept("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=: "u8) is false, "a hash of other bytes");
+        if (DictionaryCoding.TryParse(value, hash)) Must(Convert.FromBase64String(Encoding.ASCII.GetString(value).Trim(' ', ':')).AsSpan().SequenceEqual(hash), "a hash of other bytes");
         Pattern(path);
         if (!UseAsDictionary.TryParse(value, Own, out var match)) return;
         if (Array.IndexOf(path, (byte)'/') != 0) return;
