@@ -23,7 +23,7 @@ public static class Run
     public static int Start(string[] args, Dictionary<string, List<int>> branches)
     {
         Coverage.Clear(); // Marks need somewhere to go before the first instrumented line runs.
-        Target[] targets = [.. WireTargets.All, .. ExchangeTargets.All, .. ProxyTargets.All, .. CacheRulesTargets.All, new CookieTarget(), new DecoderTarget(), new CodingTarget(), new DnsTarget(), new ConfigurationTarget()];
+        Target[] targets = [.. WireTargets.All, .. ExchangeTargets.All, .. ProxyTargets.All, .. CacheRulesTargets.All, new CookieTarget(), new DecoderTarget(), new CodingTarget(), new DictionaryTarget(), new DnsTarget(), new ConfigurationTarget()];
         var chosen = targets.Where(t => args.Length > 0 && (args[0] == "all" || args[0] == t.Name)).ToArray();
         if (chosen.Length == 0 || args.Length < 2)
         {

@@ -33,6 +33,8 @@ internal static class CacheDocuments
             json.WriteNumber("fills", cache.Counts.Fills);
             json.WriteNumber("evictions", cache.Counts.Evictions);
             json.WriteNumber("purged", cache.Counts.Purged);
+            json.WriteNumber("dictionaries", cache.Dictionaries.Count);
+            json.WriteNumber("dictionary_bytes", cache.Dictionaries.Bytes);
             json.WriteEndObject();
         }
 
@@ -126,7 +128,7 @@ internal static class CacheDocuments
             json.WriteNumber("bytes", response.Weight);
             json.WriteNumber("uses", response.Uses);
             if (response.Varies.Length > 0) json.WriteString("varies", response.Varies);
-            foreach (var (field, name) in new[] { ("Content-Type", "type"), ("Content-Encoding", "encoding"), ("ETag", "etag"), ("Last-Modified", "last_modified"), ("Cache-Control", "cache_control"), ("Surrogate-Key", "surrogate_key"), ("Cache-Tag", "cache_tag") })
+            foreach (var (field, name) in new[] { ("Content-Type", "type"), ("Content-Encoding", "encoding"), ("ETag", "etag"), ("Last-Modified", "last_modified"), ("Cache-Control", "cache_control"), ("Use-As-Dictionary", "dictionary"), ("Surrogate-Key", "surrogate_key"), ("Cache-Tag", "cache_tag") })
             {
                 if (Value(response.Fields, field) is { } value) json.WriteString(name, value);
             }

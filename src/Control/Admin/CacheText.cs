@@ -43,7 +43,7 @@ public static class CacheText
             if (one.TryGetProperty(name, out var value) && value.GetInt64() > 0) parts.Add(string.Format(CultureInfo.InvariantCulture, words, value.GetInt64()));
         }
 
-        foreach (var (name, words) in new[] { ("type", "{0}"), ("encoding", "{0}"), ("varies", "varies by {0}"), ("surrogate_key", "tags {0}"), ("cache_tag", "tags {0}") })
+        foreach (var (name, words) in new[] { ("type", "{0}"), ("encoding", "{0}"), ("varies", "varies by {0}"), ("dictionary", "a dictionary for {0}"), ("surrogate_key", "tags {0}"), ("cache_tag", "tags {0}") })
         {
             if (one.TryGetProperty(name, out var value)) parts.Add(string.Format(CultureInfo.InvariantCulture, words, value.GetString()));
         }

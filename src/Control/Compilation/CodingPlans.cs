@@ -10,7 +10,7 @@ namespace Weir.Control.Compilation;
 internal static class CodingPlans
 {
     /// <summary>What becomes of responses; null: nothing.</summary>
-    public static ResponseCodingPlan? Response(CompressConfig? compress, ResponseBodyConfig? body)
+    public static ResponseCodingPlan? Response(CompressConfig? compress, ResponseBodyConfig? body, bool isKept = false)
     {
         var plan = new ResponseCodingPlan
         {
@@ -20,11 +20,16 @@ internal static class CodingPlans
                 Types = Types(compress.Types),
                 MinSize = compress.MinSize ?? 1024,
                 CrossSite = compress.CrossSite ?? true,
+                Dictionaries = isKept && HasDictionaries(compress),
             },
             Decompress = body is null or { Decompress: false, Accept.Count: 0 } ? null : new DecompressionPlan { MostSize = body.MostSize ?? long.MaxValue, MostRatio = (int)(body.MostRatio ?? 100) },
         };
         return plan is { Compress: null, Decompress: null } ? null : plan;
     }
+
+    /// <summary>What says of kept answers that they are dictionaries; null: nothing.</summary>
+    public static MarkAsDictionary? Marks(CompressConfig? compress) => !HasDictionaries(compress) ? null
+        : new MarkAsDictionary(compress!.Dictionaries!.Match ?? "", compress.Dictionaries.Destinations, Types(compress.Types), compress.MinSize ?? 1024);
 
     /// <summary>What becomes of requests; null: nothing.</summary>
     public static RequestCodingPlan? Request(RequestBodyConfig? body) => body is null or { Decompress: false, Compress: null } ? null : new RequestCodingPlan
@@ -39,6 +44,8 @@ internal static class CodingPlans
 
     /// <summary>What origins are asked for; null: what clients take.</summary>
     public static IRequestPolicy? Asked(ResponseBodyConfig? body) => body is null or { Accept.Count: 0 } ? null : new AskedCodings(Encoding.ASCII.GetBytes(string.Join(", ", body.Accept)));
+
+    private static bool HasDictionaries(CompressConfig? compress) => compress is { Off: false, Dictionaries.Off: false };
 
     private static Coding[] Named(List<string> names) => names.Count == 0 ? Codings.All : [.. names.Select(Codings.Parse)];
 

@@ -11,6 +11,7 @@ using Weir.Engine.Caching;
 using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
+using Weir.Engine.Policies.Compression;
 using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
@@ -337,8 +338,11 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
         var accelerate = forward is null ? null : Accelerate(route.Accelerate);
         var caching = forward is null ? null : CacheConfig.Of(route.Cache, scope.Cache);
-        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, mirror, scope.Kept!);
+        var compress = route.Compress ?? scope.Compress;
+        var marks = caching is null ? null : CodingPlans.Marks(compress);
+        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, mirror, marks, scope.Kept!);
         var request = stages.Request(sticky);
+        if (marks is not null && route.ResponseBody is not { Accept.Count: > 0 }) request = [new AskedPlain(), .. request];
         if (cache is not null && CachePlans.Purge(caching!, cache) is { } purge) request = [.. request, purge];
         var plan = new RoutePlan
         {
@@ -346,7 +350,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Rewrite = request,
             RewriteResponse = cache is { ShowsTags: false } ? [.. stages.Response(sticky, scope.StrictTransport), new HideTags()] : stages.Response(sticky, scope.StrictTransport),
             RequestCoding = CodingPlans.Request(route.RequestBody),
-            ResponseCoding = CodingPlans.Response(route.Compress ?? scope.Compress, route.ResponseBody),
+            ResponseCoding = CodingPlans.Response(compress, route.ResponseBody, isKept: marks is not null),
             Forward = forward,
             Answer = stages.Answer(),
             Mirror = mirror,
@@ -405,7 +409,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror, SiteCaches kept)
+    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror, IResponsePolicy? marks, SiteCaches kept)
     {
         var name = from.Store ?? CacheStoreConfig.Usual;
         var cache = live.Cache(name);
@@ -417,7 +421,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             cache.MemoryLimit = store.Memory ?? CacheStoreConfig.UsualMemory;
             live.CacheDisks.Want(cache, disk);
         });
-        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, mirror) with { Site = kept };
+        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, mirror) with { Site = kept, Dictionaries = marks };
         kept.Add(cache, plan.Key, CachePlans.RuleOf(from));
         made?.Invoke(plan, from);
         return plan;

@@ -11,9 +11,11 @@ internal static class CodingChecks
         if (site.Compress is { } compress) Check(compress, diagnostics);
     }
 
-    public static void Check(RouteConfig route, Diagnostics diagnostics)
+    public static void Check(SiteConfig site, RouteConfig route, Diagnostics diagnostics)
     {
         if (route.Compress is { } compress) Check(compress, diagnostics);
+        if (route.Compress is { Off: false, Dictionaries: { Off: false } own } && CacheConfig.Of(route.Cache, site.Cache) is null && !diagnostics.IsTold(route, "cache")) diagnostics.Error(own.At, "only kept answers are dictionaries, or compressed by one: dictionaries need cache");
+        if (route.ResponseBody is { Accept.Count: > 0 } && (route.Compress ?? site.Compress) is { Off: false, Dictionaries.Off: false }) diagnostics.Warn(diagnostics.Where(route.ResponseBody, "accept"), "what comes with a coding is no dictionary, nor compressed by one: accept is against dictionaries");
         var isProxied = route.Proxy is not null || diagnostics.IsTold(route, "proxy");
         if (route.RequestBody is { } request)
         {
@@ -30,6 +32,7 @@ internal static class CodingChecks
     private static void Check(CompressConfig compress, Diagnostics diagnostics)
     {
         CheckTwice(compress.Codings, compress, "codings", diagnostics);
+        if (compress is { Off: false, Dictionaries: { Off: false } dictionaries } && compress.Codings is { Count: > 0 } codings && !codings.Contains("zstd") && !codings.Contains("br")) diagnostics.Error(dictionaries.At, "dictionaries are for zstd and br: none of them is in codings");
         foreach (var level in compress.Levels)
         {
             if (!Codings.TryFind(System.Text.Encoding.ASCII.GetBytes(level.Name), out var coding)) continue;

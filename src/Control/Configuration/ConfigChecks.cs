@@ -130,7 +130,7 @@ public static class ConfigChecks
             CheckAction(config, site, diagnostics);
             CheckGroups(new RouteConfig { At = site.At, Redirect = site.Redirect, Respond = site.Respond }, "site", diagnostics);
             CodingChecks.Check(site, diagnostics);
-            foreach (var route in site.Routes) CheckRoute(config, route, diagnostics);
+            foreach (var route in site.Routes) CheckRoute(config, site, route, diagnostics);
             CookieChecks.Check(config, site, diagnostics);
             RouteOrder.Check(site, hasLast: Actions(site) == 1, diagnostics);
         }
@@ -151,14 +151,14 @@ public static class ConfigChecks
         }
     }
 
-    private static void CheckRoute(ProxyConfig config, RouteConfig route, Diagnostics diagnostics)
+    private static void CheckRoute(ProxyConfig config, SiteConfig site, RouteConfig route, Diagnostics diagnostics)
     {
         if (Actions(route) > 1 || (Actions(route) == 0 && !MissesAction(route, diagnostics))) diagnostics.Error(route.At, $"a route has exactly one of proxy, redirect, respond, files; this one has {(Actions(route) == 0 ? "none" : Actions(route))}");
         CheckAction(config, route, diagnostics);
         foreach (var page in route.ErrorPages) CheckPage(page, diagnostics);
         if (route.Rewrite?.Regex is { } regex && ((regex.Match is null && !diagnostics.IsTold(regex, "match")) || (regex.Replace is null && !diagnostics.IsTold(regex, "replace")))) diagnostics.Error(regex.At, "rewrite.regex needs match and replace");
         CheckGroups(route, "route", diagnostics);
-        CodingChecks.Check(route, diagnostics);
+        CodingChecks.Check(site, route, diagnostics);
         if (route.Mirror is { } mirror) CheckMirror(config, route, mirror, diagnostics);
         if (route.Accelerate is { Off: false } accelerate && route.Proxy is null && !diagnostics.IsTold(route, "proxy")) diagnostics.Error(accelerate.At, "only a route with proxy is accelerated");
         if (route.Priority is not null) CheckPriority(config, route, diagnostics);

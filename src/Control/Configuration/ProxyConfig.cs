@@ -508,6 +508,16 @@ public sealed class CompressConfig : IWritten
     public long? MinSize { get; set; }
     public List<Named<long>> Levels { get; set; } = [];
     public bool? CrossSite { get; set; }
+    public DictionariesConfig? Dictionaries { get; set; }
+}
+
+/// <summary>Kept answers that others are compressed by.</summary>
+public sealed class DictionariesConfig : IWritten
+{
+    public Position At { get; set; }
+    public bool Off { get; set; }
+    public string? Match { get; set; }
+    public List<string> Destinations { get; set; } = [];
 }
 
 /// <summary>What becomes of requests' bodies.</summary>

@@ -405,13 +405,20 @@ public static class ProxySchema
         .Add("status", Shapes.Bool, (c, v) => c.Status = v, "Tells clients what the cache did, by Cache-Status (RFC 9211).", "true")
         .Add("show_tags", Shapes.Bool, (c, v) => c.ShowTags = v, "Lets clients see Surrogate-Key and Cache-Tag, by which answers are purged.", "false")
         .Add("purge", Shapes.ListOf(Shapes.Network), (c, v) => c.Purge = v, "Who may purge a URL of this route by the method PURGE: addresses and networks.", "nobody");
+
+    public static Section<DictionariesConfig> Dictionaries { get; } = new Section<DictionariesConfig>("dictionaries", "Compresses kept answers by others that the client has already (RFC 9842), and says of kept answers that they are such. Over TLS, with zstd (dcz) and br (dcb), for browsers that know it; servers are asked for answers without a coding.")
+        .Short(Shapes.Bool, (d, v) => d.Off = !v)
+        .Add("match", Shapes.UrlMatch, (d, v) => d.Match = v, "URLs that the route's answers are dictionaries for: a path, with '*' for anything. Where the server sends Use-As-Dictionary itself, that holds.", "each answer's own path, with '*' for what looks like a version: /app.3f2a9c81.js is for /app.*.js")
+        .Add("destinations", Shapes.ListOf(Shapes.OneOf("document", "script", "style", "font", "image", "worker", "manifest", "json")), (d, v) => d.Destinations = v, "What browsers use them for: the destinations of their requests.", "anything");
+
     public static Section<CompressConfig> Compress { get; } = new Section<CompressConfig>("compress", "Compresses responses for clients that take it. A response that has a coding already, a part of one, and one whose origin says no-transform stay as they are. A strong ETag becomes a weak one, Content-Length and Accept-Ranges go.")
         .Short(Shapes.Bool, (c, v) => c.Off = !v)
         .Add("codings", Shapes.ListOf(Shapes.OneOf("zstd", "br", "gzip")), (c, v) => c.Codings = v, "What is offered; of those that a client takes equally gladly, the first.", "zstd, br, gzip")
         .Add("types", Shapes.ListOf(Shapes.MediaType), (c, v) => c.Types = v, "Media types that are compressed, each with at most one '*', as text/* and application/*+json.", "text, JSON, XML, JavaScript, WebAssembly, SVG, fonts that are not compressed, and the like")
         .Add("min_size", Shapes.SizeFrom("0", "1GiB"), (c, v) => c.MinSize = v, "Shorter bodies, where their length is known, stay as they are.", "1KiB")
         .Add("levels", new MapShape<long>("codings", Shapes.Int(0, 12), CheckCoding), (c, v) => c.Levels = v, "How hard each coding tries: zstd 1 to 12, br 0 to 9, gzip 1 to 9.", "zstd 3, br 4, gzip 5")
-        .Add("cross_site", Shapes.Bool, (c, v) => c.CrossSite = v, "false: answers to requests that other sites bring about (Sec-Fetch-Site: cross-site) stay as they are, so that nobody learns secrets in them from their length (BREACH).", "true");
+        .Add("cross_site", Shapes.Bool, (c, v) => c.CrossSite = v, "false: answers to requests that other sites bring about (Sec-Fetch-Site: cross-site) stay as they are, so that nobody learns secrets in them from their length (BREACH).", "true")
+        .Add("dictionaries", Dictionaries, (c, v) => c.Dictionaries = v, "Compresses kept answers by others that the client has already; with cache.", "false");
 
     public static Section<AccelerateConfig> Accelerate { get; } = new Section<AccelerateConfig>("accelerate", "Fetches large answers to GET in parts, over several connections at once, and passes them on in order from the first byte. Begun only where one connection is slow, and the server answers ranges (Accept-Ranges) and tells a strong ETag; how many there are follows what is measured.")
         .Short(Shapes.Bool, (a, v) => a.Off = !v)

@@ -240,6 +240,11 @@ public static class Shapes
             ? (text, null)
             : (text, $"'{text}' is no media type: write text/html, text/* or application/*+json"));
 
+    public static Shape<string> UrlMatch { get; } = new ScalarShape<string>("a path such as /app/*.js", "string", text =>
+        text.StartsWith('/') && !text.Contains('"', StringComparison.Ordinal) && !text.Contains('\\', StringComparison.Ordinal) && Engine.Caching.UrlMatch.TryParse(Encoding.UTF8.GetBytes(text), "https://h/"u8, out _)
+            ? (text, null)
+            : (text, $"'{text}' is no path with '*' for anything, such as /app/*.js; at most {Engine.Caching.UrlMatch.MostBytes} bytes"));
+
     public static Shape<string> HopName { get; } = new ScalarShape<string>("a name such as edge-1 or a host", "string", text =>
         text is "off" or "none" or "no" or "false" ? (text, "Via cannot be off: loops are seen by it; write the name of this hop, such as edge-1") : Ascii.IsToken(Encoding.UTF8.GetBytes(text)) || Wire.Targets.HostName.TrySplit(Encoding.UTF8.GetBytes(text), out _, out _) ? (text, null) : (text, $"expected a name such as edge-1 or a host, found '{text}'"));
 

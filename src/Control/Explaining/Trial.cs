@@ -126,6 +126,7 @@ internal sealed class Trial : IDisposable
         RequestIdField => "request_id",
         Sticky => "sticky",
         AskedCodings => "response_body",
+        AskedPlain => "compress.dictionaries",
         RequestHeaders => "request_headers",
         PurgeMethod => "cache.purge",
         _ => policy.GetType().Name,
@@ -185,7 +186,7 @@ internal sealed class Trial : IDisposable
     {
         if (plan.Decompress is { } decompress) Say($"response_body decompresses what the client does not take, {Words.Growth(decompress.MostSize, decompress.MostRatio)}");
         if (plan.Compress is not { } compress) return;
-        var offered = $"compress {string.Join(", ", compress.Codings.Select(static c => $"{Words.Name(c.Coding)} {c.Level}"))}, from {Words.Size(compress.MinSize)}{(compress.CrossSite ? "" : ", not for other sites")}";
+        var offered = $"compress {string.Join(", ", compress.Codings.Select(static c => $"{Words.Name(c.Coding)} {c.Level}"))}, from {Words.Size(compress.MinSize)}{(compress.CrossSite ? "" : ", not for other sites")}{(compress.Dictionaries ? ", kept answers by dictionaries too" : "")}";
         var choice = isToCome ? new CodingChoice(ResponseCoding.Accepted(Request, compress, out _), Untouched.NotAccepted) : ResponseCoding.Choose(exchange, compress);
         Say($"{offered}: {(choice.Coding != Coding.Identity ? $"{Words.Name(choice.Coding)} for this client" : Words.Untouched(choice.Why))}");
     }

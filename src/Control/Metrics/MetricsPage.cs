@@ -46,6 +46,8 @@ public static class MetricsPage
         ("weir_cache_entries", "gauge", "Answers that are kept."),
         ("weir_cache_bytes", "gauge", "Memory of a cache: what is kept, on its way or still read."),
         ("weir_cache_limit_bytes", "gauge", "The most that may be kept in memory."),
+        ("weir_cache_dictionaries", "gauge", "Bodies kept beside the answers, for others to be compressed by (compress.dictionaries)."),
+        ("weir_cache_dictionary_bytes", "gauge", "Bytes of these, beyond the limit."),
         ("weir_upstream_queue_length", "gauge", "Requests that wait because the upstream is at one of its limits."),
         ("weir_upstream_queued_total", "counter", "Requests that have waited, or have begun to."),
         ("weir_upstream_queue_refusals_total", "counter", "Requests answered 503 because the queue was full, or because their time in it ran out."),
@@ -84,6 +86,7 @@ public static class MetricsPage
         ("weir_compression_in_bytes_total", "counter", "Bytes of such bodies as they came."),
         ("weir_compression_out_bytes_total", "counter", "Bytes of such bodies as they were passed on."),
         ("weir_compression_skipped_total", "counter", "Responses of routes with compress that stayed as they were, by reason: status, encoded, no_transform, type, size, cross_site, not_accepted, busy (too many at once, or memory is short)."),
+        ("weir_compression_dictionary_answers_total", "counter", "Kept answers that went out compressed by a dictionary of their client's, by coding (dcz, dcb)."),
         ("weir_compression_coders", "gauge", "Compressors and decompressors at work."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
@@ -187,6 +190,8 @@ public static class MetricsPage
         foreach (var cache in caches) page.Sample("weir_cache_entries", cache.Count, ("cache", cache.Name));
         foreach (var cache in caches) page.Sample("weir_cache_bytes", cache.Memory.Bytes, ("cache", cache.Name));
         foreach (var cache in caches) page.Sample("weir_cache_limit_bytes", cache.MemoryLimit, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_dictionaries", cache.Dictionaries.Count, ("cache", cache.Name));
+        foreach (var cache in caches) page.Sample("weir_cache_dictionary_bytes", cache.Dictionaries.Bytes, ("cache", cache.Name));
     }
 
     private static void WriteStates(Page page, (string Name, Upstream[] Same)[] upstreams)
@@ -313,6 +318,7 @@ public static class MetricsPage
         foreach (var (labels, same) in counts) page.Sample("weir_compression_in_bytes_total", same.Sum(static c => c.BytesIn), labels);
         foreach (var (labels, same) in counts) page.Sample("weir_compression_out_bytes_total", same.Sum(static c => c.BytesOut), labels);
         foreach (var (why, word) in Skips) page.Sample("weir_compression_skipped_total", loops.Sum(l => l.Skipped(why)), ("reason", word));
+        foreach (var coding in Codings.All.Where(DictionaryEncoder.Has)) page.Sample("weir_compression_dictionary_answers_total", loops.Sum(l => l.ByDictionary(coding)), ("coding", Encoding.ASCII.GetString(DictionaryEncoder.NameOf(coding))));
         page.Sample("weir_compression_coders", loops.Sum(static l => l.Coders.AtWork));
     }
 

@@ -37,6 +37,7 @@ public sealed class Cache
     {
         Name = name;
         Counts = new CacheCounts(loops);
+        Dictionaries = new DictionaryStore(Memory);
         for (var i = 0; i < Shards; i++) shards[i] = new Shard();
     }
 
@@ -49,6 +50,9 @@ public sealed class Cache
 
     internal Retention Retention { get; } = new();
 
+    /// <summary>What other answers are compressed by. It outlives what it is made of: that is what it is for.</summary>
+    public DictionaryStore Dictionaries { get; }
+
     /// <summary>Bytes that may be kept in memory.</summary>
     public long MemoryLimit
     {
@@ -56,7 +60,8 @@ public sealed class Cache
         set
         {
             Retention.Limit = value;
-            Memory.Most = value + Math.Max(LeastBeyond, value / 4);
+            Dictionaries.MostBytes = value / 8;
+            Memory.Most = value + Math.Max(LeastBeyond, value / 4) + Dictionaries.MostBytes;
         }
     }
 
@@ -343,9 +348,9 @@ public sealed class Cache
     }
 
     /// <summary>By what a response varies; the same rule for the same names.</summary>
-    internal VaryRule VaryOf(FieldBlock response, bool hasCookies, bool isCoded)
+    internal VaryRule VaryOf(FieldBlock response, bool hasCookies, ReadOnlySpan<byte> coding)
     {
-        var rule = VaryRule.Of(response, hasCookies, isCoded);
+        var rule = VaryRule.Of(response, hasCookies, coding);
         if (rule.IsNone || varies.Count >= MostVaries) return rule;
         return varies.GetOrAdd(rule.Names, rule);
     }

@@ -2,6 +2,7 @@
 
 using Weir.Engine.Acceleration;
 using Weir.Engine.Caching.Rules;
+using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Mirroring;
 
@@ -39,6 +40,9 @@ public sealed record CachePlan
 
     /// <summary>Requests that are passed on, and those whose answers are not kept; null: none.</summary>
     public CachePasses? Passes { get; init; }
+
+    /// <summary>Says of an answer that is to be kept that it is a dictionary for others; null: nothing here is compressed by dictionaries.</summary>
+    public IResponsePolicy? Dictionaries { get; init; }
 
     /// <summary>Whether a page that is asked for as if it were a file is not kept: <see cref="Deception"/>.</summary>
     public bool WatchesTypes { get; init; } = true;

@@ -161,7 +161,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     internal StoredResponse? Make(Exchange exchange, CachePlan plan, Fill fill, StoredBody body, OriginName from)
     {
         var fields = exchange.Response.Fields;
-        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null, IsCoded(fields.First(KnownField.ContentEncoding)));
+        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null, fields.First(KnownField.ContentEncoding));
         Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
         if (!vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length)) return null;
         if (!exchange.Scratch.TryTake(StoredFields.Bound(fields), out var room, out _)) return null;
@@ -184,13 +184,11 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (!fields.Index.Has(KnownField.Vary)) return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, kept.Vary, kept.VaryKey, kept.From, kept.Body, plan.Cache.Memory);
 
         // It says anew by what it varies; this request's values are those it holds for.
-        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null, IsCoded(StoredFields.Find(kept.Lines, KnownField.ContentEncoding)));
+        var vary = plan.Cache.VaryOf(fields, plan.Key.Parts.Cookies is not null, StoredFields.Find(kept.Lines, KnownField.ContentEncoding));
         Span<byte> varyKey = stackalloc byte[VaryRule.MostKeyBytes];
         isKeyed = vary.TryWriteKey(exchange.Request.Fields, varyKey, out var length);
         return StoredResponse.Make(kept.Status, room[..lines], kept.Extra, vary, varyKey[..length], kept.From, kept.Body, plan.Cache.Memory);
     }
-
-    private static bool IsCoded(ReadOnlySpan<byte> codings) => !codings.IsEmpty && !Ascii.EqualsIgnoreCase(codings, "identity"u8);
 
     private Reuse Judge(StoredResponse kept, in CacheControl asked)
     {

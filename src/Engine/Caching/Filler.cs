@@ -281,6 +281,7 @@ internal sealed class Filler
         response.Body.End(fault.Cause);
         if (response.Body.IsWhole) plan.Cache.Settle(response);
         else plan.Cache.Remove(response); // Shorter than it said.
+        if (plan.Dictionaries is not null && slice.Head is null && response.IsKept && plan.Key.Parts.Cookies is null) Learning.Look(response, plan.Cache, fill.Place.Url);
     }
 
     private LoopTask<Fault> FetchAsync()
@@ -448,6 +449,7 @@ internal sealed class Filler
         }
 
         if (StoredBody.TryMake(from.HasBody ? from.BodyLength : 0, plan.Cache.Memory) is not { } body) return default;
+        if (plan is { Dictionaries: { } dictionaries, Key.Parts.Cookies: null } && from.Status == 200) dictionaries.Apply(exchange);
         var made = stage.Make(exchange, plan, fill, body, ((Endpoint)exchange.Place.EndpointState!).Named);
         if (made is null)
         {

@@ -13,9 +13,6 @@ internal sealed class Recoding : DiskJob
     /// <summary>Longer bodies are compressed as they go.</summary>
     public const long LargestBody = 16 << 20;
 
-    // Asked for so often, it is worth having.
-    private const int WantedEnough = 2;
-
     private const int MostWaiting = 1024;
 
     private static readonly DiskThreads Maker = new(threads: 1, MostWaiting);
@@ -35,10 +32,16 @@ internal sealed class Recoding : DiskJob
     public static void Want(StoredResponse response, Cache cache, BodyEncoder encoder)
     {
         var body = response.Body;
-        if (!body.IsWhole || body.Length is 0 or > LargestBody || body.Wanted(encoder.Coding) != WantedEnough) return;
+        if (!body.IsWhole || body.Length is 0 or > LargestBody || body.Wanted(encoder.Coding, encoder.MostBeside) != encoder.WantedEnough) return;
         response.Hold();
-        if (!Maker.TryRun(new Recoding(response, cache, encoder))) response.LetGo();
+        if (Maker.TryRun(new Recoding(response, cache, encoder))) return;
+        body.Unwanted(encoder.Coding);
+        response.LetGo();
     }
+
+    /// <summary>Does other work of this kind behind the answers.</summary>
+    /// <returns>False: too much waits already.</returns>
+    public static bool TryRun(DiskJob job) => Maker.TryRun(job);
 
     protected override void Work()
     {

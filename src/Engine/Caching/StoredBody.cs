@@ -32,6 +32,7 @@ public sealed class StoredBody
     private StoredReader? readers; // Those that began while it was filled.
     private int readerCount;
     private LoopWake? passed; // Wakes the fill of a window.
+    private int learnt; // 1: it was looked at as a dictionary.
     private CodedBody? coded; // Under the door; never changed once it is there.
     private volatile bool isEnded;
     private FaultCause failure;
@@ -94,16 +95,43 @@ public sealed class StoredBody
     internal StoredBody? Coded(byte[] coding) => Find(coding)?.Body;
 
     /// <summary>Notes that it is wanted in a coding.</summary>
-    /// <returns>How often it was, this time included; 0: it is there, or is not worth having.</returns>
-    internal int Wanted(byte[] coding)
+    /// <param name="coding">The coding.</param>
+    /// <param name="mostBeside">Where it has so many others, made or wanted, it gets no further one.</param>
+    /// <returns>How often it was, this time included; 0: it is there, or is not to be made.</returns>
+    internal int Wanted(byte[] coding, int mostBeside)
     {
         if (Find(coding) is { } known) return known.IsSettled ? 0 : known.Want();
         lock (door)
         {
-            if (Find(coding) is null) Volatile.Write(ref coded, new CodedBody(coding, coded));
+            if (Find(coding) is null)
+            {
+                if (Forms >= mostBeside) return 0;
+                Volatile.Write(ref coded, new CodedBody(coding, coded));
+            }
+
             return Find(coding)!.Want();
         }
     }
+
+    /// <summary>It was wanted often enough, but nobody can make it now: it is counted anew.</summary>
+    internal void Unwanted(byte[] coding) => Find(coding)?.Unwant();
+
+    /// <summary>Other codings it is in, or is wanted in. Any thread that holds a reference.</summary>
+    internal int Forms
+    {
+        get
+        {
+            var forms = 0;
+            for (var one = Volatile.Read(ref coded); one is not null; one = one.Next) forms++;
+            return forms;
+        }
+    }
+
+    /// <summary>Whether somebody makes, or has made, a dictionary of it: true for the first who asks.</summary>
+    internal bool TryLearn() => Interlocked.Exchange(ref learnt, 1) == 0;
+
+    /// <summary>It could not be made now.</summary>
+    internal void Forget() => Volatile.Write(ref learnt, 0);
 
     /// <summary>It is there in a coding now, or never will be (null): it is not worth having. Takes over the reference.</summary>
     internal void Settle(byte[] coding, StoredBody? made)
@@ -376,4 +404,6 @@ internal sealed class CodedBody(byte[] coding, CodedBody? next)
     }
 
     public int Want() => Interlocked.Increment(ref wanted);
+
+    public void Unwant() => Volatile.Write(ref wanted, 0);
 }

@@ -94,6 +94,8 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
         (at, end) = (0, -1);
     }
 
+    public override SharedDictionary? Dictionary(ReadOnlySpan<byte> hash) => response!.Place is { } place ? cache!.Dictionaries.Find(hash, place.Url) : null;
+
     /// <summary>Lets go of the response, and goes back to where it was leased.</summary>
     public void Dispose()
     {

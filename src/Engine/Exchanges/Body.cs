@@ -65,8 +65,14 @@ public delegate ReadOnlySpan<byte> PieceAt(int index);
 /// <summary>Makes another coding of a whole body. Any thread; may take long.</summary>
 public abstract class BodyEncoder
 {
-    /// <summary>The coding, as it stands in fields.</summary>
+    /// <summary>What tells this form of a body from its others.</summary>
     public abstract byte[] Coding { get; }
+
+    /// <summary>Asked for so often, it is worth having.</summary>
+    public virtual int WantedEnough => 2;
+
+    /// <summary>A body that has so many other forms is given none of this one.</summary>
+    public virtual int MostBeside => int.MaxValue;
 
     /// <summary>Encodes a body.</summary>
     /// <param name="length">Bytes of all pieces.</param>
@@ -86,6 +92,9 @@ public abstract class KeptBody : BodySource
 
     /// <summary>Goes over to a coding that <see cref="Has"/> found; nothing of the body was read yet.</summary>
     public abstract void GoOver(BodyEncoder encoder);
+
+    /// <summary>A dictionary that is kept for URLs such as this body's; null: none of this hash.</summary>
+    public abstract SharedDictionary? Dictionary(ReadOnlySpan<byte> hash);
 }
 
 /// <summary>A body that can be read again from its first byte, while that is possible. One loop.</summary>

@@ -32,7 +32,7 @@ public ref struct StructuredDictionary(ReadOnlySpan<byte> line)
     /// <summary>The value of an integer, and of a boolean: 0 or 1.</summary>
     public long Number { get; private set; }
 
-    /// <summary>What stands between a string's quotes, its escapes untouched.</summary>
+    /// <summary>What stands between a string's quotes, its escapes untouched; a token.</summary>
     public ReadOnlySpan<byte> Text { get; private set; }
 
     /// <summary>Whether the line is no dictionary; members that were enumerated before do not count then.</summary>
@@ -182,6 +182,7 @@ public ref struct StructuredDictionary(ReadOnlySpan<byte> line)
     {
         var length = 1;
         while (length < rest.Length && (Bytes.Ascii.Token.Contains(rest[length]) || rest[length] is (byte)':' or (byte)'/')) length++;
+        Text = rest[..length];
         rest = rest[length..];
         Kind = StructuredKind.Token;
         return true;

@@ -73,12 +73,13 @@ public sealed class VaryRule : IEquatable<VaryRule>
     /// <summary>The rule of a response that <see cref="Look"/> found nothing against.</summary>
     /// <param name="response">Its fields.</param>
     /// <param name="hasCookies">Whether the cookies that were sent on are in the key already.</param>
-    /// <param name="isCoded">Whether its content has a coding: it is for those who take that, whether it says so or not.</param>
-    public static VaryRule Of(FieldBlock response, bool hasCookies = false, bool isCoded = false)
+    /// <param name="coding">The content's coding: what has one is for those who take it, and what is compressed by a dictionary for who has that, said or not (RFC 9842 §6.2).</param>
+    public static VaryRule Of(FieldBlock response, bool hasCookies = false, ReadOnlySpan<byte> coding = default)
     {
         var list = new List<byte[]>();
-        if (isCoded) Gather("accept-encoding"u8, list);
-        if (Look(response) != VaryExtent.Names) return isCoded ? new VaryRule([.. list]) : None;
+        if (IsByDictionary(coding)) Gather("accept-encoding, available-dictionary"u8, list);
+        else if (IsCoded(coding)) Gather("accept-encoding"u8, list);
+        if (Look(response) != VaryExtent.Names) return list.Count > 0 ? new VaryRule([.. list]) : None;
         for (var i = 0; i < response.Index.Count; i++)
         {
             if (response.Index[i].Known == KnownField.Vary) Gather(response.Value(i), list);
@@ -128,6 +129,18 @@ public sealed class VaryRule : IEquatable<VaryRule>
     public override int GetHashCode() => Names.GetHashCode(StringComparison.Ordinal);
 
     public override string ToString() => Names;
+
+    private static bool IsCoded(ReadOnlySpan<byte> codings) => !codings.IsEmpty && !Ascii.EqualsIgnoreCase(codings, "identity"u8);
+
+    private static bool IsByDictionary(ReadOnlySpan<byte> coding)
+    {
+        foreach (var one in new ListElements(coding))
+        {
+            if (Ascii.EqualsIgnoreCase(one, "dcz"u8) || Ascii.EqualsIgnoreCase(one, "dcb"u8)) return true;
+        }
+
+        return false;
+    }
 
     private static void Gather(ReadOnlySpan<byte> line, List<byte[]> into)
     {

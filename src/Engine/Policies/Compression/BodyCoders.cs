@@ -59,6 +59,7 @@ public sealed class BodyCoders(Loop loop, BufferPool buffers, MemoryBudget budge
     private const int Pause = 5;
 
     private readonly CodingCount[] counts = [.. Enumerable.Range(0, Bodies * Codings.Count).Select(static _ => new CodingCount())];
+    private readonly long[] byDictionary = new long[Codings.Count];
     private readonly long[] skipped = new long[(int)Untouched.Count];
     private CodedSource? free;
     private int kept;
@@ -70,6 +71,11 @@ public sealed class BodyCoders(Loop loop, BufferPool buffers, MemoryBudget budge
 
     /// <summary>Responses that were not compressed for this reason. Any thread.</summary>
     public long Skipped(Untouched why) => Volatile.Read(ref skipped[(int)why]);
+
+    /// <summary>Responses that went out compressed by a dictionary, by the coding beneath. Any thread.</summary>
+    public long ByDictionary(Coding coding) => Volatile.Read(ref byDictionary[(int)coding]);
+
+    internal void CountByDictionary(Coding coding) => byDictionary[(int)coding]++;
 
     internal void Skip(Untouched why) => skipped[(int)why]++;
 

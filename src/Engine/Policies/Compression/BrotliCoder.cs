@@ -5,7 +5,7 @@ using static Weir.Engine.Policies.Compression.NativeCodecs;
 namespace Weir.Engine.Policies.Compression;
 
 /// <summary>Compresses.</summary>
-internal sealed unsafe class BrotliEncoder(int level) : Coder
+internal sealed unsafe class BrotliEncoder(int level, PreparedBrotli? before = null) : Coder
 {
     // 512 KiB: what lies further back is rarely met again in a page, and each body would hold it.
     private const int MostWindow = 19;
@@ -21,8 +21,8 @@ internal sealed unsafe class BrotliEncoder(int level) : Coder
     {
         Close();
         encoder = BrotliEncoderCreateInstance(0, 0, 0);
-        if (encoder == 0) return false;
-        var window = MostWindow;
+        if (encoder == 0 || (before is not null && !before.TryAttach(encoder))) return false;
+        var window = before is null ? MostWindow : PreparedBrotli.Window;
         while (length >= 0 && window > LeastWindow && 1L << (window - 1) >= length) window--;
         if (length > 0) _ = BrotliEncoderSetParameter(encoder, BrotliSizeHint, (uint)Math.Min(length, 1 << 30));
         return BrotliEncoderSetParameter(encoder, BrotliQuality, (uint)level) != 0 && BrotliEncoderSetParameter(encoder, BrotliWindow, (uint)window) != 0;

@@ -22,6 +22,8 @@ internal static class CodingFields
     private static readonly ByteRange CodingName = ByteRange.Of("Content-Encoding"u8.ToArray());
     private static readonly ByteRange VaryName = ByteRange.Of("Vary"u8.ToArray());
     private static readonly ByteRange AcceptName = ByteRange.Of("Accept-Encoding"u8.ToArray());
+    private static readonly ByteRange DictionaryName = ByteRange.Of("Available-Dictionary"u8.ToArray());
+    private static readonly ByteRange BothNames = ByteRange.Of("Accept-Encoding, Available-Dictionary"u8.ToArray());
     private static readonly ByteRange TagName = ByteRange.Of("ETag"u8.ToArray());
 
     /// <summary>What can be told of a message's codings.</summary>
@@ -84,15 +86,27 @@ internal static class CodingFields
     /// <summary>Says that the answer would have been another for a client that takes other codings.</summary>
     public static void Vary(FieldBlock fields)
     {
+        if (!Varies(fields, AcceptName.Span)) fields.Add(KnownField.Vary, VaryName, AcceptName);
+    }
+
+    /// <summary>The same, and for one that has another dictionary.</summary>
+    public static void VaryByDictionary(FieldBlock fields)
+    {
+        if (Varies(fields, DictionaryName.Span)) Vary(fields);
+        else fields.Add(KnownField.Vary, VaryName, Varies(fields, AcceptName.Span) ? DictionaryName : BothNames);
+    }
+
+    private static bool Varies(FieldBlock fields, ReadOnlySpan<byte> by)
+    {
         foreach (var line in fields.Sent(KnownField.Vary))
         {
             foreach (var name in new ListElements(line))
             {
-                if (name.SequenceEqual("*"u8) || Ascii.EqualsIgnoreCase(name, AcceptName.Span)) return;
+                if (name.SequenceEqual("*"u8) || Ascii.EqualsIgnoreCase(name, by)) return true;
             }
         }
 
-        fields.Add(KnownField.Vary, VaryName, AcceptName);
+        return false;
     }
 
     /// <summary>Makes a strong entity tag a weak one: the bytes are other ones, what they mean is not. One that is no tag goes.</summary>
@@ -131,14 +145,14 @@ internal static class CodingFields
         return false;
     }
 
-    /// <summary>The content is in another coding now: what spoke of its bytes goes.</summary>
-    public static void Recode(FieldBlock fields, Coding coding)
+    /// <summary>The content is in another coding now (empty: in none): what spoke of its bytes goes.</summary>
+    public static void Recode(FieldBlock fields, byte[] coding)
     {
         fields.Drop(KnownField.ContentEncoding);
         fields.Drop(KnownField.ContentLength);
         foreach (var digest in Digests) fields.Drop(KnownFields.Lookup(digest), digest);
         fields.Withhold(NotBehind);
-        if (coding != Coding.Identity) fields.Add(KnownField.ContentEncoding, CodingName, ByteRange.Of(Codings.Name(coding)));
+        if (coding.Length > 0) fields.Add(KnownField.ContentEncoding, CodingName, ByteRange.Of(coding));
     }
 
     /// <summary>Tells which codings may be sent (RFC 9110 §15.5.16).</summary>

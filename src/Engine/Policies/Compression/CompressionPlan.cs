@@ -21,6 +21,14 @@ public sealed record CompressionPlan
     /// <summary>Whether answers to requests that other sites bring about are compressed too.</summary>
     public bool CrossSite { get; init; } = true;
 
+    /// <summary>Whether what is kept is compressed by dictionaries that clients have.</summary>
+    public bool Dictionaries { get; init; }
+
+    /// <summary>The names of <see cref="Codings"/>, and in the same order those with a dictionary.</summary>
+    internal byte[][] NamesByDictionary => namesByDictionary ??= [.. Names, .. Codings.Select(static c => DictionaryEncoder.NameOf(c.Coding))];
+
+    private byte[][]? namesByDictionary;
+
     /// <summary>The names of <see cref="Codings"/>.</summary>
     internal byte[][] Names => names ??= [.. Codings.Select(static c => Compression.Codings.Name(c.Coding))];
 

@@ -85,6 +85,16 @@ internal static unsafe partial class NativeCodecs
     [LibraryImport(Library)]
     public static partial void BrotliEncoderDestroyInstance(nint encoder);
 
+    // Only where the library stands in the native program: the runtime's own file does not export these three.
+    [LibraryImport(Library)]
+    public static partial nint BrotliEncoderPrepareDictionary(int type, nuint length, byte* bytes, int quality, nint allocate, nint free, nint of);
+
+    [LibraryImport(Library)]
+    public static partial int BrotliEncoderAttachPreparedDictionary(nint encoder, nint dictionary);
+
+    [LibraryImport(Library)]
+    public static partial void BrotliEncoderDestroyPreparedDictionary(nint dictionary);
+
     [LibraryImport(Library)]
     public static partial nint BrotliDecoderCreateInstance(nint allocate, nint free, nint of);
 

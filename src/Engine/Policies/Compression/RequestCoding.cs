@@ -51,7 +51,7 @@ public static class RequestCoding
 
     private static void Send(Exchange exchange, BodySource body, Coding coding)
     {
-        CodingFields.Recode(exchange.Request.Fields, coding);
+        CodingFields.Recode(exchange.Request.Fields, coding == Coding.Identity ? [] : Codings.Name(coding));
         exchange.Request.BodyLength = -1;
         exchange.SentBody = body;
     }

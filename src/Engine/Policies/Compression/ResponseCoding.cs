@@ -61,6 +61,12 @@ public static class ResponseCoding
         if (plan.Decompress is { } decompress && !TryDecompress(exchange, decompress, coders)) return false;
         if (plan.Compress is not { } compress) return true;
         var choice = Choose(exchange, compress);
+        if (compress.Dictionaries && DictionaryCoding.Of(exchange) is { } kept && choice.Why is Untouched.Not or Untouched.NotAccepted)
+        {
+            CodingFields.VaryByDictionary(exchange.Response.Fields);
+            if (DictionaryCoding.Begin(exchange, compress, kept, coders)) return true;
+        }
+
         if (choice.Coding != Coding.Identity && !Begin(exchange, compress, choice.Coding, coders)) choice = new CodingChoice(Coding.Identity, Untouched.Busy);
         if (choice.Varies) CodingFields.Vary(exchange.Response.Fields);
         if (choice.Why != Untouched.Not) coders.Skip(choice.Why);
@@ -165,7 +171,7 @@ public static class ResponseCoding
         var response = exchange.Response;
         if (response.HasBody && exchange.ResponseSource is KeptBody kept && kept.Has(WholeEncoder.Of(coding)))
         {
-            if (!TryTell(exchange, coding)) return false;
+            if (!TryTell(exchange, Codings.Name(coding))) return false;
             kept.GoOver(WholeEncoder.Of(coding));
             response.BodyLength = kept.Length;
             exchange.ResponseCoding = Codings.Name(coding);
@@ -175,15 +181,15 @@ public static class ResponseCoding
         var isLive = MediaTypeList.IsLive(CodingFields.First(response.Fields, KnownField.ContentType));
         var coded = response.HasBody ? coders.TryCompress(exchange, exchange.ResponseSource!, CodedBody.ResponseCompressed, coding, plan.LevelOf(coding), isLive) : null;
         if (response.HasBody && coded is null) return false;
-        if (!TryTell(exchange, coding)) return false;
+        if (!TryTell(exchange, Codings.Name(coding))) return false;
         exchange.ResponseCoding = Codings.Name(coding);
         if (coded is not null) exchange.ResponseSource = coded;
         return true;
     }
 
-    /// <summary>Says in the response's fields that its body is in this coding, made from what the fields spoke of before; its length is not known.</summary>
+    /// <summary>Says in the response's fields that its body is in this coding, (empty: in none), made from what the fields spoke of before; its length is not known.</summary>
     /// <returns>False, with everything as it was, where there is no room.</returns>
-    public static bool TryTell(Exchange exchange, Coding coding)
+    public static bool TryTell(Exchange exchange, byte[] coding)
     {
         var response = exchange.Response;
         if (!CodingFields.TryWeaken(exchange, response.Fields)) return false;
@@ -211,7 +217,7 @@ public static class ResponseCoding
         }
 
         exchange.ResponseSource = source;
-        return TryTell(exchange, Coding.Identity);
+        return TryTell(exchange, []);
     }
 
     // The whole of which this is a part. What the part does not tell speaks for it.
@@ -249,7 +255,8 @@ public static class ResponseCoding
         if (CodingFields.ForbidTransform(fields)) return true;
         var type = CodingFields.First(fields, KnownField.ContentType);
         if (plan.Decompress is null && !type.IsEmpty && !plan.Compress!.Types.Holds(type)) return true;
-        CodingFields.Vary(fields);
+        if (plan.Compress?.Dictionaries == true && DictionaryCoding.Of(exchange) is not null) CodingFields.VaryByDictionary(fields);
+        else CodingFields.Vary(fields);
         return !CodingFields.AsksByWeakForm(exchange.Request.Fields, CodingFields.First(fields, KnownField.ETag)) || CodingFields.TryWeaken(exchange, fields);
     }
 

@@ -22,6 +22,11 @@ public static class WholeBody
     public static bool TryCompress(Coding coding, int level, long length, int pieces, PieceAt piece, Span<byte> into, out int written)
     {
         using var coder = Coder.Encoder(coding, level);
+        return TryCompress(coder, length, pieces, piece, into, out written);
+    }
+
+    internal static bool TryCompress(Coder coder, long length, int pieces, PieceAt piece, Span<byte> into, out int written)
+    {
         written = 0;
         if (!coder.TryBegin(length)) return false;
         for (var i = 0; i <= pieces; i++)

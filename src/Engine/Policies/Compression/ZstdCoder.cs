@@ -2,6 +2,8 @@
 // and again. No window beyond 8 MiB, in either direction (RFC 9659).
 // In bounds: every pointer here comes from a span or a local of the length that is passed beside it.
 
+using System.Numerics;
+using System.Runtime.InteropServices;
 using ZstdSharp.Unsafe;
 
 namespace Weir.Engine.Policies.Compression;
@@ -14,7 +16,9 @@ internal sealed unsafe class ZstdEncoder : Coder
     private const int MostWindow = 23;
 
     private readonly int level;
+    private readonly byte[] prefix = [];
     private ZSTD_CCtx_s* context;
+    private GCHandle pinned; // The prefix, as long as the context may look at it.
 
     public ZstdEncoder(int level)
     {
@@ -25,6 +29,15 @@ internal sealed unsafe class ZstdEncoder : Coder
         Set(ZSTD_cParameter.ZSTD_c_windowLog, level <= 12 ? UsualWindow : MostWindow);
     }
 
+    /// <summary>For one body, before which these bytes stand.</summary>
+    public ZstdEncoder(int level, byte[] before, long length)
+        : this(level)
+    {
+        prefix = before;
+        pinned = GCHandle.Alloc(prefix, GCHandleType.Pinned);
+        if (context is not null) Set(ZSTD_cParameter.ZSTD_c_windowLog, Math.Clamp(BitOperations.Log2((ulong)(prefix.Length + length)) + 1, UsualWindow, MostWindow));
+    }
+
     ~ZstdEncoder() => Close();
 
     public override int Footprint => level switch { <= 4 => 3 << 20, <= 12 => 12 << 20, _ => 96 << 20 };
@@ -33,6 +46,7 @@ internal sealed unsafe class ZstdEncoder : Coder
     {
         if (context is null) return false;
         Methods.ZSTD_CCtx_reset(context, ZSTD_ResetDirective.ZSTD_reset_session_only);
+        if (prefix.Length > 0 && Methods.ZSTD_isError(Methods.ZSTD_CCtx_refPrefix(context, (void*)pinned.AddrOfPinnedObject(), (nuint)prefix.Length))) return false;
         return length < 0 || !Methods.ZSTD_isError(Methods.ZSTD_CCtx_setPledgedSrcSize(context, (ulong)length));
     }
 
@@ -65,6 +79,7 @@ internal sealed unsafe class ZstdEncoder : Coder
     {
         if (context is not null) Methods.ZSTD_freeCCtx(context);
         context = null;
+        if (pinned.IsAllocated) pinned.Free();
     }
 }
 
