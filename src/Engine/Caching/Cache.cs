@@ -66,6 +66,9 @@ public sealed class Cache
     /// <summary>What is behind the memory; null: nothing.</summary>
     public DiskTier? Disk => Volatile.Read(ref disk);
 
+    /// <summary>Whether there is to be a disk and it is not there.</summary>
+    public bool AwaitsDisk => Volatile.Read(ref missed) is not null;
+
     /// <summary>There is to be a disk, and it is not there yet, or no longer: what is purged meanwhile is purged there once it is.</summary>
     public void AwaitDisk()
     {
