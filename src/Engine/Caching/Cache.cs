@@ -229,6 +229,10 @@ public sealed class Cache
         return true;
     }
 
+    /// <summary>Whether a response of a URL would stay in memory.</summary>
+    internal bool WouldKeep(CachedObject place, StoredResponse response, long bodyLength) =>
+        Memory.HasRoomFor(bodyLength) && Retention.WouldKeep(HashOf(place.Hash, response), response.Weight + bodyLength);
+
     /// <summary>A response's body has grown, or is whole, and weighs what it weighs.</summary>
     internal void Settle(StoredResponse response)
     {
