@@ -30,6 +30,7 @@ public sealed class Cache
     private readonly Lock missedDoor = new();
     private List<PurgeTarget>? missed; // Under its door. Purges that a disk which is to come has missed.
     private DiskTier? disk;
+    private ulong leftOnDisk; // The last that was sent from there.
 
     /// <param name="name">What it is called in the configuration and the metrics.</param>
     /// <param name="loops">How many loops use it.</param>
@@ -229,9 +230,16 @@ public sealed class Cache
         return true;
     }
 
-    /// <summary>Whether a response of a URL would stay in memory.</summary>
-    internal bool WouldKeep(CachedObject place, StoredResponse response, long bodyLength) =>
-        Memory.HasRoomFor(bodyLength) && Retention.WouldKeep(HashOf(place.Hash, response), response.Weight + bodyLength);
+    /// <summary>
+    /// Whether what was found on the disk is to be brought into memory: it would stay there, or it is asked for twice running; the
+    /// window has room for one, however large.
+    /// </summary>
+    internal bool IsWanted(CachedObject place, StoredResponse response, long bodyLength)
+    {
+        var hash = HashOf(place.Hash, response);
+        var isAgain = Interlocked.Exchange(ref leftOnDisk, hash) == hash;
+        return bodyLength <= MemoryLimit && Memory.HasRoomFor(bodyLength) && (isAgain || Retention.WouldKeep(hash, response.Weight + bodyLength));
+    }
 
     /// <summary>A response's body has grown, or is whole, and weighs what it weighs.</summary>
     internal void Settle(StoredResponse response)

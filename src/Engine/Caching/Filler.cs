@@ -280,7 +280,7 @@ internal sealed class Filler
         }
 
         var answers = ReuseDecision.Judge(response.Times, asked, stage.Loop.UtcNow) is Reuse.Fresh or Reuse.Stale or Reuse.Behind;
-        if (answers && !plan.Cache.WouldKeep(fill.Place, response, read.BodyLength))
+        if (answers && !plan.Cache.IsWanted(fill.Place, response, read.BodyLength))
         {
             read.Dispose();
             fill.WasOnDisk = true;
