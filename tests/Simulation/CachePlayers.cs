@@ -19,7 +19,11 @@ internal sealed class CacheOrigin(EngineWorld world, Func<CacheOrigin.Request, C
     public sealed record Request(string Path, string Method, string Condition, string Language, string Head = "");
 
     /// <summary>What is sent, and how: whole, or cut.</summary>
-    public sealed record Reply(int Status = 200, string Fields = "Cache-Control: max-age=60", int Size = 1000, bool IsChunked = false, long After = 0, string Cut = "", string Tag = "", byte[]? Content = null);
+    public sealed record Reply(int Status = 200, string Fields = "Cache-Control: max-age=60", int Size = 1000, bool IsChunked = false, long After = 0, string Cut = "", string Tag = "", byte[]? Content = null)
+    {
+        /// <summary>The version that is sent, of which there may be one already; 0: a new one. What of it a Range asks for is sent alone.</summary>
+        public int Of { get; init; }
+    }
 
     /// <summary>Versions so far.</summary>
     public int Versions => versions;
@@ -40,21 +44,32 @@ internal sealed class CacheOrigin(EngineWorld world, Func<CacheOrigin.Request, C
         while (await stream.HeadAsync(head))
         {
             var request = new Request(Encoding.ASCII.GetString(head.Path.Of(stream.Buffered)), head.KnownMethod.ToString().ToUpperInvariant(), Value(stream, head, "If-None-Match"), Value(stream, head, "Accept-Language"), Encoding.ASCII.GetString(stream.Buffered[..head.Length]));
+            var range = Value(stream, head, "Range");
             stream.Use(head.Length);
             Asked.Add(request);
             var reply = answer(request);
-            var version = ++versions; // As of when it was asked for.
+            var version = reply.Of > 0 ? reply.Of : ++versions; // As of when it was asked for.
             if (reply.After > 0) await stream.PauseAsync(reply.After);
-            if (!await SendAsync(stream, reply, version, request.Method == "HEAD")) break;
+            if (!await SendAsync(stream, reply, version, request.Method == "HEAD", reply.Of > 0 ? range : "")) break;
         }
 
         stream.Transport.Close(reset: world.World.Random.Next(2) == 0);
     }
 
-    private async LoopTask<bool> SendAsync(Stream stream, Reply reply, int version, bool isHead)
+    private async LoopTask<bool> SendAsync(Stream stream, Reply reply, int version, bool isHead, string range)
     {
         if (reply.Cut == "before") return false;
         var body = bodies[version] = reply.Content ?? Findings.Pattern(version, reply.Size);
+        if (range.StartsWith("bytes=", StringComparison.Ordinal) && reply.Status == 200)
+        {
+            var first = int.Parse(range[6..].Split('-')[0], CultureInfo.InvariantCulture);
+            var last = Math.Min(int.Parse(range.Split('-')[1], CultureInfo.InvariantCulture), body.Length - 1);
+            reply = first < body.Length
+                ? reply with { Status = 206, IsChunked = false, Fields = $"{reply.Fields}\r\nContent-Range: bytes {first}-{last}/{body.Length}" }
+                : reply with { Status = 416, IsChunked = false, Fields = $"{reply.Fields}\r\nContent-Range: bytes */{body.Length}" };
+            body = first < body.Length ? body[first..(last + 1)] : [];
+        }
+
         // Neither a 304 nor a 200 to HEAD has content: what they say of themselves becomes what is kept.
         var hasBody = reply.Status is not (304 or 204);
         var framing = !hasBody ? "" : reply.IsChunked ? "Transfer-Encoding: chunked\r\n" : $"Content-Length: {body.Length}\r\n";

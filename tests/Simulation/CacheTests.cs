@@ -2,6 +2,7 @@
 
 using System.Globalization;
 using Weir.Engine.Caching;
+using Weir.Engine.Caching.Rules;
 using Weir.Engine.Loops;
 using Weir.Engine.Transports.Simulation;
 
@@ -173,6 +174,159 @@ public class CacheTests
             await client.SendAsync("/1");
             await client.PauseAsync(1_000);
             client.Close();
+        }
+    }
+
+    // Memory that is used up costs hits, and no answer: those go past the cache, whole.
+    [Theory]
+    [InlineData(1L)]
+    [InlineData(20_000L)]
+    [InlineData(120_000L)]
+    public void Where_memory_is_refused_everybody_is_answered(long most)
+    {
+        for (var seed = 1; seed <= 20; seed++)
+        {
+            var world = new EngineWorld(seed, seed % 2 == 0 ? Still : new Weather { MostDelay = 20, MostDelivered = 4_000, Window = 30_000 }, cache: forward => Plan(forward, memory: 20_000));
+            world.Cached!.Cache.Memory.Most = most;
+            var broken = new List<string>();
+            var random = new Random(seed);
+            var origin = new CacheOrigin(world, _ => new CacheOrigin.Reply(Size: random.Next(2) == 0 ? random.Next(3_000) : random.Next(200_000), IsChunked: random.Next(2) == 0, After: random.Next(300)));
+            origin.Serve();
+            var clients = Enumerable.Range(0, 12).Select(_ => new CacheClient(world, origin, broken)).ToArray();
+            foreach (var client in clients) AskSomeAsync(client, new Random(random.Next())).Detach();
+            world.World.Run(400_000);
+            Assert.Equal([], broken);
+            Assert.All(clients, client => Assert.Equal([200, 200, 200, 200, 200], client.Got.Select(got => got.Status)));
+            Assert.Equal([], CacheAtRest.Trouble(world));
+        }
+
+        async LoopTask AskSomeAsync(CacheClient client, Random own)
+        {
+            await client.OpenAsync();
+            for (var i = 0; i < 5; i++) await client.AskAsync($"/{own.Next(6)}", slowly: own.Next(3) == 0 ? own.Next(500) : 0);
+            client.Close();
+        }
+    }
+
+    // Slices of several versions lie beside each other, are purged, cut off and asked for in parts: no answer is made of two.
+    [Fact]
+    public void In_slices_every_whole_answer_is_exactly_one_version()
+    {
+        var (whole, hits) = (0, 0L);
+        foreach (var seed in OneSeed is { } one ? [one] : Enumerable.Range(1, Math.Min(Seeds, 100)))
+        {
+            var weather = seed % 3 == 0 ? Still : new Weather { MostDelay = seed % 30, MostDelivered = 8_000, Window = 60_000 };
+            var world = new EngineWorld(seed, weather, cache: forward => new CachePlan { Cache = new Cache("c", 2) { MemoryLimit = seed % 4 == 0 ? 300_000 : 8 << 20 }, Key = new KeyRecipe([]), Forward = forward, LargestBody = 4 << 20, SliceBytes = 50_000, Rules = CacheRules.Default with { StoresPartial = true } });
+            var random = new Random(seed);
+            var broken = new List<string>();
+            var of = 1;
+            var origin = new CacheOrigin(world, _ =>
+            {
+                if (random.Next(12) == 0) of++;
+                var cut = random.Next(12) == 0 ? "body" : random.Next(20) == 0 ? "before" : "";
+                return new CacheOrigin.Reply(Size: 180_000 + (of % 3 * 40_000), After: random.Next(4) == 0 ? random.Next(400) : 0, Cut: cut, Tag: $"v{of}", Fields: "Cache-Control: max-age=5\r\nAccept-Ranges: bytes") { Of = of };
+            });
+            origin.Serve();
+            var clients = Enumerable.Range(0, 6).Select(_ => new CacheClient(world, origin, broken)).ToArray();
+            foreach (var client in clients) AskSomeAsync(world, client, new Random(random.Next())).Detach();
+            world.World.Run(900_000);
+            Assert.True(broken.Count == 0, $"seed {seed}: {string.Join('\n', broken)}");
+            Assert.Equal([], CacheAtRest.Trouble(world));
+            whole += clients.Sum(client => client.Got.Count(got => got.Status is 200 or 206));
+            hits += world.Cached!.Cache.Counts.Total(CacheOutcome.Hit);
+        }
+
+        Assert.True(whole > 20 && hits > 5, $"{whole} whole answers, {hits} hits");
+
+        async LoopTask AskSomeAsync(EngineWorld world, CacheClient client, Random own)
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                await client.OpenAsync();
+                var first = own.Next(180_000);
+                var range = own.Next(3) switch { 0 => "", 1 => $"Range: bytes={first}-{first + own.Next(120_000)}\r\n", _ => $"Range: bytes={first}-\r\n" };
+                await client.AskAsync($"/{own.Next(2)}", fields: range, slowly: own.Next(5) == 0 ? own.Next(1_000) : 0);
+                if (own.Next(6) == 0) CacheAtRest.Purge(world, $"/{own.Next(2)}");
+                await client.PauseAsync(own.Next(2_500));
+                client.Close();
+            }
+        }
+    }
+
+    // The clock of the day is set while the world goes on: what is served was fresh, or may be stale, by one of the clocks that were.
+    [Theory]
+    [InlineData(-3_600, 1)]
+    [InlineData(-30, 1)]
+    [InlineData(3_600, 2)]
+    public void A_clock_that_is_set_makes_nothing_fresh_for_longer_than_was_said(int seconds, int versions)
+    {
+        var world = new EngineWorld(1, Still, cache: forward => Plan(forward));
+        var broken = new List<string>();
+        var origin = new CacheOrigin(world, _ => new CacheOrigin.Reply(Fields: "Cache-Control: max-age=60"));
+        origin.Serve();
+        var client = new CacheClient(world, origin, broken);
+        RunAsync().Detach();
+        world.World.Run(900_000);
+        Assert.Equal([], broken);
+        Assert.Equal(200, client.Got[0].Status);
+        Assert.All(client.Got, got => Assert.Equal(200, got.Status));
+        Assert.Equal(versions, client.Got[1].Version);
+        Assert.True(client.Got[^1].Version > client.Got[1].Version || seconds < 0, "never asked for anew");
+        Assert.DoesNotContain(client.Got, got => got.Head.Contains("Age: -", StringComparison.Ordinal));
+        Assert.Equal([], CacheAtRest.Trouble(world));
+
+        async LoopTask RunAsync()
+        {
+            await client.OpenAsync();
+            await client.AskAsync("/1");
+            world.World.WallJump = TimeSpan.FromSeconds(seconds);
+            await client.PauseAsync(1_000);
+            await client.AskAsync("/1");
+            for (var i = 0; i < 5; i++)
+            {
+                await client.PauseAsync(20_000);
+                await client.AskAsync("/1");
+            }
+
+            client.Close();
+        }
+    }
+
+    // What a POST brings may be what GET would bring: it says so by its Content-Location.
+    [Fact]
+    public void What_a_POST_brings_is_kept_where_it_says_that_GET_would_bring_it()
+    {
+        for (var seed = 1; seed <= 30; seed++)
+        {
+            var world = new EngineWorld(seed, new Weather { MostDelay = seed % 20, MostDelivered = 4_000, Window = 30_000 }, cache: forward => Plan(forward));
+            var broken = new List<string>();
+            var random = new Random(seed);
+            var origin = new CacheOrigin(world, request => new CacheOrigin.Reply(Fields: request.Method == "POST" ? $"Cache-Control: max-age=60\r\nContent-Location: {request.Path}" : "Cache-Control: max-age=60", Size: random.Next(50_000), IsChunked: random.Next(2) == 0, Cut: request.Method == "POST" && random.Next(4) == 0 ? "body" : ""));
+            origin.Serve();
+            var client = new CacheClient(world, origin, broken);
+            RunAsync().Detach();
+            world.World.Run(60_000);
+            Assert.Equal([], broken);
+            Assert.Equal([], CacheAtRest.Trouble(world));
+
+            async LoopTask RunAsync()
+            {
+                await client.OpenAsync();
+                await client.AskAsync("/1");
+                var posted = await client.AskAsync("/1", "POST", "Content-Length: 0\r\n");
+                if (posted.Status != 200)
+                {
+                    // It broke: nothing is kept of it.
+                    await client.OpenAsync();
+                    if ((await client.AskAsync("/1")).Version is 2 or 0) broken.Add($"seed {seed}: kept though it broke");
+                }
+                else if ((await client.AskAsync("/1")).Version != posted.Version)
+                {
+                    broken.Add($"seed {seed}: not kept");
+                }
+
+                client.Close();
+            }
         }
     }
 

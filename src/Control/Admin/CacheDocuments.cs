@@ -3,6 +3,7 @@
 using System.Text;
 using System.Text.Json;
 using Weir.Engine.Caching;
+using Weir.Engine.Caching.Disk;
 
 namespace Weir.Control.Admin;
 
@@ -35,10 +36,35 @@ internal static class CacheDocuments
             json.WriteNumber("purged", cache.Counts.Purged);
             json.WriteNumber("dictionaries", cache.Dictionaries.Count);
             json.WriteNumber("dictionary_bytes", cache.Dictionaries.Bytes);
+            if (cache.AwaitsDisk || cache.Disk is not null) Write(cache.Disk?.Store, json);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    private static void Write(DiskStore? disk, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("disk");
+        json.WriteBoolean("available", disk is not null);
+        if (disk is not null)
+        {
+            var counts = disk.Counts;
+            json.WriteBoolean("paused", disk.IsPaused);
+            json.WriteNumber("loaded", Math.Round(disk.LoadedPart, 3));
+            json.WriteNumber("entries", disk.Entries);
+            json.WriteNumber("bytes", disk.Bytes);
+            json.WriteNumber("limit_bytes", disk.MostBytes);
+            json.WriteNumber("hits", counts.Hits);
+            json.WriteNumber("misses", counts.Misses.Sum());
+            json.WriteNumber("broken", counts.Broken);
+            json.WriteNumber("writes", counts.Writes);
+            json.WriteNumber("refused", counts.Refused);
+            json.WriteNumber("evictions", counts.Evictions);
+            json.WriteNumber("failures", counts.Errors);
+        }
+
+        json.WriteEndObject();
     }
 
     public static string List(IEnumerable<(string Cache, List<KeptObject> Objects)> lists) => Document(json =>

@@ -41,12 +41,23 @@ public static class StatusTable
         return text.ToString();
     }
 
-    /// <summary>A cache in one line.</summary>
+    /// <summary>A cache in one line, and its disk in another.</summary>
     public static string Cache(JsonElement cache)
     {
         var requests = cache.TryGetProperty("requests", out var by) && by.ValueKind == JsonValueKind.Object ? by.EnumerateObject().Where(static o => o.Value.ValueKind == JsonValueKind.Number).ToDictionary(static o => o.Name, static o => o.Value.GetInt64()) : [];
         var (served, all) = (requests.Where(static r => r.Key is "hit" or "stale" or "collapsed" or "revalidated").Sum(static r => r.Value), requests.Sum(static r => r.Value));
-        return string.Create(CultureInfo.InvariantCulture, $"cache {Text(cache, "name")}: {Number(cache, "entries")} answers, {MiB(cache, "bytes")} of {MiB(cache, "limit_bytes")} MiB, {served} of {all} requests served from it{(all > 0 ? $" ({served * 100 / all}%)" : "")}, {MiB(cache, "saved_bytes")} MiB saved, {Number(cache, "evictions")} evicted");
+        return string.Create(CultureInfo.InvariantCulture, $"cache {Text(cache, "name")}: {Number(cache, "entries")} answers, {MiB(cache, "bytes")} of {MiB(cache, "limit_bytes")} MiB, {served} of {all} requests served from it{(all > 0 ? $" ({served * 100 / all}%)" : "")}, {MiB(cache, "saved_bytes")} MiB saved, {Number(cache, "evictions")} evicted{(cache.TryGetProperty("disk", out var disk) && disk.ValueKind == JsonValueKind.Object ? Disk(disk) : "")}");
+    }
+
+    private static string Disk(JsonElement disk)
+    {
+        if (!Is(disk, "available")) return "\n  its disk cannot be used now: the log says why";
+        var loaded = disk.TryGetProperty("loaded", out var part) && part.ValueKind == JsonValueKind.Number ? part.GetDouble() : 1;
+        var text = new StringBuilder($"\n  on disk: {Number(disk, "entries")} answers, {MiB(disk, "bytes")} of {MiB(disk, "limit_bytes")} MiB, {Number(disk, "hits")} hits, {Number(disk, "misses")} misses, {Number(disk, "writes")} written, {Number(disk, "refused")} not, {Number(disk, "evictions")} evicted, {Number(disk, "failures")} failures");
+        if (Number(disk, "broken") is not ("0" or "?" or "")) text.Append(CultureInfo.InvariantCulture, $", {Number(disk, "broken")} broken");
+        if (loaded < 1) text.Append(CultureInfo.InvariantCulture, $", {loaded * 100:0}% of the index read");
+        if (Is(disk, "paused")) text.Append(", writing pauses: it has failed");
+        return text.ToString();
     }
 
     private static string MiB(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? (value.GetInt64() / 1048576.0).ToString("0.#", CultureInfo.InvariantCulture) : "?";

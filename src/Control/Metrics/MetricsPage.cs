@@ -7,6 +7,7 @@ using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
 using Weir.Engine.Caching;
+using Weir.Engine.Caching.Disk;
 using Weir.Engine.Listeners;
 using Weir.Engine.Observe;
 using Weir.Engine.Policies.Compression;
@@ -48,6 +49,23 @@ public static class MetricsPage
         ("weir_cache_limit_bytes", "gauge", "The most that may be kept in memory."),
         ("weir_cache_dictionaries", "gauge", "Bodies kept beside the answers, for others to be compressed by (compress.dictionaries)."),
         ("weir_cache_dictionary_bytes", "gauge", "Bytes of these, beyond the limit."),
+        ("weir_cache_disk_available", "gauge", "1 while a cache has its disk; 0 while it is to have one that cannot be used, as when another process has it. Of caches with a disk only, as all that follow; those are there while it is."),
+        ("weir_cache_disk_paused", "gauge", "1 while nothing is written because the disk has failed a moment ago, or is full."),
+        ("weir_cache_disk_loaded_ratio", "gauge", "How much of what an earlier process left is in the index again: 1, all. What is not yet is looked for by its name."),
+        ("weir_cache_disk_entries", "gauge", "Answers on the disk."),
+        ("weir_cache_disk_bytes", "gauge", "Bytes of the disk that they take."),
+        ("weir_cache_disk_limit_bytes", "gauge", "The most that they may take."),
+        ("weir_cache_disk_waiting_bytes", "gauge", "Bytes on their way to the disk."),
+        ("weir_cache_disk_hits_total", "counter", "Answers that were found on the disk."),
+        ("weir_cache_disk_misses_total", "counter", "Looks at the disk that brought nothing, by reason: absent, expired, removed (meanwhile), busy (too much waits for the disk, or memory is short), closed; broken: missing, torn, outdated, other_key, checksum, unreadable."),
+        ("weir_cache_disk_read_bytes_total", "counter", "Bytes read from the disk, of heads and bodies."),
+        ("weir_cache_disk_writes_total", "counter", "Answers written to the disk."),
+        ("weir_cache_disk_written_bytes_total", "counter", "Bytes written to the disk."),
+        ("weir_cache_disk_refusals_total", "counter", "Answers that were not written, by reason: paused, slow (too much waits for the disk), memory (is short), too_large, failed (the disk), removed (before it was written)."),
+        ("weir_cache_disk_evictions_total", "counter", "Answers that had to make room on the disk."),
+        ("weir_cache_disk_removals_total", "counter", "Answers that were purged or forgotten on the disk."),
+        ("weir_cache_disk_orphans_total", "counter", "Files deleted that no answer belonged to: what a killed process left unfinished."),
+        ("weir_cache_disk_failures_total", "counter", "Operations that the disk failed."),
         ("weir_upstream_queue_length", "gauge", "Requests that wait because the upstream is at one of its limits."),
         ("weir_upstream_queued_total", "counter", "Requests that have waited, or have begun to."),
         ("weir_upstream_queue_refusals_total", "counter", "Requests answered 503 because the queue was full, or because their time in it ran out."),
@@ -147,6 +165,7 @@ public static class MetricsPage
         }
 
         WriteCaches(page, proxy.Caches);
+        WriteCacheDisks(page, [.. proxy.Caches.Where(static c => c.AwaitsDisk || c.Disk is not null)]);
         WriteStates(page, upstreams.GroupBy(u => u.Name).Select(g => (g.Key, g.ToArray())).ToArray());
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
@@ -192,6 +211,36 @@ public static class MetricsPage
         foreach (var cache in caches) page.Sample("weir_cache_limit_bytes", cache.MemoryLimit, ("cache", cache.Name));
         foreach (var cache in caches) page.Sample("weir_cache_dictionaries", cache.Dictionaries.Count, ("cache", cache.Name));
         foreach (var cache in caches) page.Sample("weir_cache_dictionary_bytes", cache.Dictionaries.Bytes, ("cache", cache.Name));
+    }
+
+    private static void WriteCacheDisks(Page page, Cache[] caches)
+    {
+        foreach (var cache in caches) page.Sample("weir_cache_disk_available", cache.Disk is null ? 0 : 1, ("cache", cache.Name));
+        var disks = caches.Select(static c => (c.Name, c.Disk?.Store)).Where(static d => d.Store is not null).Select(static d => (d.Name, Store: d.Store!, d.Store!.Counts)).ToArray();
+        foreach (var (name, store, _) in disks) page.Sample("weir_cache_disk_paused", store.IsPaused ? 1 : 0, ("cache", name));
+        foreach (var (name, store, _) in disks) page.Sample("weir_cache_disk_loaded_ratio", store.LoadedPart, ("cache", name));
+        foreach (var (name, store, _) in disks) page.Sample("weir_cache_disk_entries", store.Entries, ("cache", name));
+        foreach (var (name, store, _) in disks) page.Sample("weir_cache_disk_bytes", store.Bytes, ("cache", name));
+        foreach (var (name, store, _) in disks) page.Sample("weir_cache_disk_limit_bytes", store.MostBytes, ("cache", name));
+        foreach (var (name, store, _) in disks) page.Sample("weir_cache_disk_waiting_bytes", store.InFlight, ("cache", name));
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_hits_total", Volatile.Read(ref counts.Hits), ("cache", name));
+        foreach (var (name, _, counts) in disks)
+        {
+            foreach (var (place, reason) in DiskCounts.MissWords.Index().Skip(1)) page.Sample("weir_cache_disk_misses_total", Volatile.Read(ref counts.Misses[place]), ("cache", name), ("reason", reason));
+        }
+
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_read_bytes_total", Volatile.Read(ref counts.BytesRead), ("cache", name));
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_writes_total", Volatile.Read(ref counts.Writes), ("cache", name));
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_written_bytes_total", Volatile.Read(ref counts.BytesWritten), ("cache", name));
+        foreach (var (name, _, counts) in disks)
+        {
+            foreach (var (place, reason) in DiskCounts.RefusalWords.Index()) page.Sample("weir_cache_disk_refusals_total", Volatile.Read(ref counts.Refusals[place]), ("cache", name), ("reason", reason));
+        }
+
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_evictions_total", Volatile.Read(ref counts.Evictions), ("cache", name));
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_removals_total", Volatile.Read(ref counts.Removals), ("cache", name));
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_orphans_total", Volatile.Read(ref counts.Orphans), ("cache", name));
+        foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_failures_total", Volatile.Read(ref counts.Errors), ("cache", name));
     }
 
     private static void WriteStates(Page page, (string Name, Upstream[] Same)[] upstreams)

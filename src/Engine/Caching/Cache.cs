@@ -30,6 +30,7 @@ public sealed class Cache
     private readonly Lock missedDoor = new();
     private List<PurgeTarget>? missed; // Under its door. Purges that a disk which is to come has missed.
     private DiskTier? disk;
+    private ulong leftOnDisk; // The last that was sent from there.
 
     /// <param name="name">What it is called in the configuration and the metrics.</param>
     /// <param name="loops">How many loops use it.</param>
@@ -70,6 +71,9 @@ public sealed class Cache
 
     /// <summary>What is behind the memory; null: nothing.</summary>
     public DiskTier? Disk => Volatile.Read(ref disk);
+
+    /// <summary>Whether there is to be a disk and it is not there.</summary>
+    public bool AwaitsDisk => Volatile.Read(ref missed) is not null;
 
     /// <summary>There is to be a disk, and it is not there yet, or no longer: what is purged meanwhile is purged there once it is.</summary>
     public void AwaitDisk()
@@ -229,6 +233,17 @@ public sealed class Cache
         Retention.Add(response, leaving);
         Leave(leaving);
         return true;
+    }
+
+    /// <summary>
+    /// Whether what was found on the disk is to be brought into memory: it would stay there, or it is asked for twice running; the
+    /// window has room for one, however large.
+    /// </summary>
+    internal bool IsWanted(CachedObject place, StoredResponse response, long bodyLength)
+    {
+        var hash = HashOf(place.Hash, response);
+        var isAgain = Interlocked.Exchange(ref leftOnDisk, hash) == hash;
+        return bodyLength <= MemoryLimit && Memory.HasRoomFor(bodyLength) && (isAgain || Retention.WouldKeep(hash, response.Weight + bodyLength));
     }
 
     /// <summary>A response's body has grown, or is whole, and weighs what it weighs.</summary>

@@ -404,23 +404,24 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
     // Takes over the reference, and ends the wait, if there was one.
     private Fault Serve(Exchange exchange, CachePlan plan, CacheKey key, StoredResponse kept, CacheOutcome outcome, CacheForward why = CacheForward.None, FillWait? wait = null)
     {
-        var reader = LeaseReader(kept, plan.Cache);
+        var onDisk = kept.Body.File is null ? null : new DiskReader(loop, buffers, kept);
+        var reader = onDisk is null ? LeaseReader(kept, plan.Cache) : null;
         var response = exchange.Response;
         response.Clear();
-        var hasRoom = kept.TryFill(response, reader.Fields, exchange.Scratch);
+        var hasRoom = kept.TryFill(response, onDisk?.Fields ?? reader!.Fields, exchange.Scratch);
         if (wait is not null)
         {
             foreach (var own in wait.OwnFields) response.Fields.Add(own.Known, own.Name, own.Value);
             Release(exchange, wait);
         }
 
-        exchange.Held = reader;
+        exchange.Held = (IDisposable?)onDisk ?? reader;
         exchange.KeptFrom = kept.From;
         response.Fields.Drop(KnownField.SurrogateControl); // For this cache, which is the last that could have asked for it.
         if (outcome is CacheOutcome.Hit or CacheOutcome.Stale or CacheOutcome.Collapsed)
         {
             (exchange.Place.Upstream, exchange.Place.UpstreamState) = (null, null);
-            Touch(plan.Cache, kept);
+            if (onDisk is null) Touch(plan.Cache, kept); // That it was missed in memory counts already.
         }
 
         // What was fetched for this request is not from the cache: it has an age only where it came with one.
@@ -428,7 +429,8 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         var isNew = outcome is CacheOutcome.Miss or CacheOutcome.Expired;
         if (!hasRoom || (!(isNew && age == 0) && !TryAddAge(exchange, age))) return NoRoom;
         var report = new CacheReport { Forward = why, IsStored = isNew, IsCollapsed = outcome == CacheOutcome.Collapsed, TimeToLive = kept.Times.Lifetime - age, ForwardStatus = outcome == CacheOutcome.Revalidated ? 304 : 0 };
-        if (!AddStatus(exchange, plan, report) || !(Slices.IsHead(kept) ? TrySlices(exchange, plan, key, kept, reader) : Selection.TryApply(exchange, kept, reader))) return NoRoom;
+        if (!AddStatus(exchange, plan, report)) return NoRoom;
+        if (!(onDisk is not null ? Selection.TryApply(exchange, kept, onDisk) : Slices.IsHead(kept) ? TrySlices(exchange, plan, key, kept, reader!) : Selection.TryApply(exchange, kept, reader!))) return NoRoom;
         if (!isNew && exchange.Response.HasBody) plan.Cache.Counts.Of(loop.Index).Saved(Math.Max(0, exchange.Response.BodyLength));
         Tell(exchange, plan, outcome);
         return Fault.None;

@@ -239,6 +239,7 @@ internal sealed class Filler
 
     private async LoopTask<bool> TakeAsync(DiskRead read)
     {
+        if (read.File is not null && plan.SliceBytes == 0 && TakeWhereItLies(read)) return true;
         if (StoredBody.TryMake(read.BodyLength, plan.Cache.Memory) is not { } body)
         {
             read.Dispose();
@@ -272,6 +273,30 @@ internal sealed class Filler
 
         response.LetGo();
         return answers;
+    }
+
+    // What memory would not keep stays on the disk, and everybody who waits reads it from there.
+    private bool TakeWhereItLies(DiskRead read)
+    {
+        var body = new StoredBody(read.File!, plan.Cache.Memory);
+        if (DiskTier.Read(read.Head, fill.Extra, body, plan.Cache.Memory) is not { } response)
+        {
+            body.LetGo();
+            return false;
+        }
+
+        var answers = ReuseDecision.Judge(response.Times, asked, stage.Loop.UtcNow) is Reuse.Fresh or Reuse.Stale or Reuse.Behind;
+        if (answers && !plan.Cache.IsWanted(fill.Place, response, read.BodyLength))
+        {
+            read.Dispose();
+            fill.WasOnDisk = true;
+            fill.Tell(FillState.Kept, response, default);
+            response.LetGo();
+            return true;
+        }
+
+        response.LetGo();
+        return false;
     }
 
     // What broke leaves the index before it is broken: nobody finds it so.

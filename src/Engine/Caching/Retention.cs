@@ -50,6 +50,25 @@ internal sealed class Retention
         door.Exit();
     }
 
+    /// <summary>Whether one more would stay, by what is known now: there is room, or it is asked for more often than what would have to go.</summary>
+    public bool WouldKeep(ulong hash, long weight)
+    {
+        lock (door)
+        {
+            var over = Weight + weight - Limit;
+            if (over <= 0 || weight > Limit) return over <= 0;
+            var own = sketch.Frequency(hash);
+            var (others, freed) = (0, 0L);
+            for (var victim = probation.Oldest; victim is not null && freed < over && others < own; victim = victim.Newer)
+            {
+                others += sketch.Frequency(victim.Hash);
+                freed += victim.Counted;
+            }
+
+            return freed > 0 ? others < own : shielded.Oldest is not { } shield || sketch.Frequency(shield.Hash) < own;
+        }
+    }
+
     /// <summary>Keeps one more.</summary>
     /// <param name="one">What is new.</param>
     /// <param name="leaving">Becomes what has to go for it, perhaps itself.</param>

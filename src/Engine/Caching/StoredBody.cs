@@ -4,6 +4,7 @@
 // A body that is not kept, or no longer, is a window on its way: what all readers have passed is given back, and its fill waits
 // for the slowest of them. Only the fill gives back, and only what lies before every reader; so no reader is ever overtaken.
 
+using Weir.Engine.Caching.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Memory;
 
@@ -21,6 +22,7 @@ public sealed class StoredBody
     private readonly Lock door = new();
     private readonly MemoryUse use;
     private readonly long announced;
+    private readonly EntryFile? file;
     private Layout layout = new([], 0);
     private int count; // Blocks so far, those before Freed included.
     private int freed;
@@ -47,6 +49,13 @@ public sealed class StoredBody
         if (length == 0) isEnded = true;
     }
 
+    /// <summary>One that stays on the disk: none of it is here, and <see cref="DiskReader"/> reads it.</summary>
+    internal StoredBody(EntryFile file, MemoryUse use)
+    {
+        (announced, this.file, this.use, isEnded) = (file.Header.BodyLength, file, use, true);
+        file.Take();
+    }
+
     /// <summary>As the constructor; null: there is no room for as much.</summary>
     internal static StoredBody? TryMake(long length, MemoryUse use) => use.HasRoomFor(Math.Max(0, length)) ? new StoredBody(length, use) : null;
 
@@ -63,6 +72,9 @@ public sealed class StoredBody
     public FaultCause Failure => failure;
 
     public bool IsWhole => isEnded && failure == FaultCause.None;
+
+    /// <summary>Where it stays; null: it is in memory.</summary>
+    internal EntryFile? File => file;
 
     /// <summary>Whether what was read is given back.</summary>
     internal bool IsWindow => passed is not null;
@@ -88,6 +100,7 @@ public sealed class StoredBody
         if (Interlocked.Decrement(ref references) > 0) return;
         for (var i = freed; i < count; i++) layout.Items[i - layout.Skipped].Free();
         use.GiveBack(held);
+        file?.Leave();
         for (var one = coded; one is not null; one = one.Next) one.Body?.LetGo();
     }
 

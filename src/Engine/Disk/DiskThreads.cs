@@ -55,11 +55,17 @@ public abstract class DiskJob(Loop? loop) : Posted
 /// <summary>The threads.</summary>
 public sealed class DiskThreads(int threads = 4, int mostWaiting = 4096)
 {
+    [ThreadStatic]
+    private static byte[]? room;
+
     private readonly Channel<DiskJob> queue = Channel.CreateBounded<DiskJob>(mostWaiting);
     private int started;
 
     /// <summary>The process's disk threads; started on first use.</summary>
     public static DiskThreads Shared { get; } = new();
+
+    /// <summary>64 KiB of the calling thread's own, for what is read only to be looked at: so small that it stays in the processor's cache.</summary>
+    internal static byte[] Room => room ??= GC.AllocateUninitializedArray<byte>(65536, pinned: true);
 
     /// <summary>Hands in work; false where too much waits already.</summary>
     public bool TryRun(DiskJob job)

@@ -2,6 +2,7 @@
 // Whoever relays waits for their signals, with its own deadline. With no filter at work a piece is the source's read
 // buffer itself, and the sink writes it from there.
 
+using Microsoft.Win32.SafeHandles;
 using Weir.Engine.Loops;
 
 namespace Weir.Engine.Exchanges;
@@ -48,6 +49,19 @@ public abstract class BodySource
 
     /// <summary>When (ms) a read is worth a try though nothing raises <see cref="Ready"/>; long.MaxValue: never.</summary>
     public virtual long AskAgainAt => long.MaxValue;
+}
+
+/// <summary>Bytes of an open file that were in memory a moment ago: who sends them does not wait for a disk.</summary>
+public readonly record struct FileRange(SafeFileHandle File, long Offset, int Count);
+
+/// <summary>A body in a file, which can be given as ranges of that instead of bytes, for sinks that take them. One loop.</summary>
+public abstract class FileBody : BodySource
+{
+    /// <summary>Whether it is so long that sending it from its file costs less than reading it.</summary>
+    public abstract bool IsWorthSending { get; }
+
+    /// <summary>As <see cref="BodySource.TryRead"/>, and may be changed for that at any time; what of a range was used is told the same way.</summary>
+    public abstract BodyStatus TryReadRange(out FileRange range);
 }
 
 /// <summary>A body made from another one as it passes. One exchange's own, which ends it.</summary>
@@ -127,6 +141,9 @@ public enum SinkStatus : byte
 
     /// <summary>The peer is gone.</summary>
     Broken,
+
+    /// <summary>Of a range: its file cannot be sent from. Whoever reads it finds out why.</summary>
+    Refused,
 }
 
 /// <summary>Where a body goes. One loop.</summary>
@@ -137,6 +154,16 @@ public abstract class BodySink
 
     /// <summary>Offers bytes. What is not taken is offered again, unchanged and from the same position.</summary>
     public abstract SinkStatus TryWrite(ReadOnlySpan<byte> piece, out int taken);
+
+    /// <summary>Whether it takes ranges of files, as far as is known.</summary>
+    public virtual bool TakesFiles => false;
+
+    /// <summary>Offers a range of a file. Done: some of it was taken, not all perhaps.</summary>
+    public virtual SinkStatus TryWrite(in FileRange range, out int taken)
+    {
+        taken = 0;
+        return SinkStatus.Refused;
+    }
 
     /// <summary>Sends what the sink has kept back, as a head that waited for its first body bytes.</summary>
     public abstract SinkStatus TryFlush();

@@ -19,14 +19,23 @@ public static class Relay
         var client = exchange.Client;
         var guard = new RateGuard(exchange.MinRate, exchange.MinRateGrace);
         var turn = 0L;
+        var file = from is FileBody { IsWorthSending: true } body && to.TakesFiles ? body : null;
         while (true)
         {
             if (!exchange.Interruption.IsNone) return exchange.Interruption;
-            var status = from.TryRead(out var piece);
+            ReadOnlySpan<byte> piece = default;
+            FileRange range = default;
+            var status = file is null ? from.TryRead(out piece) : file.TryReadRange(out range);
             SinkStatus sent;
             if (status == BodyStatus.Piece)
             {
-                sent = to.TryWrite(piece, out var taken);
+                sent = file is null ? to.TryWrite(piece, out var taken) : to.TryWrite(range, out taken);
+                if (sent == SinkStatus.Refused)
+                {
+                    file = null; // Read from here on: where it is shorter than it was, that shows.
+                    continue;
+                }
+
                 from.Advance(taken);
                 exchange.BytesOut += taken;
                 guard.Moved(taken);

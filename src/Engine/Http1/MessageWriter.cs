@@ -18,6 +18,9 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
     // Pieces up to this size are copied behind what is pending: cheaper than a second vector.
     private const int SmallPiece = 2048;
 
+    // Bytes of a file in one call: what a loop does at once.
+    private const int MostOfFile = 131072;
+
     // Room for a chunk's size line, its end, and a last chunk.
     private const int ChunkRoom = 64;
 
@@ -152,6 +155,30 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
         else if (framing == BodyFraming.Length) remaining -= taken;
         if (broken) return SinkStatus.Broken;
         return taken == piece.Length ? SinkStatus.Done : SinkStatus.Wait;
+    }
+
+    // A length that was said tells a body from one that broke off; chunks would have to be framed.
+    public override bool TakesFiles => framing == BodyFraming.Length && transport.SendsFiles;
+
+    public override SinkStatus TryWrite(in FileRange range, out int taken)
+    {
+        taken = 0;
+        if (broken) return SinkStatus.Broken;
+        var offered = (int)Math.Min(Math.Min(range.Count, remaining), MostOfFile);
+        var before = pending?.Length ?? 0;
+        var result = transport.TrySendFile(pending is null ? default : pending.Filled, range.File, range.Offset, offered);
+        if (result.Status == IoStatus.Refused) return SinkStatus.Refused;
+        var sent = Count(result);
+        if (pending is not null)
+        {
+            pending.Start += Math.Min(sent, before);
+            if (pending.IsEmpty) ReturnPending();
+        }
+
+        taken = Math.Max(sent - before, 0);
+        remaining -= taken;
+        if (broken) return SinkStatus.Broken;
+        return taken > 0 ? SinkStatus.Done : SinkStatus.Wait;
     }
 
     public override SinkStatus TryFlush()

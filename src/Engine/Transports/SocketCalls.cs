@@ -21,6 +21,7 @@ internal static unsafe partial class SocketCalls
     public const int IpV6 = 41;
     public const int IpV6Only = 26;
     public const int NoSignal = 0x4000;
+    public const int More = 0x8000;
     public const int Peek = 2;
     public const int ShutRead = 0;
     public const int ShutWrite = 1;
@@ -69,6 +70,10 @@ internal static unsafe partial class SocketCalls
 
     [LibraryImport("libc")]
     public static partial nint sendmsg(int descriptor, MessageHeader* message, int flags);
+
+    // It may read a disk after all, and copies for long where the peer is on this machine: a collection does not wait for it.
+    [LibraryImport("libc")]
+    public static partial nint sendfile(int descriptor, int file, long* offset, nuint count);
 
     [LibraryImport("libc")]
     public static partial int setsockopt(int descriptor, int level, int name, void* value, int length);

@@ -2,6 +2,7 @@
 // not repeated before the next event, unless an event carried the peer's end (data and FIN arrive in one event, and no
 // other follows). Thread: the loop's.
 
+using Microsoft.Win32.SafeHandles;
 using Weir.Engine.Loops;
 
 namespace Weir.Engine.Transports;
@@ -131,6 +132,33 @@ public sealed unsafe class SocketTransport : Transport, IPolled
             vectors[2] = new SocketCalls.Vector { Start = c, Length = (nuint)third.Length };
             var message = new SocketCalls.MessageHeader { Vectors = vectors, VectorCount = 3 };
             return Sent(SocketCalls.sendmsg(descriptor, &message, SocketCalls.NoSignal), first.Length + second.Length + third.Length);
+        }
+    }
+
+    public override bool SendsFiles => true;
+
+    public override IoResult TrySendFile(ReadOnlySpan<byte> first, SafeFileHandle file, long offset, int count)
+    {
+        if (IsClosed) return IoResult.Reset;
+        var before = 0;
+        if (!first.IsEmpty)
+        {
+            IoResult led;
+            fixed (byte* at = first) led = Sent(SocketCalls.send(descriptor, at, (nuint)first.Length, SocketCalls.NoSignal | SocketCalls.More), first.Length);
+            if (led.Count < first.Length) return led;
+            before = first.Length;
+        }
+
+        while (true)
+        {
+            var sent = SocketCalls.sendfile(descriptor, (int)file.DangerousGetHandle(), &offset, (nuint)count);
+            if (sent > 0) return IoResult.Some(before + (int)sent);
+            var error = sent == 0 ? Errno.Invalid : Errno.Last;
+            if (error == Errno.Interrupted) continue;
+            if (error == Errno.Again) Writable.Clear();
+            else if (error is Errno.BrokenPipe or Errno.ConnectionReset or Errno.TimedOut or Errno.HostUnreachable or Errno.NetworkUnreachable) IsBroken = true;
+            if (before > 0) return IoResult.Some(before); // What else there is to say is said the next time.
+            return error == Errno.Again ? IoResult.WouldBlock : IsBroken ? IoResult.Reset : IoResult.Refused;
         }
     }
 

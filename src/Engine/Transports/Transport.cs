@@ -1,6 +1,7 @@
 // A byte stream on a loop: plain socket, TLS, or in-memory. It says when it may be read and written; it never holds a
 // buffer while waiting, because the caller brings one only when there is something to read.
 
+using Microsoft.Win32.SafeHandles;
 using Weir.Engine.Loops;
 
 namespace Weir.Engine.Transports;
@@ -19,6 +20,9 @@ public enum IoStatus : byte
 
     /// <summary>The connection is broken: reset, aborted, or timed out by the kernel.</summary>
     Reset,
+
+    /// <summary>Of a file: it ends before that, or cannot be sent from. Nothing was moved.</summary>
+    Refused,
 }
 
 /// <summary>The value of a read or write: never an exception.</summary>
@@ -34,10 +38,12 @@ public readonly struct IoResult
 
     public static IoResult Reset => new(-2);
 
+    public static IoResult Refused => new(-3);
+
     /// <summary>Bytes moved; 0 unless <see cref="Status"/> is <see cref="IoStatus.Some"/>.</summary>
     public int Count => Math.Max(raw, 0);
 
-    public IoStatus Status => raw switch { > 0 => IoStatus.Some, 0 => IoStatus.WouldBlock, -1 => IoStatus.End, _ => IoStatus.Reset };
+    public IoStatus Status => raw switch { > 0 => IoStatus.Some, 0 => IoStatus.WouldBlock, -1 => IoStatus.End, -2 => IoStatus.Reset, _ => IoStatus.Refused };
 
     public static IoResult Some(int count) => new(count);
 }
@@ -110,6 +116,15 @@ public abstract class Transport
 
     /// <summary>Writes two or three pieces in one call; the count runs over both.</summary>
     public abstract IoResult TryWrite(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> third = default);
+
+    /// <summary>Whether <see cref="TrySendFile"/> is of use: what is written reaches the kernel as it is.</summary>
+    public virtual bool SendsFiles => false;
+
+    /// <summary>
+    /// Writes a first piece, and a part of a file behind it; the count runs over both. Fewer bytes than there are do not mean that
+    /// there is no room for more: that is said when nothing could be written.
+    /// </summary>
+    public virtual IoResult TrySendFile(ReadOnlySpan<byte> first, SafeFileHandle file, long offset, int count) => IoResult.Refused;
 
     /// <summary>The outcome of a connection under way, once <see cref="Writable"/> is set: 0, or an <see cref="Errno"/>.</summary>
     public abstract int ConnectError();

@@ -67,6 +67,12 @@ public enum DiskRefusal : byte
 /// <summary>Counters of one store since its start. Any thread.</summary>
 public sealed class DiskCounts
 {
+    /// <summary>The misses' names, in their order; the first is none.</summary>
+    public static readonly string[] MissWords = ["", "absent", "expired", "removed", "busy", "closed", "missing", "torn", "outdated", "other_key", "checksum", "unreadable"];
+
+    /// <summary>The refusals' names, in their order.</summary>
+    public static readonly string[] RefusalWords = ["paused", "slow", "memory", "too_large", "failed", "removed"];
+
     public long Hits;
     public long BytesRead;
     public long Writes;

@@ -52,11 +52,8 @@ public sealed class DiskRead : DiskJob, IDisposable
     /// <summary>The body where it <see cref="IsWhole"/>, until the read is let go of.</summary>
     public ReadOnlyMemory<byte> Body => room!.Bytes.AsMemory(header.BodyAt, (int)header.BodyLength);
 
-    /// <summary>The open file where the body did not come along, for who sends from it without looking: its blocks are not checked then.</summary>
-    public SafeFileHandle? File => file?.Handle;
-
-    /// <summary>Where in the file the body begins.</summary>
-    public long BodyAt => header.BodyAt;
+    /// <summary>The open file where the body did not come along, until the read is let go of.</summary>
+    internal EntryFile? File => file;
 
     /// <summary>A part of a body that did not come along, each block of it checked before it is given. Outlives the read; let go of by itself.</summary>
     public DiskSource Source(long offset, long count) => new(loop, buffers, file!, offset, count);

@@ -83,6 +83,9 @@ public sealed class DiskStore : IDisposable
     /// <summary>Whether the index has all that an earlier process left. Before that, entries are looked for by the names of their files.</summary>
     public bool IsLoaded => Housework.IsLoaded;
 
+    /// <summary>How much of what an earlier process left the index has: 1, all of it.</summary>
+    public double LoadedPart => Housework.LoadedPart;
+
     /// <summary>Whether nothing is stored for a while, since the disk failed.</summary>
     public bool IsPaused => Pause.Lasts;
 

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Weir.Engine.Caching.Disk;
 
-/// <summary>An entry's open file, shared by those who read from it. One loop; the disk thread that works for one of them.</summary>
+/// <summary>An entry's open file, shared by those who read from it. Any thread.</summary>
 internal sealed class EntryFile(DiskStore store, SafeFileHandle handle, EntryHeader header)
 {
     private int users = 1;
@@ -15,13 +15,16 @@ internal sealed class EntryFile(DiskStore store, SafeFileHandle handle, EntryHea
 
     public EntryHeader Header => header;
 
-    public void Take() => users++;
+    public void Take() => Interlocked.Increment(ref users);
 
     public void Leave()
     {
         // Closing a file that has lost its name frees what it had, which may wait for the disk.
-        if (--users == 0) store.Housework.Leave(handle);
+        if (Interlocked.Decrement(ref users) == 0) store.Housework.Leave(handle);
     }
+
+    /// <summary>Bytes of a block: the last one is shorter.</summary>
+    public int LengthOf(long block) => (int)Math.Min(EntryHeader.Block, header.BodyLength - (block * EntryHeader.Block));
 
     /// <summary>Reads and judges a block; what is wrong with it. Disk threads.</summary>
     public DiskMiss Read(long block, Span<byte> into)

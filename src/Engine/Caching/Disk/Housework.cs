@@ -35,6 +35,9 @@ internal sealed class Housework(DiskStore store, Journal journal) : DiskJob(null
 
     public bool IsLoaded { get; private set; }
 
+    /// <summary>How much of the journal was read.</summary>
+    public double LoadedPart => IsLoaded ? 1 : Math.Min((double)Volatile.Read(ref loaded) / Math.Max(journal.Inherited, 1), 1);
+
     /// <summary>Whether the folder was looked through.</summary>
     public bool IsSettled => parts > CacheFolder.Parts;
 

@@ -81,7 +81,21 @@ public class StatusTableTests
             """, StatusTable.Write(json.RootElement, new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero)));
     }
 
+    [Fact]
+    public void A_cache_and_its_disk_are_told_in_a_line_each()
+    {
+        using var json = JsonDocument.Parse("""
+            {"name":"default","entries":3,"bytes":1048576,"limit_bytes":16777216,"requests":{"hit":3,"miss":1},"saved_bytes":0,"evictions":0,
+             "disk":{"available":true,"paused":true,"loaded":0.25,"entries":7,"bytes":2097152,"limit_bytes":104857600,"hits":5,"misses":4,"broken":1,"writes":9,"refused":2,"evictions":6,"failures":8}}
+            """);
+        Assert.Equal("""
+            cache default: 3 answers, 1 of 16 MiB, 3 of 4 requests served from it (75%), 0 MiB saved, 0 evicted
+              on disk: 7 answers, 2 of 100 MiB, 5 hits, 4 misses, 9 written, 2 not, 6 evicted, 8 failures, 1 broken, 25% of the index read, writing pauses: it has failed
+            """, StatusTable.Cache(json.RootElement));
+    }
+
     [Theory]
+    [InlineData("{\"caches\":[{\"disk\":7},{\"disk\":{}},{\"disk\":{\"available\":true,\"loaded\":\"x\"}}]}")]
     [InlineData("{}")]
     [InlineData("{\"upstreams\":[{\"sources\":[3],\"queue_length\":\"x\",\"panicking\":1}],\"names\":[null]}")]
     [InlineData("{\"upstreams\":[{}],\"listeners\":3,\"buffer_disk\":7}")]

@@ -3,9 +3,12 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using CsCheck;
+using Weir.Control.Admin;
 using Weir.Control.Metrics;
+using Weir.Engine.Caching.Disk;
 using Weir.Engine.Observe;
 using Weir.Tests.Support;
 
@@ -39,10 +42,41 @@ public sealed class MetricsPageTests
             access_log: /dev/null
             state: {{Directory.CreateDirectory(Path.Combine(made.Folder, "state")).FullName}}
             acme: { issuers: ["https://127.0.0.1:1/"] }
+            caches: { default: { memory: 16MiB, disk: 16MiB } }
             sites: [{ hosts: [b.test], tls: auto, respond: 200 }, { tls: { certificate: "{{made.At("a.pem")}}", key: "{{made.At("a.key")}}", ocsp: off }, routes: [{ proxy: { endpoints: ["http://127.0.0.1:1"], discover: { file: "{{file}}" }, health: { active: /healthz }, sticky: { secret: "0123456789abcdef" } }, mirror: "https://127.0.0.1:2", cache: true }] }]
             """);
         File.Delete(file);
         Assert.Equal(MetricsPage.All.Select(m => m.Name).Order(), Read(running).Heads.Select(h => h.Name).Order());
+    }
+
+    [Fact]
+    public void A_disk_that_another_has_is_told_as_not_available()
+    {
+        var folder = Directory.CreateTempSubdirectory("weir-unit-").FullName;
+        var configuration = $$"""
+            listen: "127.0.0.1:0"
+            loops: 1
+            error_log: { target: /dev/null }
+            caches: { default: { memory: 16MiB, disk: 16MiB, folder: {{folder}} } }
+            sites: [{ proxy: "http://127.0.0.1:1", cache: true }]
+            """;
+        using (var first = new Running(configuration))
+        using (var second = new Running(configuration))
+        {
+            Assert.Equal(1, Assert.Single(Read(first).Samples, s => s.Name == "weir_cache_disk_available").Value);
+            Assert.Equal(0, Assert.Single(Read(second).Samples, s => s.Name.StartsWith("weir_cache_disk_", StringComparison.Ordinal)).Value);
+            using var json = JsonDocument.Parse(StatusPage.Write(second.Proxy));
+            Assert.Contains("its disk cannot be used now", StatusTable.Write(json.RootElement, DateTimeOffset.UtcNow), StringComparison.Ordinal);
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Every_reason_of_a_disk_has_a_word()
+    {
+        Assert.Equal(Enum.GetValues<DiskMiss>().Length, DiskCounts.MissWords.Length);
+        Assert.Equal(Enum.GetValues<DiskRefusal>().Length, DiskCounts.RefusalWords.Length);
     }
 
     [Fact]

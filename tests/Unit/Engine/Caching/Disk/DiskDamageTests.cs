@@ -32,6 +32,72 @@ public sealed class DiskDamageTests : IDisposable
     }
 
     [Theory]
+    [InlineData(0, 0)]
+    [InlineData(70_000, 65_536)]
+    [InlineData(600_000, 589_824)]
+    [InlineData(799_999, 786_432)]
+    public void Of_a_large_body_no_range_is_given_from_its_rotten_block_on(int at, int good)
+    {
+        var body = DiskRig.Body(800_000);
+        Assert.True(rig.Put(1, "key", "head", body));
+        Change(rig.FileOf(1), 128 + 3 + at);
+        using var read = rig.Store.TryRead(rig.Loop, rig.Buffers, 1, "key"u8)!;
+        rig.Work();
+        using var source = read.Source(0, body.Length);
+        Assert.Equal(body[..good], rig.DrainRanges(source, out var isWhole));
+        Assert.False(isWhole);
+        Assert.Equal(Weir.Engine.Exchanges.FaultCause.Closed, source.Failure);
+        Assert.Equal((1, 0), (rig.Store.Counts.Misses[(int)DiskMiss.Checksum], rig.Store.Entries));
+        Assert.False(File.Exists(rig.FileOf(1)));
+    }
+
+    [Fact]
+    public void What_was_read_ahead_too_long_ago_is_looked_at_again()
+    {
+        var body = DiskRig.Body(400_000);
+        Assert.True(rig.Put(1, "key", "head", body));
+        using var read = rig.Store.TryRead(rig.Loop, rig.Buffers, 1, "key"u8)!;
+        rig.Work();
+        using var source = read.Source(0, body.Length);
+        Assert.Equal(Weir.Engine.Exchanges.BodyStatus.Wait, source.TryReadRange(out _));
+        rig.Work();
+        Assert.Equal(Weir.Engine.Exchanges.BodyStatus.Piece, source.TryReadRange(out var range));
+        Assert.Equal(400_000, range.Count);
+        source.Advance(1000);
+        Change(rig.FileOf(1), 128 + 3 + 2000);
+        rig.Time.Now += Weir.Engine.Disk.ReadSource.StaysWarm;
+        rig.Work();
+        Assert.Equal(Weir.Engine.Exchanges.BodyStatus.Piece, source.TryReadRange(out _));
+        rig.Time.Now++;
+        rig.Loop.Turn(false);
+        Assert.Empty(rig.DrainRanges(source, out var isWhole));
+        Assert.False(isWhole);
+    }
+
+    [Fact]
+    public void One_that_is_left_while_it_is_read_ahead_lets_go_of_its_file()
+    {
+        Assert.True(rig.Put(1, "key", "head", DiskRig.Body(400_000)));
+        using (var read = rig.Store.TryRead(rig.Loop, rig.Buffers, 1, "key"u8)!)
+        {
+            rig.Work();
+            var (waiting, done) = (read.Source(0, 400_000), read.Source(0, 400_000));
+            waiting.TryReadRange(out _);
+            done.TryReadRange(out _);
+            rig.Work();
+            done.Dispose();
+            waiting.Advance(400_000);
+            waiting.Dispose();
+            var left = read.Source(0, 400_000);
+            left.TryReadRange(out _);
+            left.Dispose();
+        }
+
+        rig.Work();
+        Assert.DoesNotContain(Directory.GetFiles("/proc/self/fd"), f => new FileInfo(f).LinkTarget == rig.FileOf(1));
+    }
+
+    [Theory]
     [InlineData(128 + 3)]
     [InlineData(128 + 3 + 70_000)]
     [InlineData(128 + 3 + 399_999)]

@@ -19,6 +19,7 @@ internal sealed class DiskRig : IDisposable
     {
         (MostBytes, MostEntries) = (mostBytes, mostEntries);
         Folder = new FaultyFolder(Path);
+        Loop = new Loop(Time);
     }
 
     // Where there is a file system in memory: a test makes many files.
@@ -28,7 +29,9 @@ internal sealed class DiskRig : IDisposable
 
     public int MostEntries { get; }
 
-    public Loop Loop { get; } = new(new ManualPoller());
+    public ManualPoller Time { get; } = new();
+
+    public Loop Loop { get; }
 
     public BufferPool Buffers { get; } = new(new MemoryBudget(1 << 26));
 
@@ -121,6 +124,30 @@ internal sealed class DiskRig : IDisposable
                     return [.. body];
                 default:
                     return null;
+            }
+        }
+    }
+
+    /// <summary>What is in the ranges of a source, and whether they are all there.</summary>
+    public byte[] DrainRanges(DiskSource source, out bool isWhole)
+    {
+        var body = new List<byte>();
+        while (true)
+        {
+            switch (source.TryReadRange(out var range))
+            {
+                case BodyStatus.Piece:
+                    var some = new byte[Math.Max(1, range.Count / 2)];
+                    Assert.Equal(some.Length, RandomAccess.Read(range.File, some, range.Offset));
+                    body.AddRange(some);
+                    source.Advance(some.Length);
+                    break;
+                case BodyStatus.Wait:
+                    Work();
+                    break;
+                case var ended:
+                    isWhole = ended == BodyStatus.End;
+                    return [.. body];
             }
         }
     }
