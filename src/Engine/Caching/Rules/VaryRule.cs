@@ -76,10 +76,10 @@ public sealed class VaryRule : IEquatable<VaryRule>
     /// <param name="coding">The content's coding: what has one is for those who take it, and what is compressed by a dictionary for who has that, said or not (RFC 9842 §6.2).</param>
     public static VaryRule Of(FieldBlock response, bool hasCookies = false, ReadOnlySpan<byte> coding = default)
     {
+        if (Look(response) is VaryExtent.Any or VaryExtent.TooMuch) return None;
         var list = new List<byte[]>();
         if (IsByDictionary(coding)) Gather("accept-encoding, available-dictionary"u8, list);
         else if (IsCoded(coding)) Gather("accept-encoding"u8, list);
-        if (Look(response) != VaryExtent.Names) return list.Count > 0 ? new VaryRule([.. list]) : None;
         for (var i = 0; i < response.Index.Count; i++)
         {
             if (response.Index[i].Known == KnownField.Vary) Gather(response.Value(i), list);

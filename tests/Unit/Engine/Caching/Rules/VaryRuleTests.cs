@@ -76,14 +76,16 @@ public sealed class VaryRuleTests
         Assert.True(rule.Matches(first, Key(rule, first)));
     }
 
-    // RFC 9842 §6.2: an origin that forgets to say so would have its answer given to who cannot read it.
+    // An origin that forgets to say so would have its answer given to who cannot read it. RFC 9842 §6.2.
     [Theory]
     [InlineData("dcz", "", "accept-encoding, available-dictionary")]
     [InlineData("gzip, DCB", "Accept-Encoding", "accept-encoding, available-dictionary")]
     [InlineData("dcb", "Origin", "accept-encoding, available-dictionary, origin")]
     [InlineData("dcz", "*", "")]
-    [InlineData("br", "", "")]
-    public void What_is_compressed_by_a_dictionary_varies_by_it(string coding, string vary, string names) =>
+    [InlineData("br", "", "accept-encoding")]
+    [InlineData("identity", "", "")]
+    [InlineData("br", "*", "")]
+    public void What_has_a_coding_varies_by_it(string coding, string vary, string names) =>
         Assert.Equal(names, VaryRule.Of(Fields(vary.Length == 0 ? [] : ["Vary: " + vary]), coding: Encoding.ASCII.GetBytes(coding)).Names);
 
     [Fact]
