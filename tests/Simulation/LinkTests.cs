@@ -38,6 +38,108 @@ public class LinkTests
         Assert.InRange(rate / (window * Segment / (milliseconds / 1000.0)), 0.7, 1.4);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.0001)]
+    public void A_cap_on_a_connection_is_its_rate(double loss)
+    {
+        var rate = RateOf(new LinkSettings { RoundTrip = 100_000, Rate = 400_000, Loss = loss }, 600);
+        Assert.InRange(rate, 0.995 * 400_000, 400_000);
+    }
+
+    [Fact]
+    public void What_a_receiver_takes_at_once_is_what_comes_in_a_round_trip()
+    {
+        var rate = RateOf(new LinkSettings { RoundTrip = 100_000, Window = 256 << 10 }, 600);
+        Assert.InRange(rate / ((256 << 10) / 0.1), 0.9, 1.001);
+    }
+
+    [Theory]
+    [InlineData(1, CongestionControl.Cubic)]
+    [InlineData(2, CongestionControl.Cubic)]
+    [InlineData(8, CongestionControl.Cubic)]
+    [InlineData(8, CongestionControl.Reno)]
+    public void Connections_share_a_bottleneck_and_fill_it(int connections, CongestionControl control)
+    {
+        const int Bandwidth = 5_000_000, Seconds = 600;
+        var world = new LinkWorld(new LinkSettings { RoundTrip = 60_000, Bandwidth = Bandwidth, Control = control }, connections, 3);
+        world.Run(Seconds);
+        Assert.InRange(world.Got.Sum() / (double)Seconds / Bandwidth, 0.9, 1);
+        Assert.All(world.Got, got => Assert.InRange(got / (double)Seconds / (Bandwidth / (double)connections), 0.5, 2));
+    }
+
+    [Fact]
+    public void Connections_that_lose_by_chance_are_as_many_times_as_fast()
+    {
+        var settings = new LinkSettings { RoundTrip = 200_000, Loss = 0.01 };
+        var world = new LinkWorld(settings, 8, 1);
+        world.Run(2000);
+        Assert.InRange(world.Got.Sum() / 2000.0 / RateOf(settings, 2000), 7, 9);
+    }
+
+    [Theory]
+    [InlineData(0.01, 1)]
+    [InlineData(0.01, 4)]
+    [InlineData(0.1, 10)]
+    public void As_much_is_lost_as_was_said_and_in_bursts_as_long(double loss, double burst)
+    {
+        var losses = new LossProcess(new Random(1), loss, burst);
+        const int Packets = 4_000_000;
+        var (lost, bursts, before) = (0, 0, false);
+        for (var i = 0; i < Packets; i++)
+        {
+            var isLost = losses.Next();
+            if (isLost) lost++;
+            if (isLost && !before) bursts++;
+            before = isLost;
+        }
+
+        Assert.InRange(lost / (double)Packets / loss, 0.97, 1.03);
+        // Losses that know nothing of each other stand side by side by chance too.
+        Assert.InRange(lost / (double)bursts / (burst > 1 ? burst : 1 / (1 - loss)), 0.97, 1.03);
+    }
+
+    // The same share of packets in fewer events: the window shrinks less often.
+    [Fact]
+    public void Losses_in_bursts_hurt_less_than_as_many_alone()
+    {
+        var alone = new LinkSettings { RoundTrip = 200_000, Loss = 0.01 };
+        Assert.True(RateOf(alone with { Burst = 4 }, 3000) > 1.3 * RateOf(alone, 3000));
+    }
+
+    [Fact]
+    public void A_connection_that_loses_half_of_all_packets_still_gets_on()
+    {
+        var world = new LinkWorld(new LinkSettings { RoundTrip = 50_000, Loss = 0.5 }, 1, 1);
+        world.Run(20_000);
+        Assert.True(world.Got[0] > 100_000, $"{world.Got[0]} bytes");
+    }
+
+    [Fact]
+    public void Connections_are_reset_as_often_as_was_said()
+    {
+        var world = new LinkWorld(new LinkSettings { RoundTrip = 10_000, Rate = 10_000, ResetAfter = 100 }, 400, 1);
+        world.Run(100);
+        Assert.InRange(world.Link.Resets / 400.0, 0.55, 0.71); // 1 - 1/e
+        world.Run(2000);
+        Assert.Equal(400, world.Link.Resets);
+    }
+
+    [Fact]
+    public void A_seed_is_a_run_and_another_is_another()
+    {
+        var settings = new LinkSettings { RoundTrip = 200_000, Loss = 0.01, Burst = 2, Bandwidth = 1_000_000, ResetAfter = 500 };
+        Assert.Equal(TraceOf(settings, 1), TraceOf(settings, 1));
+        Assert.NotEqual(TraceOf(settings, 1), TraceOf(settings, 2));
+    }
+
+    private static (ulong, long) TraceOf(LinkSettings settings, int seed)
+    {
+        var world = new LinkWorld(settings, 4, seed);
+        world.Run(300);
+        return (world.World.Trace, world.Got.Sum());
+    }
+
     private static double RateOf(LinkSettings settings, int seconds)
     {
         var world = new LinkWorld(settings, 1, 1);
