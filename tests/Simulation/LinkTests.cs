@@ -38,13 +38,14 @@ public class LinkTests
         Assert.InRange(rate / (window * Segment / (milliseconds / 1000.0)), 0.7, 1.4);
     }
 
+    // With losses it falls below now and then, and never makes up for it.
     [Theory]
-    [InlineData(0)]
-    [InlineData(0.0001)]
-    public void A_cap_on_a_connection_is_its_rate(double loss)
+    [InlineData(0, 0.998)]
+    [InlineData(0.0001, 0.95)]
+    public void A_cap_on_a_connection_is_its_rate(double loss, double least)
     {
         var rate = RateOf(new LinkSettings { RoundTrip = 100_000, Rate = 400_000, Loss = loss }, 600);
-        Assert.InRange(rate, 0.995 * 400_000, 400_000);
+        Assert.InRange(rate / 400_000, least, 1);
     }
 
     [Fact]
@@ -61,7 +62,7 @@ public class LinkTests
     [InlineData(8, CongestionControl.Reno)]
     public void Connections_share_a_bottleneck_and_fill_it(int connections, CongestionControl control)
     {
-        const int Bandwidth = 5_000_000, Seconds = 600;
+        const int Bandwidth = 2_000_000, Seconds = 300;
         var world = new LinkWorld(new LinkSettings { RoundTrip = 60_000, Bandwidth = Bandwidth, Control = control }, connections, 3);
         world.Run(Seconds);
         Assert.InRange(world.Got.Sum() / (double)Seconds / Bandwidth, 0.9, 1);
@@ -84,7 +85,7 @@ public class LinkTests
     public void As_much_is_lost_as_was_said_and_in_bursts_as_long(double loss, double burst)
     {
         var losses = new LossProcess(new Random(1), loss, burst);
-        const int Packets = 4_000_000;
+        const int Packets = 2_000_000;
         var (lost, bursts, before) = (0, 0, false);
         for (var i = 0; i < Packets; i++)
         {
@@ -118,10 +119,10 @@ public class LinkTests
     [Fact]
     public void Connections_are_reset_as_often_as_was_said()
     {
-        var world = new LinkWorld(new LinkSettings { RoundTrip = 10_000, Rate = 10_000, ResetAfter = 100 }, 400, 1);
+        var world = new LinkWorld(new LinkSettings { RoundTrip = 10_000, Rate = 2_000, ResetAfter = 100 }, 400, 1);
         world.Run(100);
         Assert.InRange(world.Link.Resets / 400.0, 0.55, 0.71); // 1 - 1/e
-        world.Run(2000);
+        world.Run(1000);
         Assert.Equal(400, world.Link.Resets);
     }
 

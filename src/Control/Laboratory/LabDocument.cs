@@ -1,5 +1,8 @@
 // The result for programs.
 
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weir.Engine.Transports.Simulation.Links;
@@ -20,7 +23,9 @@ public static class LabDocument
             ["links"] = new JsonObject { ["direct"] = Link(plan.Direct), ["haul"] = Link(plan.Haul), ["near"] = Link(plan.Near), ["beside"] = Link(plan.Beside) },
             ["measurements"] = new JsonArray([.. result.Measurements.Select(m => (JsonNode)Measured(result, m))]),
         };
-        return document.ToJsonString(new JsonSerializerOptions { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        var into = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(into, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping })) document.WriteTo(writer);
+        return Encoding.UTF8.GetString(into.WrittenSpan);
     }
 
     private static JsonObject Link(LinkSettings link) => new()

@@ -45,7 +45,7 @@ internal sealed record Measurement(Journey Journey, Run[] Runs)
 /// <summary>What a plan has come to.</summary>
 public sealed class LabResult
 {
-    private LabResult(LabPlan plan, Measurement[] measurements) => (Plan, Measurements) = (plan, measurements);
+    internal LabResult(LabPlan plan, Measurement[] measurements) => (Plan, Measurements) = (plan, measurements);
 
     public LabPlan Plan { get; }
 

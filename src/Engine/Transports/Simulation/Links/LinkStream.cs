@@ -42,6 +42,8 @@ internal sealed class LinkStream(Link link, LinkWay way, LinkTransport sender, L
     private long read;
     private long told; // Up to where the sender may send, as the receiver said last.
     private long allowed = link.Settings.Window; // The same, as the sender knows it.
+    private Piece? latest; // The last that came, and when.
+    private long latestAt;
     private long acknowledged;
     private long recovered; // Until so much is acknowledged the window has shrunk already.
     private long lastSent;
@@ -91,8 +93,9 @@ internal sealed class LinkStream(Link link, LinkWay way, LinkTransport sender, L
         var count = (int)Math.Min(into.Length, arrived - read);
         bytes.Take(into[..count]);
         read += count;
-        // What is read much later than it came has no acknowledgement to ride on.
-        if (read + settings.Window - told >= settings.Window / 4) Advertise();
+        // What is read at once rides on the acknowledgement; what is read much later has none to ride on.
+        if (latest is not null && latestAt == world.Now) latest.Allows = told = read + settings.Window;
+        else if (read + settings.Window - told >= settings.Window / 4) Advertise();
         return count;
     }
 
@@ -204,9 +207,10 @@ internal sealed class LinkStream(Link link, LinkWay way, LinkTransport sender, L
         way.Arrived += arrived - before;
         world.Mix((ulong)arrived);
         if (arrived > before) receiver.Arrived(ends: false);
-        told = read + settings.Window;
-        var (known, allows) = (arrived, told);
-        world.After(settings.RoundTrip - (settings.RoundTrip / 2), () => Acknowledge(piece, known, allows));
+        (latest, latestAt) = (piece, world.Now);
+        piece.Allows = told = read + settings.Window;
+        var known = arrived;
+        world.After(settings.RoundTrip - (settings.RoundTrip / 2), () => Acknowledge(piece, known));
     }
 
     private void Advertise()
@@ -220,10 +224,11 @@ internal sealed class LinkStream(Link link, LinkWay way, LinkTransport sender, L
         });
     }
 
-    private void Acknowledge(Piece piece, long known, long allows)
+    private void Acknowledge(Piece piece, long known)
     {
         if (isStopped) return;
-        allowed = Math.Max(allowed, allows);
+        if (latest == piece) latest = null;
+        allowed = Math.Max(allowed, piece.Allows);
         inFlight -= piece.IsGivenUp ? 0 : piece.Length;
         piece.IsDone = true;
         alive--;
@@ -349,6 +354,9 @@ internal sealed class LinkStream(Link link, LinkWay way, LinkTransport sender, L
         public bool IsLost => isLost;
 
         public long SentAt => sentAt;
+
+        /// <summary>Up to where the sender may send, as its acknowledgement says.</summary>
+        public long Allows { get; set; }
 
         /// <summary>Packets that were sent later and have come.</summary>
         public int Overtaken { get; set; }
