@@ -84,7 +84,6 @@ internal sealed class CubicWindow() : CongestionWindow(Beta)
     private const double Alpha = 3 * (1 - Beta) / (1 + Beta);
 
     private double most;
-    private double before;
     private double friendly;
     private double since = -1;
     private double k;
@@ -99,7 +98,8 @@ internal sealed class CubicWindow() : CongestionWindow(Beta)
             k = Math.Cbrt((most - Segments) / C);
         }
 
-        friendly += (friendly >= before ? 1 : Alpha) * acknowledged / Segments;
+        // As Linux does: §4.3 would take 1 for Alpha once the window is where it was before the loss.
+        friendly += Alpha * acknowledged / Segments;
         if (At(now - since) < friendly)
         {
             Segments = Math.Max(Segments, friendly);
@@ -114,7 +114,6 @@ internal sealed class CubicWindow() : CongestionWindow(Beta)
     {
         // Fast convergence (§4.7): whoever sinks makes room for others.
         most = window < most ? window * (1 + Beta) / 2 : window;
-        before = window;
         since = -1;
     }
 
