@@ -1,6 +1,7 @@
 // What the laboratory prints and draws, of numbers that are given; and one measurement without an engine in it, number for
 // number. UPDATE_GOLDEN=1 writes what is found.
 
+using Weir.Control.Configuration;
 using Weir.Control.Laboratory;
 using Weir.Engine.Transports.Simulation.Links;
 using Weir.Tests.Support;
@@ -30,6 +31,14 @@ public class LabTests
         var plan = new LabPlan { Size = 5_000_000, Direct = new() { RoundTrip = 200_000, Loss = 0.01, Burst = 2, ResetAfter = 30, Control = CongestionControl.Reno } };
         var run = Experiment.Measure(Journey.Of(plan)[0], plan.Size, 7);
         Check("run.txt", FormattableString.Invariant($"{run.Seconds:0.000} s, first byte after {run.FirstByte:0.000} s, {run.Connections} connections, {run.Resets} resets, {run.Breaks} breaks, {run.LostShare:0.0000} lost\n"));
+    }
+
+    [Fact]
+    public void The_example_is_a_good_configuration()
+    {
+        var diagnostics = new Diagnostics();
+        ConfigLoader.Load(Path.Combine(Repository.Root, "examples", "long-haul", "weir.yaml"), diagnostics);
+        Assert.False(diagnostics.HasErrors, diagnostics.ToString());
     }
 
     private static LabResult Given(int repeat)
