@@ -2,11 +2,12 @@
 // in a stage, never the order.
 //
 //   identify → route → (wait for the handshake) → rewrite → (recode the body) → answer, or take from the cache, or forward (and mirror)
-//     → rewrite the response → compress → deliver → record
+//     → accelerate → rewrite the response → compress → deliver → record
 //
 // A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
 // stream, so that a short answer never looks whole.
 
+using Weir.Engine.Acceleration;
 using Weir.Engine.Answers;
 using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
@@ -23,7 +24,7 @@ using Weir.Wire.Targets;
 namespace Weir.Engine;
 
 /// <summary>Handles the exchanges of one listener on one loop.</summary>
-public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mirrors, BodyCoders coders, LoopRecords records, ErrorLog errors) : IExchangeHandler
+public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, CacheStage caching, Mirrors mirrors, BodyCoders coders, LoopRecords records, ErrorLog errors) : IExchangeHandler
 {
     /// <summary>The part of the plan that this listener executes; a new plan puts its own here, on the loop.</summary>
     public ListenerPlan Listener { get; set; } = null!;
@@ -130,6 +131,7 @@ public sealed class Pipeline(Forwarder forwarder, CacheStage caching, Mirrors mi
 
     private LoopTask<Fault> DeliverAsync(Exchange exchange, RoutePlan route)
     {
+        if (route.Forward is { } forward) accelerator.Begin(exchange, forward, route.Accelerate);
         foreach (var policy in exchange.ResponsePolicies)
         {
             if (!policy.Apply(exchange)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay));

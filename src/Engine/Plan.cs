@@ -1,6 +1,7 @@
 // What the engine executes: compiled from a configuration, immutable, every name resolved, swapped whole. Live things
 // (upstreams, endpoints, sites' records) are keyed by identity, outlive plans, and are only referred to here.
 
+using Weir.Engine.Acceleration;
 using Weir.Engine.Answers;
 using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
@@ -40,6 +41,9 @@ public sealed record Plan
 
     /// <summary>TLS handshakes at once with one address; 0: no limit.</summary>
     public int MostHandshakesPerClient { get; init; } = 200;
+
+    /// <summary>Requests for parts of accelerated answers at once.</summary>
+    public int MostParts { get; init; } = 1024;
 
     /// <summary>Bytes in buffers at once, over all loops.</summary>
     public long MemoryLimit { get; init; } = 1L << 30;
@@ -135,6 +139,9 @@ public sealed record RoutePlan
 
     /// <summary>Keeps what is forwarded for; null: nothing.</summary>
     public CachePlan? Cache { get; init; }
+
+    /// <summary>Fetches large answers over several connections; null: over one.</summary>
+    public AcceleratePlan? Accelerate { get; init; }
 
     /// <summary>Sends copies to another upstream as well; null: none.</summary>
     public MirrorPlan? Mirror { get; init; }

@@ -4,6 +4,7 @@
 //   new ProxyEngine(ground, errors) → TryExecute(plan) → Start → TryExecute(next plan) … → Drain → Stop
 
 using System.Diagnostics;
+using Weir.Engine.Acceleration;
 using Weir.Engine.Listeners;
 using Weir.Engine.Memory;
 using Weir.Engine.Observe;
@@ -29,7 +30,7 @@ public sealed class ProxyEngine
         this.ground = ground;
         this.errors = errors;
         Unsited = new Traffic("", ground.Loops.Count);
-        workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, Handshakes, errors, Unsited))];
+        workers = [.. ground.Loops.Select(loop => new Worker(loop, ground.NetworkOf(loop), budget, Occupancy, Handshakes, Transfers, errors, Unsited))];
     }
 
     /// <summary>The plan in force; null before the first. Any thread.</summary>
@@ -41,6 +42,9 @@ public sealed class ProxyEngine
 
     /// <summary>TLS handshakes with clients. Any thread.</summary>
     public HandshakeCounts Handshakes { get; } = new();
+
+    /// <summary>Accelerated answers. Any thread.</summary>
+    public Transfers Transfers { get; } = new();
 
     public MemoryBudget Memory => budget;
 
@@ -77,6 +81,7 @@ public sealed class ProxyEngine
         Occupancy.MostPerClient = next.MostConnectionsPerClient;
         Handshakes.Most = next.MostHandshakes;
         Handshakes.MostPerClient = next.MostHandshakesPerClient;
+        Transfers.Most = next.MostParts;
         budget.Limit = next.MemoryLimit;
         var before = plan is null ? [] : Endpoints(plan).ToArray();
         whenBound?.Invoke();

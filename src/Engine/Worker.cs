@@ -1,6 +1,7 @@
 // All that one loop owns: buffers, connections to origins, the listeners it accepts for. Everything here runs on the
 // loop; whoever is outside posts.
 
+using Weir.Engine.Acceleration;
 using Weir.Engine.Caching;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Http1;
@@ -27,6 +28,7 @@ public sealed class Worker
     private readonly HandshakeCounts handshakes;
     private readonly ErrorLog errors;
     private readonly Forwarder forwarder;
+    private readonly Accelerator accelerator;
     private readonly Mirrors mirrors;
     private readonly CacheStage caching;
     private readonly Dictionary<string, Served> listeners = [];
@@ -35,7 +37,7 @@ public sealed class Worker
     private long refusalsSeen;
     private bool stopped;
 
-    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, HandshakeCounts handshakes, ErrorLog errors, Traffic unsited)
+    public Worker(Loop loop, Network network, MemoryBudget budget, Occupancy occupancy, HandshakeCounts handshakes, Transfers transfers, ErrorLog errors, Traffic unsited)
     {
         Loop = loop;
         Network = network;
@@ -48,7 +50,8 @@ public sealed class Worker
         Records = new LoopRecords(loop.Index, unsited);
         forwarder = new Forwarder(new Connector(loop, network, Buffers, errors), new ReplayBodies(loop, Buffers));
         mirrors = new Mirrors(loop, Buffers, forwarder, Records, errors);
-        caching = new CacheStage(loop, Buffers, forwarder, mirrors, Records, errors);
+        accelerator = new Accelerator(loop, Buffers, forwarder, Records, transfers, errors);
+        caching = new CacheStage(loop, Buffers, forwarder, accelerator, mirrors, Records, errors);
     }
 
     public Loop Loop { get; }
@@ -147,7 +150,7 @@ public sealed class Worker
 
     private Served Listen(ListenSocket socket, ListenerPlan listener)
     {
-        var pipeline = new Pipeline(forwarder, caching, mirrors, Coders, Records, errors);
+        var pipeline = new Pipeline(forwarder, accelerator, caching, mirrors, Coders, Records, errors);
         var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
         host.OnClosed = counted =>
         {

@@ -2,6 +2,7 @@
 
 using System.Net;
 using Weir.Engine;
+using Weir.Engine.Acceleration;
 using Weir.Engine.Balancing;
 using Weir.Engine.Caching;
 using Weir.Engine.Exchanges;
@@ -25,7 +26,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null, TlsWhims? originTls = null, Func<ForwardPlan, CachePlan>? cache = null)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null, TlsWhims? originTls = null, Func<ForwardPlan, CachePlan>? cache = null, AcceleratePlan? accelerate = null)
     {
         balancing ??= new Balancing();
         World = new SimulatedWorld(seed, weather);
@@ -51,7 +52,7 @@ internal sealed class EngineWorld
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000, Total = balancing.Total };
         var forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge };
         Cached = cache?.Invoke(forward);
-        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Timeouts = times, MinRate = 0, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
+        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Accelerate = accelerate, Timeouts = times, MinRate = 0, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
         if (tls is not null) (FrontTls, ClientTls) = (new TlsLedger(World, tls), new TlsLedger(World, tls));
         var plan = new Plan
@@ -224,6 +225,8 @@ internal sealed class EngineWorld
             if (worker.Connections != 0) yield return $"loop {worker.Loop.Index}: {worker.Connections} connections left";
         }
 
+        if (Engine.Transfers.Parts != 0 || Upstream.Parts.Now != 0) yield return $"{Engine.Transfers.Parts} and {Upstream.Parts.Now} parts counted that are gone";
+        if (Engine.Transfers.Running.Any()) yield return "accelerated answers counted that are gone";
         if (FrontTls is { Live: not 0 }) yield return $"{FrontTls.Live} TLS engines leaked";
         if (FrontTls is { Suspended: not 0 }) yield return $"{FrontTls.Suspended} handshakes suspended for ever";
         if (TowardsOrigins is { Live: not 0 }) yield return $"{TowardsOrigins.Live} TLS engines towards origins leaked";

@@ -2,6 +2,7 @@
 
 using System.Text;
 using Weir.Control.Configuration;
+using Weir.Engine.Acceleration;
 using Weir.Engine.Caching;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
@@ -14,11 +15,12 @@ namespace Weir.Control.Compilation;
 /// <summary>Compiles what is written about a route's cache.</summary>
 internal static class CachePlans
 {
-    public static CachePlan Plan(CacheConfig from, Cache cache, RouteConfig route, ForwardPlan forward, MirrorPlan? mirror) => new()
+    public static CachePlan Plan(CacheConfig from, Cache cache, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror) => new()
     {
         Cache = cache,
         Forward = forward,
         Mirror = mirror,
+        Accelerate = accelerate,
         Key = new KeyRecipe(Space(route, forward, from), Parts(from.Key), Query(from.Key?.Query)),
         Rules = Rules(from),
         LargestBody = from.MaxObject ?? CacheStoreConfig.UsualObject,

@@ -6,6 +6,7 @@ using Weir.Control.Certificates;
 using Weir.Control.Configuration;
 using Weir.Control.Discovery;
 using Weir.Engine;
+using Weir.Engine.Acceleration;
 using Weir.Engine.Caching;
 using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
@@ -117,6 +118,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             MostHandshakesPerClient = (int)(config.Limits.HandshakesPerClient ?? 200),
             MostConnectionsPerClient = (int)(config.Limits.ConnectionsPerClient ?? 0),
             MemoryLimit = config.Limits.Memory ?? 1L << 30,
+            MostParts = (int)(config.Limits.Parts ?? 1024),
             Proofs = UsesCertificates ? Automatic?.Issuance?.Answers : null,
         };
     }
@@ -333,8 +335,9 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         if (upstreamConfig is not null) scope = scope.Narrow(new LimitsConfig(), Narrowed(upstreamConfig.Timeouts, route.Timeouts), [], null);
         var forward = upstreamConfig is null ? null : Forward(route, target!, upstreamConfig);
         var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
+        var accelerate = forward is null ? null : Accelerate(route.Accelerate);
         var caching = forward is null ? null : CacheConfig.Of(route.Cache, scope.Cache);
-        var cache = caching is null ? null : Cache(caching, route, forward!, mirror);
+        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, mirror);
         var request = stages.Request(sticky);
         if (cache is not null && CachePlans.Purge(caching!, cache) is { } purge) request = [.. request, purge];
         var plan = new RoutePlan
@@ -348,6 +351,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Answer = stages.Answer(),
             Mirror = mirror,
             Cache = cache,
+            Accelerate = accelerate,
             Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
@@ -382,7 +386,25 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, MirrorPlan? mirror)
+    private AcceleratePlan? Accelerate(AccelerateConfig? from)
+    {
+        if (from is null or { Off: true }) return null;
+        var standard = new AcceleratePlan();
+        var disk = from.Disk ?? standard.Disk;
+        return standard with
+        {
+            Segments = (int)(from.Segments ?? standard.Segments),
+            SegmentSize = from.SegmentSize ?? standard.SegmentSize,
+            Smallest = from.MinSize ?? standard.Smallest,
+            Memory = from.Memory ?? standard.Memory,
+            Disk = disk,
+            Folder = disk > 0 ? Spill : null,
+            MostAtUpstream = (int)(from.PerUpstream ?? standard.MostAtUpstream),
+            MirrorsByDigest = from.SameBy == "digest",
+        };
+    }
+
+    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror)
     {
         var name = from.Store ?? CacheStoreConfig.Usual;
         var cache = live.Cache(name);
@@ -394,7 +416,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             cache.MemoryLimit = store.Memory ?? CacheStoreConfig.UsualMemory;
             live.CacheDisks.Want(cache, disk);
         });
-        var plan = CachePlans.Plan(from, cache, route, forward, mirror);
+        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, mirror);
         made?.Invoke(plan, from);
         return plan;
     }

@@ -47,6 +47,7 @@ internal static class UpstreamPlans
             MostBackOff = from.MostBackOff ?? standard.MostBackOff,
             Buffer = from.Buffer ?? standard.Buffer,
             BufferDisk = from.BufferDisk ?? standard.BufferDisk,
+            Resume = (int)(from.Resume ?? standard.Resume),
             Folder = folder,
         };
     }

@@ -218,6 +218,7 @@ public sealed class LimitsConfig : IWritten
     public long? ConnectionAge { get; set; }
     public long? MinRate { get; set; }
     public long? MinRateGrace { get; set; }
+    public long? Parts { get; set; }
 }
 
 public sealed class TimeoutsConfig : IWritten
@@ -340,6 +341,7 @@ public sealed class RetryConfig : IWritten
     public long? MostBackOff { get; set; }
     public long? Buffer { get; set; }
     public long? BufferDisk { get; set; }
+    public long? Resume { get; set; }
 }
 
 public sealed class HedgeConfig : IWritten
@@ -575,6 +577,7 @@ public sealed class RouteConfig : IWritten, IAction
     public bool? RequestId { get; set; }
     public MirrorConfig? Mirror { get; set; }
     public CacheConfig? Cache { get; set; }
+    public AccelerateConfig? Accelerate { get; set; }
     public CompressConfig? Compress { get; set; }
     public RequestBodyConfig? RequestBody { get; set; }
     public ResponseBodyConfig? ResponseBody { get; set; }

@@ -38,7 +38,8 @@ public static class ProxySchema
         .Add("requests_per_connection", Shapes.Int(0, long.MaxValue), (l, v) => l.RequestsPerConnection = v, "Requests a client's connection may carry; 0: no limit. Top level only.", "0")
         .Add("connection_age", Shapes.Duration, (l, v) => l.ConnectionAge = v, "How old a client's connection may grow before its next response ends it. Top level only.", "off")
         .Add("min_rate", Shapes.ByteRate, (l, v) => l.MinRate = v, "The least a peer must move while it owes bytes: a client that sends its body, or reads its response. Never counted against an origin that thinks.", "240B/s")
-        .Add("min_rate_grace", Shapes.Duration, (l, v) => l.MinRateGrace = v, "How long a peer may owe bytes whatever its rate.", "10s");
+        .Add("min_rate_grace", Shapes.Duration, (l, v) => l.MinRateGrace = v, "How long a peer may owe bytes whatever its rate.", "10s")
+        .Add("parts", Shapes.Int(0, 1_000_000), (l, v) => l.Parts = v, "Requests for parts of accelerated answers at once, to all upstreams together. Top level only.", "1024");
 
     public static Section<LimitsConfig> RouteLimits { get; } = Limits.Within("route_limits", "The most there may be of things in a site or a route; what is not written holds as outside.", static key => $"'{key}' is a limit of the top level only", "body", "min_rate", "min_rate_grace");
 
@@ -179,7 +180,8 @@ public static class ProxySchema
         .Add("back_off", Shapes.Delay, (r, v) => r.BackOff = v, "The longest wait before the second retry, doubled for each further one; half of it at least. The first goes at once.", "25ms")
         .Add("most_back_off", Shapes.Delay, (r, v) => r.MostBackOff = v, "The longest of these waits.", "250ms")
         .Add("buffer", Shapes.Size, (r, v) => r.Buffer = v, "Bytes of a request's body kept in memory so that it can be sent again; 0B: none. Those of requests that may not be sent again are not kept.", "64KiB")
-        .Add("buffer_disk", Shapes.Size, (r, v) => r.BufferDisk = v, "Further bytes kept in a file without a name in the state folder. A longer body passes as if nobody had asked for it, and is not sent again. All together keep at most 1GiB there.", "1MiB");
+        .Add("buffer_disk", Shapes.Size, (r, v) => r.BufferDisk = v, "Further bytes kept in a file without a name in the state folder. A longer body passes as if nobody had asked for it, and is not sent again. All together keep at most 1GiB there.", "1MiB")
+        .Add("resume", Shapes.Int(0, 100), (r, v) => r.Resume = v, "How often in a row an answer that breaks off, or falls silent for half of timeouts.idle, is gone on with from where it stopped, on this server or another; of 64KiB at least, with a strong ETag, to GET.", "3");
 
     public static Section<HedgeConfig> Hedge { get; } = new Section<HedgeConfig>("hedge", "A request that is idempotent and has no body is sent to a second server where the first takes longer than usual; the first answer counts, and the other attempt is dropped.")
         .Short(Shapes.HedgeTime, (h, v) => h.After = v)
@@ -411,6 +413,16 @@ public static class ProxySchema
         .Add("levels", new MapShape<long>("codings", Shapes.Int(0, 12), CheckCoding), (c, v) => c.Levels = v, "How hard each coding tries: zstd 1 to 12, br 0 to 9, gzip 1 to 9.", "zstd 3, br 4, gzip 5")
         .Add("cross_site", Shapes.Bool, (c, v) => c.CrossSite = v, "false: answers to requests that other sites bring about (Sec-Fetch-Site: cross-site) stay as they are, so that nobody learns secrets in them from their length (BREACH).", "true");
 
+    public static Section<AccelerateConfig> Accelerate { get; } = new Section<AccelerateConfig>("accelerate", "Fetches large answers to GET in parts, over several connections at once, and passes them on in order from the first byte. Begun only where one connection is slow, and the server answers ranges (Accept-Ranges) and tells a strong ETag; how many there are follows what is measured.")
+        .Short(Shapes.Bool, (a, v) => a.Off = !v)
+        .Add("segments", Shapes.Int(2, 64), (a, v) => a.Segments = v, "Connections at once for one answer.", "8")
+        .Add("segment_size", Shapes.SizeFrom("256KiB", "1GiB"), (a, v) => a.SegmentSize = v, "The most bytes of a part; slow connections are given shorter ones.", "16MiB")
+        .Add("min_size", Shapes.SizeFrom("64KiB", "1TiB"), (a, v) => a.MinSize = v, "Shorter answers are fetched over one connection.", "4MiB")
+        .Add("memory", Shapes.SizeFrom("1MiB", "16GiB"), (a, v) => a.Memory = v, "Bytes of one answer that wait in memory for its client; all answers together leave a quarter of limits.memory to others.", "64MiB")
+        .Add("disk", Shapes.Size, (a, v) => a.Disk = v, "Further bytes of one answer that wait in a file without a name in the state folder; 0B: none. All together keep at most 1GiB there.", "256MiB")
+        .Add("per_upstream", Shapes.Int(1, 100_000), (a, v) => a.PerUpstream = v, "Requests for parts at once to one upstream, for all answers together, beside those of clients.", "64")
+        .Add("same_by", Shapes.OneOf("etag", "digest"), (a, v) => a.SameBy = v, "How the servers of the upstream show that they hold the same bytes: by the same ETag; or, as mirrors whose ETags differ, by the same Repr-Digest (RFC 9530), which each must send.", "etag");
+
     public static Section<RequestBodyConfig> RequestBody { get; } = new Section<RequestBodyConfig>("request_body", "Changes the coding of requests' bodies: takes it off for servers that cannot, or puts it on for servers that can.")
         .Short(Shapes.OneOf("decompress"), (r, v) => r.Decompress = true)
         .Add("decompress", Shapes.Bool, (r, v) => r.Decompress = v, "Bodies with Content-Encoding are decompressed. A coding that is not known is answered 415, a body that is not what it says 400.", "false")
@@ -445,6 +457,7 @@ public static class ProxySchema
         .Add("early_data", Shapes.Bool, (r, v) => r.EarlyData = v, "Takes GET, HEAD and OPTIONS that come before the client's TLS handshake is done (0-RTT); they may be replays, and the origin is told by Early-Data: 1 (RFC 8470). All other requests wait for the handshake.", "false")
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.", "the site's")
+        .Add("accelerate", Accelerate, (r, v) => r.Accelerate = v, "Fetches large answers over several connections at once; with proxy only.", "false")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("compress", Compress, (r, v) => r.Compress = v, "Compresses responses for clients that take it.", "the site's")
         .Add("request_body", RequestBody, (r, v) => r.RequestBody = v, "Decompresses requests' bodies, or compresses them; with proxy only.", "passed on as they come")

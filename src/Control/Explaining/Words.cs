@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Weir.Control.Configuration;
+using Weir.Engine.Acceleration;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Policies.Compression;
@@ -72,6 +73,10 @@ internal static class Words
     /// <summary>When another endpoint is asked.</summary>
     public static string Retry(RetryPlan plan, RetryConfig written) =>
         plan.Attempts == 0 ? "no retries" : $"{plan.Attempts} retries on {string.Join(' ', written.On ?? ["connect", "reset", "timeout", "502", "503", "504"])}{(plan.PerTry == Timeouts.None ? "" : $", per_try {Duration(plan.PerTry)}")}, budget {plan.BudgetPercent}%";
+
+    /// <summary>How large answers are fetched.</summary>
+    public static string Acceleration(AcceleratePlan plan) =>
+        $"accelerate answers from {Size(plan.Smallest)} over up to {plan.Segments} connections, parts up to {Size(plan.SegmentSize)}, {Size(plan.Memory)} ahead in memory{(plan.Folder is null ? "" : $", {Size(plan.Disk)} on disk")}, servers are the same by {(plan.MirrorsByDigest ? "Repr-Digest" : "ETag")}";
 
     /// <summary>What an upstream may carry at once.</summary>
     public static string Limits(Bounds bounds)

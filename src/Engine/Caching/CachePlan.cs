@@ -1,5 +1,6 @@
 // What a route says about its cache, compiled. Immutable.
 
+using Weir.Engine.Acceleration;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Mirroring;
@@ -18,6 +19,9 @@ public sealed record CachePlan
 
     /// <summary>Who else is sent copies of what is asked; null: nobody.</summary>
     public MirrorPlan? Mirror { get; init; }
+
+    /// <summary>How large answers are fetched; null: over one connection.</summary>
+    public AcceleratePlan? Accelerate { get; init; }
 
     public CacheRules Rules { get; init; } = CacheRules.Default;
 

@@ -6,6 +6,7 @@
 //             → nothing: fetched, all who ask wait
 //   others, and what the cache may not look into → passed on; what they change is forgotten
 
+using Weir.Engine.Acceleration;
 using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
@@ -21,7 +22,7 @@ using Weir.Wire.Http1;
 namespace Weir.Engine.Caching;
 
 /// <summary>The caches of one loop's requests.</summary>
-public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarder, Mirrors mirrors, LoopRecords records, ErrorLog errors)
+public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarder, Accelerator accelerator, Mirrors mirrors, LoopRecords records, ErrorLog errors)
 {
     // Hits that are told together.
     private const int TouchesAtOnce = 64;
@@ -130,6 +131,9 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         if (plan.Mirror is not null) mirrors.Begin(exchange, plan.Mirror);
         return forwarder.FetchAsync(exchange, plan.Forward);
     }
+
+    /// <summary>What is fetched for all is fetched as what is for one.</summary>
+    internal void Accelerate(Exchange exchange, CachePlan plan) => accelerator.Begin(exchange, plan.Forward, plan.Accelerate);
 
     internal void Record(Exchange exchange) => records.EndMirrored(exchange);
 

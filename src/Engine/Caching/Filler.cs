@@ -155,7 +155,12 @@ internal sealed class Filler
             if (!fault.IsNone || (response is null && !isHanded)) fill.Tell(FillState.Failed, candidate, fault.IsNone ? new Fault(FaultCause.Closed, Side.Origin, Stage.Wait) : fault);
             if (fault.IsNone && response is not null)
             {
-                if (!response.Body.IsEnded) fault = await FillBodyAsync(response.Body, exchange.ResponseSource!, response);
+                if (!response.Body.IsEnded)
+                {
+                    stage.Accelerate(exchange, plan);
+                    fault = await FillBodyAsync(response.Body, exchange.ResponseSource!, response);
+                }
+
                 Finish(response, fault);
                 if (response.Body.IsWhole && response.IsKept) plan.Cache.Disk?.Write(response, fill.Place.Url);
             }
@@ -495,8 +500,8 @@ internal sealed class Filler
                     return Fault.Of(source.Failure, Side.Origin, Stage.Relay);
             }
 
-            var wake = await exchange.Flow.FirstOf(source.Ready, exchange.Deadline(exchange.Timeouts.Idle));
-            if (wake == Wake.Deadline) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
+            var wake = await exchange.Flow.FirstOf(source.Ready, Math.Min(exchange.Deadline(exchange.Timeouts.Idle), source.AskAgainAt));
+            if (wake == Wake.Deadline && stage.Loop.Now < source.AskAgainAt) return new Fault(FaultCause.Timeout, Side.Origin, Stage.Relay);
         }
     }
 

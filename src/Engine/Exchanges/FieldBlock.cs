@@ -66,6 +66,27 @@ public sealed class FieldBlock
         return true;
     }
 
+    /// <summary>
+    /// Goes on with a copy of what was received, edits and all: the block that it lies in is given back before its exchange ends.
+    /// </summary>
+    /// <returns>False where there is no room; nothing has changed then.</returns>
+    public bool TryDetach(FieldIndex index, Scratch scratch)
+    {
+        var lines = Index.Count == 0 ? 0 : Index[Index.Count - 1].LineEnd;
+        if (!scratch.TryCopy(Bytes.AsSpan(Origin, lines), out var bytes)) return false;
+        for (var i = 0; i < addedCount; i++)
+        {
+            var (name, value) = (added[i].Name, added[i].Value);
+            if (name.Block == Bytes && !scratch.TryCopy(name.Span, out name)) return false;
+            if (value.Block == Bytes && !scratch.TryCopy(value.Span, out value)) return false;
+            added[i] = new AddedField(added[i].Known, name, value);
+        }
+
+        index.CopyFrom(Index);
+        (Bytes, Origin, Index) = (bytes.Block, bytes.Start, index);
+        return true;
+    }
+
     /// <summary>The name of a received field, as it was written.</summary>
     public ReadOnlySpan<byte> Name(int i)
     {

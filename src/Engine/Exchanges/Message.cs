@@ -167,6 +167,15 @@ public sealed class Response
         return true;
     }
 
+    /// <summary>Goes on with a copy of its head, kept in <paramref name="scratch"/>: its connection is given back before its exchange ends.</summary>
+    /// <returns>False where there is no room.</returns>
+    public bool TryDetach(FieldIndex index, Scratch scratch)
+    {
+        if (!scratch.TryCopy(Reason.Span, out var reason) || !Fields.TryDetach(index, scratch)) return false;
+        Reason = reason;
+        return true;
+    }
+
     /// <summary>Begins anew, without fields.</summary>
     public void Clear()
     {

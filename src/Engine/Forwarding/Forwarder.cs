@@ -151,6 +151,18 @@ public sealed class Forwarder(Connector connector, ReplayBodies replays)
         return default;
     }
 
+    /// <summary>Lets go of the origin within its answer: the rest is fetched otherwise. The response must not lie in its buffer any more.</summary>
+    /// <param name="exchange">The exchange.</param>
+    /// <param name="failure">What the origin did, in words; null: nothing.</param>
+    public static void LetGo(Exchange exchange, string? failure)
+    {
+        if (failure is not null) TellFailure(exchange, failure);
+        else TellOutcome(exchange, Fault.None);
+        exchange.Origin!.Abort();
+        exchange.Origin = null;
+        Gate.LeaveEndpoint(exchange);
+    }
+
     // Only an exchange that has come to its end says that its endpoint is well: a head is soon sent.
     private static void TellOutcome(Exchange exchange, Fault fault)
     {

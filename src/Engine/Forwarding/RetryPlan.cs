@@ -50,6 +50,11 @@ public sealed record RetryPlan
     /// <summary>The longest of these waits, in ms.</summary>
     public long MostBackOff { get; init; } = 250;
 
+    /// <summary>
+    /// How often in a row an answer that breaks is gone on with from where it broke, where its validator is strong; 0: never.
+    /// </summary>
+    public int Resume { get; init; } = 3;
+
     /// <summary>Bytes of a request's body kept in memory so that it can be sent again; 0: none.</summary>
     public long Buffer { get; init; } = 64 << 10;
 

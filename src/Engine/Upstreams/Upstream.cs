@@ -53,6 +53,9 @@ public sealed class Upstream : ICounted
     /// <summary>The same where there are limits; null: nobody asks.</summary>
     public Gate? Gate => Volatile.Read(ref members).Gate;
 
+    /// <summary>Requests for parts of its answers.</summary>
+    public PartRequests Parts { get; } = new();
+
     /// <summary>The connections to its endpoints.</summary>
     public OpenConnections Connections { get; }
 
