@@ -24,7 +24,8 @@ internal static class LabCommand
         var hopBandwidth = new Amount("--hop-bandwidth", "125MB/s", "What it carries.", LabAmounts.Rate);
         var clientRtt = new Amount("--client-rtt", "30ms", "The round trip between hop and client.", LabAmounts.Time);
         var clientLoss = new Amount("--client-loss", "0%", "The share of packets lost there.", Loss);
-        var size = new Amount("--size", "800MB", "The size of the file.", static text => LabAmounts.Size(text, 1, 100e9));
+        var segments = new Amount("--segments", "8", "Connections at once for parallel ranges, from 2 to 64.", static text => LabAmounts.Number(text, 2, 64));
+        var size = new Amount("--size", "650MB", "The size of the file.", static text => LabAmounts.Size(text, 1, 100e9));
         var seed = new Amount("--seed", "1", "Where chance begins: the same seed is the same run.", static text => LabAmounts.Number(text, 0, 1_000_000_000));
         var repeat = new Amount("--repeat", "1", "Runs of each measurement; the one in the middle is told.", static text => LabAmounts.Number(text, 1, 1_000));
         var control = new Option<string>("--congestion") { Description = "How senders answer loss.", DefaultValueFactory = static _ => "cubic" };
@@ -32,7 +33,7 @@ internal static class LabCommand
         var svg = new Option<string?>("--svg") { Description = "Draws a picture into this file." };
         var json = new Option<bool>("--json") { Description = "For programs: all there is to tell, as JSON." };
         var command = new Command("lab", "Measures in a simulated world how much faster a file comes over a bad link through a hop.");
-        foreach (var option in new Option[] { rtt, loss, burst, rate, bandwidth, resets, hopRtt, hopLoss, hopBandwidth, clientRtt, clientLoss, size, seed, repeat, control, svg, json }) command.Options.Add(option);
+        foreach (var option in new Option[] { rtt, loss, burst, rate, bandwidth, resets, hopRtt, hopLoss, hopBandwidth, clientRtt, clientLoss, segments, size, seed, repeat, control, svg, json }) command.Options.Add(option);
         command.SetAction(parsed =>
         {
             var way = new LinkSettings { Rate = rate.Of(parsed), Control = parsed.GetValue(control) == "reno" ? CongestionControl.Reno : CongestionControl.Cubic };
@@ -43,6 +44,7 @@ internal static class LabCommand
                 Repeat = (int)repeat.Of(parsed),
                 Direct = way with { RoundTrip = Microseconds(rtt.Of(parsed)), Loss = loss.Of(parsed), Burst = burst.Of(parsed), Bandwidth = bandwidth.Of(parsed), ResetAfter = resets.Of(parsed) is > 0 and var often ? 1 / often : 0 },
                 Haul = way with { RoundTrip = Microseconds(hopRtt.Of(parsed)), Loss = hopLoss.Of(parsed), Bandwidth = hopBandwidth.Of(parsed) },
+                Accelerated = $"accelerate: {{ segments: {(int)segments.Of(parsed)} }}",
                 Near = way with { RoundTrip = Microseconds(clientRtt.Of(parsed)), Loss = clientLoss.Of(parsed), Bandwidth = bandwidth.Of(parsed), Rate = 0 },
             };
             return Tell(LabResult.Of(plan), parsed.GetValue(json), parsed.GetValue(svg));

@@ -7,14 +7,16 @@ namespace Weir.Tests.Simulation;
 
 public class LabTests
 {
-    private static readonly LabPlan Small = new() { Size = 20_000_000, Accelerated = "# nothing" };
+    private static readonly LabPlan Small = new() { Size = 20_000_000 };
 
     [Fact]
-    public void A_hop_with_a_better_way_gains_and_one_beside_the_client_does_not()
+    public void A_better_way_gains_and_parallel_ranges_gain_with_it_and_without()
     {
         var measured = Measure(Small);
         Assert.InRange(Gain(measured, "hop"), 4, 60);
         Assert.InRange(Gain(measured, "beside"), 0.8, 1.25);
+        Assert.True(Gain(measured, "hop_parallel") > 2 * Gain(measured, "hop"));
+        Assert.True(Gain(measured, "beside_parallel") > 4);
         // Two round trips: one for the connection, one for the answer.
         Assert.InRange(Of(measured, "direct").GetProperty("first_byte_seconds").GetDouble(), 0.4, 0.41);
         Assert.InRange(Of(measured, "hop").GetProperty("first_byte_seconds").GetDouble(), 0.18, 0.2);
@@ -27,8 +29,10 @@ public class LabTests
     public void Connections_that_are_reset_cost_time_and_no_byte()
     {
         var measured = Measure(Small with { Direct = Small.Direct with { ResetAfter = 60 } });
-        Assert.True(Of(measured, "direct").GetProperty("resets").GetInt32() > 0);
-        Assert.True(Of(measured, "beside").GetProperty("resets").GetInt32() > 0);
+        Assert.All(new[] { "direct", "beside", "beside_parallel" }, name => Assert.True(Of(measured, name).GetProperty("resets").GetInt32() > 0));
+        // Who fetches in parts goes on by itself where one breaks.
+        Assert.True(Of(measured, "beside").GetProperty("client_breaks").GetInt32() > 0);
+        Assert.Equal(0, Of(measured, "beside_parallel").GetProperty("client_breaks").GetInt32());
     }
 
     [Fact]

@@ -23,7 +23,7 @@ public static class LabAmounts
     /// <summary>A share such as 1%, as a part of one.</summary>
     public static double? Share(string text, double most) => Within(Measured(text, [("%", 0.01)]), 0, most);
 
-    /// <summary>A size such as 800MB, in bytes.</summary>
+    /// <summary>A size such as 650MB, in bytes.</summary>
     public static double? Size(string text, double least, double most) => Within(Measured(text, Sizes), least, most);
 
     /// <summary>A rate such as 2MB/s or 16Mbit/s, in bytes a second; 0: off.</summary>

@@ -8,11 +8,8 @@ namespace Weir.Control.Laboratory;
 /// <summary>What is measured.</summary>
 public sealed record LabPlan
 {
-    /// <summary>The route with parallel ranges, but for its upstream.</summary>
-    public const string Usual = "accelerate: { segments: 8, segment_size: 4MiB }";
-
     /// <summary>Bytes of the file.</summary>
-    public long Size { get; init; } = 800_000_000;
+    public long Size { get; init; } = 650_000_000;
 
     /// <summary>Where chance begins.</summary>
     public int Seed { get; init; } = 1;
@@ -30,7 +27,7 @@ public sealed record LabPlan
     public LinkSettings Near { get; init; } = new() { RoundTrip = 30_000, Bandwidth = 12_500_000 };
 
     /// <summary>The lines of the route that make it fetch parallel ranges.</summary>
-    public string Accelerated { get; init; } = Usual;
+    public string Accelerated { get; init; } = "accelerate: { segments: 8 }";
 
     /// <summary>Between client and a hop that stands beside it.</summary>
     internal LinkSettings Beside => new() { RoundTrip = 500, Bandwidth = 125_000_000, Control = Direct.Control };
