@@ -11,7 +11,7 @@ internal static class LabWords
     {
         < 10 => Say($"{seconds:0.00} s"),
         < 120 => Say($"{seconds:0.0} s"),
-        < 7_200 => Say($"{(long)Math.Round(seconds) / 60} min {(long)Math.Round(seconds) % 60:00} s"),
+        < 5_400 => Say($"{(long)Math.Round(seconds) / 60} min {(long)Math.Round(seconds) % 60:00} s"),
         _ => Say($"{(long)Math.Round(seconds / 60) / 60} h {(long)Math.Round(seconds / 60) % 60:00} min"),
     };
 
