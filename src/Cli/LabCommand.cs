@@ -28,15 +28,14 @@ internal static class LabCommand
         var size = new Amount("--size", "650MB", "The size of the file.", static text => LabAmounts.Size(text, 1, 100e9));
         var seed = new Amount("--seed", "1", "Where chance begins: the same seed is the same run.", static text => LabAmounts.Number(text, 0, 1_000_000_000));
         var repeat = new Amount("--repeat", "1", "Runs of each measurement; the one in the middle is told.", static text => LabAmounts.Number(text, 1, 1_000));
-        var control = new Option<string>("--congestion") { Description = "How senders answer loss.", DefaultValueFactory = static _ => "cubic" };
-        control.AcceptOnlyFromAmong("cubic", "reno");
+        var control = new Amount("--congestion", "cubic", "How senders answer loss: cubic or reno.", static text => text switch { "cubic" => (double)CongestionControl.Cubic, "reno" => (double)CongestionControl.Reno, _ => null });
         var svg = new Option<string?>("--svg") { Description = "Draws a picture into this file." };
         var json = new Option<bool>("--json") { Description = "For programs: all there is to tell, as JSON." };
         var command = new Command("lab", "Measures in a simulated world how much faster a file comes over a bad link through a hop.");
         foreach (var option in new Option[] { rtt, loss, burst, rate, bandwidth, resets, hopRtt, hopLoss, hopBandwidth, clientRtt, clientLoss, segments, size, seed, repeat, control, svg, json }) command.Options.Add(option);
         command.SetAction(parsed =>
         {
-            var way = new LinkSettings { Rate = rate.Of(parsed), Control = parsed.GetValue(control) == "reno" ? CongestionControl.Reno : CongestionControl.Cubic };
+            var way = new LinkSettings { Rate = rate.Of(parsed), Control = (CongestionControl)control.Of(parsed) };
             var plan = new LabPlan
             {
                 Size = (long)size.Of(parsed),
