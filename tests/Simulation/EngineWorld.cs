@@ -267,42 +267,6 @@ internal sealed class EngineWorld
         public IRequestPolicy[] Rewrite { get; init; } = [];
     }
 
-    private sealed class SimulatedGround : Ground
-    {
-        private readonly SimulatedWorld world;
-        private readonly List<Loop> loops = [];
-        private readonly List<Network> networks = [];
-
-        public SimulatedGround(SimulatedWorld world, int count)
-        {
-            this.world = world;
-            for (var i = 0; i < count; i++)
-            {
-                var (loop, network) = world.AddLoop();
-                loops.Add(loop);
-                networks.Add(network);
-            }
-        }
-
-        public override IReadOnlyList<Loop> Loops => loops;
-
-        public override Network NetworkOf(Loop loop) => networks[loop.Index];
-
-        public override ListenSocket[]? Bind(ListenerPlan listener, out string trouble)
-        {
-            trouble = "";
-            return [world.Listen(listener.Address)];
-        }
-
-        public override void Start()
-        {
-        }
-
-        public override void Stop()
-        {
-        }
-    }
-
     internal sealed class StringTarget : LogTarget
     {
         public string Text { get; private set; } = "";

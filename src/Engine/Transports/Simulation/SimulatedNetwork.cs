@@ -55,10 +55,11 @@ public sealed class SimulatedListenSocket(SimulatedWorld world, NetworkAddress a
         world.Forget(this);
     }
 
-    internal SimulatedTransport Connect(Loop from, NetworkAddress to)
+    internal Transport Connect(Loop from, NetworkAddress to)
     {
         // The loop that takes it is known when it is connected, as with one socket per loop.
         var taker = acceptors.Count == 0 ? null : acceptors[world.Random.Next(acceptors.Count)];
+        if (taker is not null && !IsBlackHole && world.LinkBetween(from, taker.Loop) is { } link) return link.Connect(from, taker.Loop, to, taker.Arrived);
         var (client, server) = SimulatedTransport.Pair(world, from, taker?.Loop ?? from, to);
         if (IsBlackHole || taker is null) return client;
         world.After(world.Delay(), () =>
@@ -77,7 +78,7 @@ public sealed class SimulatedListenSocket(SimulatedWorld world, NetworkAddress a
 internal sealed class SimulatedAcceptor : Acceptor
 {
     private readonly SimulatedListenSocket socket;
-    private readonly Queue<SimulatedTransport> waiting = new();
+    private readonly Queue<Transport> waiting = new();
     private bool paused;
     private bool closed;
 
@@ -118,7 +119,7 @@ internal sealed class SimulatedAcceptor : Acceptor
         while (waiting.TryDequeue(out var transport)) transport.Close(reset: true);
     }
 
-    internal void Arrived(SimulatedTransport transport)
+    internal void Arrived(Transport transport)
     {
         if (closed)
         {

@@ -10,6 +10,7 @@ public sealed class SimulatedTransport : Transport
     private readonly SimulatedWorld world;
     private readonly Queue<byte> inbox = new();
     private readonly Queue<byte> outbox = new();
+    private readonly SimulatedEvents events;
     private SimulatedTransport? peer;
     private int connectError;
     private long lastDelivery;
@@ -17,16 +18,13 @@ public sealed class SimulatedTransport : Transport
     private bool sendingEnded;
     private bool endSent;
     private bool endArrived;
-    private bool eventReadable;
-    private bool eventWritable;
-    private bool eventGone;
     private bool wantsRoom; // As the kernel knows it, whatever the signal says: an event of the other direction may have set that.
-    private bool queued;
 
     internal SimulatedTransport(SimulatedWorld world, Loop loop, NetworkAddress local, NetworkAddress remote)
         : base(loop)
     {
         this.world = world;
+        events = new SimulatedEvents(this);
         Local = local;
         Remote = remote;
     }
@@ -126,22 +124,7 @@ public sealed class SimulatedTransport : Transport
     {
         connectError = error;
         IsBroken = error != 0;
-        Tell(readable: error != 0, writable: true, gone: error != 0);
-    }
-
-    internal void OnEvents()
-    {
-        queued = false;
-        if (IsClosed) return;
-        var (readable, writable, gone) = (eventReadable, eventWritable, eventGone);
-        eventReadable = eventWritable = eventGone = false;
-        if (CrossesWakes) readable = writable = true;
-        if (readable) Readable.Latch();
-        if (writable) Writable.Latch();
-        if (gone) Gone.Latch();
-        if (readable) Readable.Raise();
-        if (writable && !IsClosed) Writable.Raise();
-        if (gone && !IsClosed) Gone.Raise();
+        events.Tell(readable: error != 0, writable: true, gone: error != 0);
     }
 
     private void Deliver()
@@ -174,7 +157,7 @@ public sealed class SimulatedTransport : Transport
 
             // A peer that has closed answers bytes with a reset.
             if (peer.IsClosed && count > 0) Break();
-            else peer.Tell(readable: count > 0 || ends, writable: false, gone: ends);
+            else peer.events.Tell(readable: count > 0 || ends, writable: false, gone: ends);
             Deliver();
         });
     }
@@ -184,7 +167,7 @@ public sealed class SimulatedTransport : Transport
         if (!IsClosed && !IsBroken && wantsRoom && world.Weather.Window - outbox.Count - (peer?.inbox.Count ?? 0) > 0)
         {
             wantsRoom = false;
-            Tell(readable: false, writable: true, gone: false);
+            events.Tell(readable: false, writable: true, gone: false);
         }
     }
 
@@ -194,17 +177,6 @@ public sealed class SimulatedTransport : Transport
         IsBroken = true;
         inbox.Clear();
         outbox.Clear();
-        Tell(readable: true, writable: true, gone: true);
-    }
-
-    private void Tell(bool readable, bool writable, bool gone)
-    {
-        if (IsClosed) return;
-        eventReadable |= readable;
-        eventWritable |= writable;
-        eventGone |= gone;
-        if (queued) return;
-        queued = true;
-        ((SimulatedPoller)Loop.Poller).Enqueue(this);
+        events.Tell(readable: true, writable: true, gone: true);
     }
 }

@@ -5,6 +5,7 @@
 // event, a reset destroys what was under way, writes are taken in part.
 
 using Weir.Engine.Loops;
+using Weir.Engine.Transports.Simulation.Links;
 
 namespace Weir.Engine.Transports.Simulation;
 
@@ -40,6 +41,8 @@ public sealed class SimulatedWorld
     private readonly Dictionary<NetworkAddress, SimulatedListenSocket> listeners = [];
     private readonly List<Loop> loops = [];
     private readonly List<SimulatedPoller> pollers = [];
+    private readonly Dictionary<Loop, string> places = [];
+    private readonly Dictionary<(string, string), Link> links = [];
     private long order;
     private int nextPort = 30_000;
 
@@ -66,13 +69,23 @@ public sealed class SimulatedWorld
     public long Steps { get; private set; }
 
     /// <summary>Makes a loop of this world, with its network.</summary>
-    public (Loop Loop, Network Network) AddLoop()
+    /// <param name="place">Where it stands: what lies between places is said by <see cref="Join"/>.</param>
+    public (Loop Loop, Network Network) AddLoop(string place = "")
     {
         var poller = new SimulatedPoller(this);
         var loop = new Loop(poller, loops.Count);
         pollers.Add(poller);
         loops.Add(loop);
+        places[loop] = place;
         return (loop, new SimulatedNetwork(this, loop));
+    }
+
+    /// <summary>Puts a link between two places: connections between their loops go over it, in place of the weather.</summary>
+    public Link Join(string one, string other, LinkSettings settings)
+    {
+        var link = new Link(this, one, other, settings);
+        links[(one, other)] = links[(other, one)] = link;
+        return link;
     }
 
     /// <summary>Listens on an address.</summary>
@@ -129,6 +142,10 @@ public sealed class SimulatedWorld
     /// <summary>A chance, drawn from the seed.</summary>
     public bool Chance(double of) => of > 0 && Random.NextDouble() < of;
 
+    internal Link? LinkBetween(Loop one, Loop other) => links.Count == 0 ? null : links.GetValueOrDefault((places[one], places[other]));
+
+    internal string PlaceOf(Loop loop) => places[loop];
+
     internal void Mix(ulong value) => Trace = (Trace ^ value) * 1099511628211;
 
     internal long Delay() => (Random.Next(0, (Weather.MostDelay * 1000) + 1) + 1) * (Chance(Weather.Stall) ? 100 : 1);
@@ -146,7 +163,7 @@ public sealed class SimulatedWorld
 /// <summary>The poller of one simulated loop: its events are what the world has made ready.</summary>
 internal sealed class SimulatedPoller(SimulatedWorld world) : Poller
 {
-    private readonly Queue<(SimulatedTransport? Transport, SimulatedAcceptor? Acceptor)> ready = new();
+    private readonly Queue<(SimulatedEvents? Events, SimulatedAcceptor? Acceptor)> ready = new();
     private int batch;
     private int pending;
 
@@ -158,7 +175,7 @@ internal sealed class SimulatedPoller(SimulatedWorld world) : Poller
 
     public override long Microseconds() => world.Now;
 
-    public void Enqueue(SimulatedTransport transport) => ready.Enqueue((transport, null));
+    public void Enqueue(SimulatedEvents events) => ready.Enqueue((events, null));
 
     public void Enqueue(SimulatedAcceptor acceptor) => ready.Enqueue((null, acceptor));
 
@@ -170,8 +187,8 @@ internal sealed class SimulatedPoller(SimulatedWorld world) : Poller
     {
         for (; pending > 0; pending--)
         {
-            var (transport, acceptor) = ready.Dequeue();
-            transport?.OnEvents();
+            var (events, acceptor) = ready.Dequeue();
+            events?.Dispatch();
             acceptor?.Acceptable.Raise();
         }
     }
