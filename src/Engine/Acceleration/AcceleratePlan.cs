@@ -31,6 +31,9 @@ public sealed record AcceleratePlan
     /// <summary>Whether other servers' bytes are known as the same by a Repr-Digest, whatever their validators are.</summary>
     public bool MirrorsByDigest { get; init; }
 
+    /// <summary>Bytes that all segments under way may hold together: what memory has no room for goes to the disk where there is one.</summary>
+    public long Ahead => Memory + (Folder is null ? 0 : Math.Min(Disk, Memory));
+
     /// <summary>How far ahead of the client it is fetched.</summary>
     public long Window => Memory + (Folder is null ? 0 : Disk);
 }

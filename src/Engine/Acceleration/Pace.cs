@@ -1,8 +1,8 @@
 // How many connections one answer is fetched over, and how long its segments are: from what is measured. Pure: the clock and the
 // counts are told to it.
 //
-//   one connection, for a moment → would more save time? → up to four → all that are allowed, while each step is worth it
-//     → where a step brought nothing it is taken back, and tried again later
+//   one connection, until its rate no longer grows by itself → would more save time? → a few, or all that are allowed where much is
+//   left → where a step brought nothing it is taken back, and tried again later, and later each time
 //     → an origin that says that it is too much is asked less, for as long as it says
 
 namespace Weir.Engine.Acceleration;
@@ -20,8 +20,14 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
     // What more connections must save, or they are not worth it.
     private const long WorthWhile = 1_000;
 
-    // The second step. One to four, and four to all: two intervals, not log2 of them.
+    // Where little is left.
     private const int Few = 4;
+    private const long Little = 10_000;
+
+    // A connection that begins grows by itself: what it will bring is seen once it grows by less than this, or after so long.
+    private const double Growing = 1.4;
+    private const long LongestStart = 750;
+    private const int StartRoundTrips = 4;
 
     // A step that brought less than this part of what it might have is taken back.
     private const double Flat = 0.1;
@@ -35,6 +41,7 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
     private const long SegmentTime = 4_000;
     private const int RoundTrips = 25;
 
+    private readonly long startedAt = begun;
     private long since = begun;
     private long receivedThen;
     private int activeThen = 1;
@@ -43,6 +50,8 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
     private long holdUntil;
     private long dry; // How long its reader has waited since.
     private int refusals;
+    private int flats;
+    private double start; // The rate of the interval before, while it may still grow.
 
     /// <summary>How many there should be.</summary>
     public int Target { get; private set; } = 1;
@@ -102,13 +111,22 @@ internal sealed class Pace(long begun, int most, long largest, long smallest)
         if (targetBefore > 0 && rate < before * (1 + (Flat * (((double)Target / targetBefore) - 1))))
         {
             (Target, targetBefore) = (targetBefore, 0);
-            holdUntil = now + AgainAfter;
+            holdUntil = now + (AgainAfter << Math.Min(flats++, 6));
             return;
         }
 
-        if (Target >= most || rate <= 0 || left * 1000.0 / rate < WorthWhile) return;
+        if (Target == 1 && IsStarting(now, rate)) return;
+        var time = rate <= 0 ? 0 : left * 1000.0 / rate;
+        if (Target >= most || time < WorthWhile) return;
         (before, targetBefore) = (rate, Target);
-        Target = activeThen = Target < Few ? Math.Min(Few, most) : Math.Min(Target * 2, most); // They are asked for at once.
+        Target = activeThen = time > Little ? most : Math.Min(most, Math.Max(Few, Target * 2)); // They are asked for at once.
+    }
+
+    private bool IsStarting(long now, double rate)
+    {
+        var isStarting = now - startedAt < Math.Max(LongestStart, StartRoundTrips * RoundTrip) && rate > Growing * start;
+        start = rate;
+        return isStarting;
     }
 
     /// <summary>Bytes of the next segment.</summary>

@@ -119,7 +119,7 @@ internal sealed class Transfer : BodyFilter
                 continue;
             }
 
-            if (head is null) Append(at, plan is null ? end : Math.Min(end, at + pace.SegmentSize(plan.Memory, end - at))); // All that was asked for has come.
+            if (head is null) Append(at, plan is null ? end : Math.Min(end, at + pace.SegmentSize(plan.Ahead, end - at))); // All that was asked for has come.
             var segment = head!;
             var here = segment.Buffer.TryRead(out piece);
             if (here == BodyStatus.Piece) return here;
@@ -527,7 +527,7 @@ internal sealed class Transfer : BodyFilter
 
     private Segment? TryAppend()
     {
-        var size = pace.SegmentSize(plan!.Memory, end - (head is null ? at : frontier));
+        var size = pace.SegmentSize(plan!.Ahead, end - (head is null ? at : frontier));
         // The first boundary: what the direct connection brings before others are needed.
         var first = direct is not null && head is null ? Math.Min(at + size, at + ((end - at) / 2)) : frontier;
         if (first >= end || (head is null && end - first < SmallestSegment)) return null;

@@ -20,23 +20,39 @@ public class PaceTests
         Assert.Equal(most, world.Pace.Target);
     }
 
-    [Fact]
-    public void Eight_are_there_after_two_steps()
+    [Theory]
+    [InlineData(1_000_000, 8)]
+    [InlineData(25_000_000, 4)]
+    public void Where_much_is_left_all_are_there_once_the_first_no_longer_grows(int rate, int expected)
     {
-        var world = new Pipe(8, static active => active * 1_000_000);
+        var world = new Pipe(8, active => active * rate);
         world.Run(Pace.Every);
-        Assert.Equal(4, world.Pace.Target);
+        Assert.Equal(1, world.Pace.Target);
         world.Run(Pace.Every);
-        Assert.Equal(8, world.Pace.Target);
+        Assert.Equal(expected, world.Pace.Target);
+    }
+
+    [Fact]
+    public void One_that_still_grows_by_itself_is_given_time()
+    {
+        var rate = 50_000.0;
+        var world = new Pipe(8, active => rate *= 1.1);
+        world.Pace.Answered(400);
+        world.Run(1_500);
+        Assert.Equal(1, world.Pace.Target);
+        world.Run(500);
+        Assert.True(world.Pace.Target > 1); // Long enough.
     }
 
     [Fact]
     public void Where_the_line_is_full_a_step_is_taken_back()
     {
         var world = new Pipe(8, static _ => 5_000_000);
-        var most = world.Run(4_000);
-        Assert.Equal(4, most);
+        Assert.Equal(8, world.Run(1_500));
         Assert.Equal(1, world.Pace.Target);
+        Assert.Equal(1, world.Run(4_000));
+        Assert.Equal(8, world.Run(2_000)); // Five seconds later again,
+        Assert.Equal(1, world.Run(8_000)); // and then after ten.
     }
 
     [Fact]
