@@ -17,6 +17,7 @@ var root = new RootCommand("Weir: a reverse proxy. One address in front of many 
     MemberCommands.Endpoints(),
     CertCommand.Make(),
     CacheCommand.Make(),
+    GetCommand.Make(),
     VersionCommand.Make(),
 };
 var parsed = root.Parse(args);
