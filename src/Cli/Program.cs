@@ -12,6 +12,7 @@ var root = new RootCommand("Weir: a reverse proxy. One address in front of many 
     SchemaCommand.Make(),
     ControlCommands.Reload(),
     ControlCommands.Status(),
+    TopCommand.Make(),
     ControlCommands.Drain(),
     MemberCommands.Weight(),
     MemberCommands.Endpoints(),
