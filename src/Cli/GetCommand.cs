@@ -194,7 +194,7 @@ internal static class GetCommand
         }
 
         private static DownloadMoment Moment(Download download) =>
-            new(download.Bytes, download.Length, download.Transfer?.Connections.Active ?? (download.Bytes > download.Had ? 1 : 0), download.Transfer is { WasShared: true } shared ? TransferDocuments.Gain(shared.Rates) : 0);
+            new(download.Bytes + download.Ahead, download.Length, download.Transfer?.Connections.Active ?? (download.Bytes > download.Had ? 1 : 0), download.Transfer is { WasShared: true } shared ? TransferDocuments.Gain(shared.Rates) : 0);
 
         private static int Width()
         {

@@ -56,18 +56,18 @@ public sealed class GetTests : IDisposable
     }
 
     [Fact]
-    public void What_a_server_left_that_died_the_next_run_goes_on_with()
+    public async Task What_a_server_left_that_died_the_next_run_goes_on_with()
     {
         var port = Lighttpd.FreePort();
         var url = $"http://127.0.0.1:{port}/file.bin";
         Task<Outcome> first;
         using (Slow(port))
         {
-            first = Task.Run(() => Get(url, "--retries", "0"));
+            first = Begin(url, "--retries", "0");
             Eventually.Holds(() => Had() > 500_000, () => "nothing comes");
         }
 
-        var broken = first.GetAwaiter().GetResult();
+        var broken = await first;
         Assert.Equal(1, broken.Code);
         Assert.Contains("the same command goes on with it", broken.Error, StringComparison.Ordinal);
         Assert.Equal(["content", "file.bin.part", "file.bin.part.json"], Names());
@@ -80,6 +80,38 @@ public sealed class GetTests : IDisposable
         Assert.Equal(hash, report.RootElement.GetProperty("sha256").GetString());
         Assert.Equal(hash, HashOf(Target));
         Assert.Equal(["content", "file.bin"], Names());
+    }
+
+    [Fact]
+    public async Task A_server_that_comes_back_is_gone_on_with_in_the_same_run()
+    {
+        var port = Lighttpd.FreePort();
+        Task<Outcome> running;
+        using (Slow(port))
+        {
+            running = Begin($"http://127.0.0.1:{port}/file.bin", "--json");
+            Eventually.Holds(() => Had() > 500_000, () => "nothing comes");
+        }
+
+        using var again = Slow(port);
+        var (code, output, error) = await running;
+        Assert.True(code == 0, output + error);
+        Assert.Equal(hash, HashOf(Target));
+        Assert.Contains("\"had\": 0", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_server_that_gives_no_parts_is_asked_for_all()
+    {
+        using var nginx = new Nginx(ports => $"server {{ listen 127.0.0.1:{ports[0]}; root {content}; max_ranges 0; }}");
+        var url = $"http://127.0.0.1:{nginx.Port}/file.bin";
+        var tag = $"{new DateTimeOffset(File.GetLastWriteTimeUtc(Path.Combine(content, "file.bin"))).ToUnixTimeSeconds():x}-{Length:x}";
+        File.WriteAllBytes(Target + ".part", Bytes(1)[..1_000_000]);
+        File.WriteAllText(Target + ".part.json", $$"""{"url":"{{url}}","etag":"\"{{tag}}\"","length":{{Length}}}""");
+        var (code, _, error) = Get(url);
+        Assert.True(code == 0, error);
+        Assert.Contains("the server gives no parts of it: it begins anew", error, StringComparison.Ordinal);
+        Assert.Equal(hash, HashOf(Target));
     }
 
     [Fact]
@@ -126,14 +158,14 @@ public sealed class GetTests : IDisposable
     }
 
     [Fact]
-    public void What_changes_while_it_runs_begins_anew()
+    public async Task What_changes_while_it_runs_begins_anew()
     {
         using var nginx = Slow();
-        var running = Task.Run(() => Get($"http://127.0.0.1:{nginx.Port}/file.bin"));
+        var running = Begin($"http://127.0.0.1:{nginx.Port}/file.bin");
         Eventually.Holds(() => Had() > 500_000, () => "nothing comes");
         var changed = Put("new.bin", Bytes(3), hoursAgo: 1);
         File.Move(Path.Combine(content, "new.bin"), Path.Combine(content, "file.bin"), overwrite: true);
-        var (code, _, error) = running.GetAwaiter().GetResult();
+        var (code, _, error) = await running;
         // Connections that were open give what was; whatever came, it is one of both.
         Assert.True(code == 0, error);
         Assert.Contains(HashOf(Target), new[] { hash, changed });
@@ -335,6 +367,8 @@ public sealed class GetTests : IDisposable
 
     // On a further port of the test's own too, so that it can be started again.
     private Nginx Slow(int? port = null) => new(ports => $"server {{ listen 127.0.0.1:{ports[0]}; {(port is null ? "" : $"listen 127.0.0.1:{port};")} root {content}; limit_rate 1m; }}");
+
+    private Task<Outcome> Begin(params string[] arguments) => Task.Run(() => Get(arguments));
 
     private Outcome Get(params string[] arguments) => Run([], ["get", .. arguments]);
 

@@ -48,6 +48,9 @@ public sealed class Download(DownloadPlan plan, DownloadSink sink, Action<string
     /// <summary>Bytes that are there.</summary>
     public long Bytes => sink.Length;
 
+    /// <summary>Bytes that have come and wait for what is before them.</summary>
+    public long Ahead => origin is { } at ? at.Running.Sum(static v => Math.Max(0, v.Received - v.Sent)) : 0;
+
     /// <summary>Bytes of the whole; -1: not known.</summary>
     public long Length { get; private set; } = -1;
 
