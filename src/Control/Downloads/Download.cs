@@ -102,7 +102,8 @@ public sealed class Download(DownloadPlan plan, DownloadSink sink, Action<string
             if (step.Kind != Kind.Broken) return step;
             // What begins anew each time comes to nothing, however much comes.
             fruitless = came > before && sink.State is not null && isAsking ? 1 : fruitless + 1;
-            if (fruitless > plan.Retries || !hasAnswered) return step;
+            // Who refuses from the start is believed; a bad link is another matter.
+            if (fruitless > plan.Retries || !(hasAnswered || step.IsLate)) return step;
             say($"{step.Trouble} at byte {sink.Length}: it is tried again");
             var pause = Math.Max(Math.Min(LongestPause, 1 << (fruitless - 1)), step.RetryAfter);
             await Task.Delay(TimeSpan.FromSeconds(pause), cancel).ConfigureAwait(false);
@@ -143,7 +144,7 @@ public sealed class Download(DownloadPlan plan, DownloadSink sink, Action<string
             else
             {
                 var told = $"{origin.Url.Host} answered {status} {answer.ReasonPhrase}".TrimEnd();
-                return status is 408 or 429 or 502 or 503 or 504 ? Step.Broken(told, RetryAfter(answer)) with { IsNoAnswer = status >= 502 } : Step.Failed(told);
+                return status is 408 or 429 or 502 or 503 or 504 ? Step.Broken(told, RetryAfter(answer)) with { IsNoAnswer = status >= 502, IsLate = status is 408 or 504 } : Step.Failed(told);
             }
 
             hasAnswered = true;
@@ -326,6 +327,9 @@ public sealed class Download(DownloadPlan plan, DownloadSink sink, Action<string
 
         /// <summary>Perhaps nobody has answered but the proxy, which then says why.</summary>
         public bool IsNoAnswer { get; init; }
+
+        /// <summary>Nothing came in time.</summary>
+        public bool IsLate { get; init; }
 
         public static readonly Step Whole = new(Kind.Whole);
         public static readonly Step Again = new(Kind.Again);
