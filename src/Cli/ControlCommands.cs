@@ -47,11 +47,15 @@ internal static class ControlCommands
         return command;
     }
 
+    /// <summary>The options that say which proxy is meant.</summary>
+    public static (Option<string?> Socket, Option<string?> File) Where() =>
+        (new Option<string?>("--control") { Description = "The control socket; else the one that --config tells, that of this user, or that of the service." },
+            new Option<string?>("--config", "-c") { Description = "The configuration of the proxy that is meant: a file or a folder of files." });
+
     /// <summary>A command that asks a running proxy.</summary>
     public static Command Make(string name, string description, Func<ParseResult, ControlCall> call)
     {
-        var socket = new Option<string?>("--control") { Description = "The control socket; else the one that --config tells, that of this user, or that of the service." };
-        var file = new Option<string?>("--config", "-c") { Description = "The configuration of the proxy that is meant: a file or a folder of files." };
+        var (socket, file) = Where();
         var command = new Command(name, description) { socket, file };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -96,8 +100,8 @@ internal static class ControlCommands
         }
     }
 
-    // The first that there is; if there is none, the one that is told to be missing.
-    private static bool TryFind(string? socket, string? file, out string at)
+    /// <summary>The first that there is; if there is none, the one that is told to be missing.</summary>
+    public static bool TryFind(string? socket, string? file, out string at)
     {
         at = socket ?? "";
         if (socket is not null) return true;

@@ -12,12 +12,14 @@ var root = new RootCommand("Weir: a reverse proxy. One address in front of many 
     SchemaCommand.Make(),
     ControlCommands.Reload(),
     ControlCommands.Status(),
+    TopCommand.Make(),
     ControlCommands.Drain(),
     MemberCommands.Weight(),
     MemberCommands.Endpoints(),
     CertCommand.Make(),
     CacheCommand.Make(),
     LabCommand.Make(),
+    GetCommand.Make(),
     VersionCommand.Make(),
 };
 var parsed = root.Parse(args);

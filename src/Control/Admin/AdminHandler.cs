@@ -2,7 +2,8 @@
 //   GET  /metrics   Prometheus text          GET  /status   what is served, as JSON
 //   GET  /ready     200, 503 while draining  GET  /live     200
 //   POST /reload    takes the configuration  POST /drain    ends connections after their response
-//   /upstreams/…    see UpstreamsHandler     POST /undrain  ends draining
+//   GET  /transfers accelerated answers      POST /undrain  ends draining
+//   /upstreams/…    see UpstreamsHandler
 //   /certificates…  see CertificatesHandler
 //   /caches…        see CachesHandler
 // With a token, all but /live and /ready ask for it. Without one, what a web page made somebody's browser send is refused.
@@ -89,6 +90,9 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
             case ("GET", "/status"):
                 AdminAnswer.Json(exchange, 200, StatusPage.Write(proxy));
                 break;
+            case ("GET", "/transfers"):
+                AdminAnswer.Json(exchange, 200, TransferDocuments.Write(proxy.Engine.Transfers));
+                break;
             case ("POST", "/reload"):
                 await ReloadAsync(exchange);
                 break;
@@ -100,7 +104,7 @@ public sealed class AdminHandler(RunningProxy proxy, Func<string?> token, bool i
                 if (proxy.Undrain()) AdminAnswer.Json(exchange, 200, "{\"draining\":false}\n");
                 else AdminAnswer.Error(exchange, 409, "the program is stopping");
                 break;
-            case (_, "/live" or "/ready" or "/metrics" or "/status" or "/reload" or "/drain" or "/undrain"):
+            case (_, "/live" or "/ready" or "/metrics" or "/status" or "/transfers" or "/reload" or "/drain" or "/undrain"):
                 AdminAnswer.NotAllowed(exchange, method, path is "/reload" or "/drain" or "/undrain" ? "POST" : "GET, HEAD");
                 break;
             case (_, not null) when path.StartsWith(UpstreamsHandler.Path, StringComparison.Ordinal):

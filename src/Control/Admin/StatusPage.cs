@@ -7,6 +7,7 @@ using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
 using Weir.Engine.Disk;
+using Weir.Engine.Observe;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Control.Admin;
@@ -23,9 +24,16 @@ public static class StatusPage
         json.WriteNumber("connections", proxy.Engine.Connections);
         json.WriteNumber("requests_under_way", proxy.Active);
         json.WriteNumber("requests", proxy.Engine.Workers.Sum(w => w.Records.Ended));
+        json.WriteNumber("bytes_received", Traffics(proxy).Sum(static t => t.BytesIn));
+        json.WriteNumber("bytes_sent", Traffics(proxy).Sum(static t => t.BytesOut));
         json.WriteNumber("reloads", proxy.Reloads.Done);
         json.WriteNumber("reloads_refused", proxy.Reloads.Refused);
+        WriteMemory(proxy, json);
         if (proxy.BuffersOnDisk is { } disk) WriteDisk(disk, json);
+        json.WriteStartObject("accelerate");
+        json.WriteNumber("under_way", proxy.Engine.Transfers.Running.Count());
+        TransferDocuments.Counts(proxy.Engine.Transfers, json);
+        json.WriteEndObject();
         json.WriteStartArray("listeners");
         foreach (var (_, address) in proxy.Engine.Addresses) json.WriteStringValue(address.ToString());
         json.WriteEndArray();
@@ -92,6 +100,19 @@ public static class StatusPage
         }
 
         json.WriteEndArray();
+    }
+
+    // Counted when an exchange has ended.
+    private static IEnumerable<TrafficTotals> Traffics(RunningProxy proxy) =>
+        proxy.Engine.Plan!.Sites.Select(static s => s.Record).OfType<SiteRecord>().Distinct().Select(static s => s.Traffic).Append(proxy.Engine.Unsited).Select(static t => t.Total());
+
+    private static void WriteMemory(RunningProxy proxy, Utf8JsonWriter json)
+    {
+        json.WriteStartObject("memory");
+        json.WriteNumber("resident", Environment.WorkingSet);
+        json.WriteNumber("buffers", proxy.Engine.Memory.Used);
+        json.WriteNumber("buffers_limit", proxy.Engine.Memory.Limit);
+        json.WriteEndObject();
     }
 
     private static void WriteDisk(SpillFolder disk, Utf8JsonWriter json)

@@ -6,6 +6,7 @@ using System.Text;
 using Weir.Control.Certificates;
 using Weir.Control.Discovery;
 using Weir.Control.Health;
+using Weir.Engine.Acceleration;
 using Weir.Engine.Caching;
 using Weir.Engine.Caching.Disk;
 using Weir.Engine.Listeners;
@@ -66,6 +67,19 @@ public static class MetricsPage
         ("weir_cache_disk_removals_total", "counter", "Answers that were purged or forgotten on the disk."),
         ("weir_cache_disk_orphans_total", "counter", "Files deleted that no answer belonged to: what a killed process left unfinished."),
         ("weir_cache_disk_failures_total", "counter", "Operations that the disk failed."),
+        ("weir_accelerate_answers_total", "counter", "Answers that were fetched over several connections, and have ended."),
+        ("weir_accelerate_resumes_total", "counter", "Breaks within an answer, accelerated or not, that were gone on with."),
+        ("weir_accelerate_parts_total", "counter", "Parts of answers that were asked for."),
+        ("weir_accelerate_parts_failed_total", "counter", "Parts, or the rests of some, that had to be asked for again."),
+        ("weir_accelerate_part_bytes_total", "counter", "Bytes that came in parts, of answers that have ended."),
+        ("weir_accelerate_throttled_total", "counter", "Times that a server said that it is asked too much, and was asked less."),
+        ("weir_accelerate_sources_dropped_total", "counter", "Servers that were left out of an answer because they did not have the same, or gave no parts."),
+        ("weir_accelerate_parts_active", "gauge", "Requests for parts under way."),
+        ("weir_accelerate_transfers", "gauge", "Answers under way that may be fetched over several connections, by upstream."),
+        ("weir_accelerate_connections", "gauge", "Connections at work for them."),
+        ("weir_accelerate_rate_bytes", "gauge", "Bytes a second that they come with, together."),
+        ("weir_accelerate_single_rate_bytes", "gauge", "Bytes a second that the best single connection of each brought, together: the rate divided by it is the gain. Of those whose rates are known."),
+        ("weir_accelerate_held_bytes", "gauge", "Bytes of buffers that wait for their clients."),
         ("weir_upstream_queue_length", "gauge", "Requests that wait because the upstream is at one of its limits."),
         ("weir_upstream_queued_total", "counter", "Requests that have waited, or have begun to."),
         ("weir_upstream_queue_refusals_total", "counter", "Requests answered 503 because the queue was full, or because their time in it ran out."),
@@ -166,6 +180,7 @@ public static class MetricsPage
 
         WriteCaches(page, proxy.Caches);
         WriteCacheDisks(page, [.. proxy.Caches.Where(static c => c.AwaitsDisk || c.Disk is not null)]);
+        WriteTransfers(page, engine.Transfers, [.. byUpstream.Select(static u => u.Name)]);
         WriteStates(page, upstreams.GroupBy(u => u.Name).Select(g => (g.Key, g.ToArray())).ToArray());
         WriteEndpoints(page, upstreams);
         WriteSources(page, proxy, upstreams);
@@ -241,6 +256,27 @@ public static class MetricsPage
         foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_removals_total", Volatile.Read(ref counts.Removals), ("cache", name));
         foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_orphans_total", Volatile.Read(ref counts.Orphans), ("cache", name));
         foreach (var (name, _, counts) in disks) page.Sample("weir_cache_disk_failures_total", Volatile.Read(ref counts.Errors), ("cache", name));
+    }
+
+    // By upstream and no further: what runs is as many as clients want.
+    private static void WriteTransfers(Page page, Transfers transfers, string[] upstreams)
+    {
+        var counts = transfers.Counts;
+        page.Sample("weir_accelerate_answers_total", counts.Accelerated);
+        page.Sample("weir_accelerate_resumes_total", counts.Resumed);
+        page.Sample("weir_accelerate_parts_total", counts.Parts);
+        page.Sample("weir_accelerate_parts_failed_total", counts.PartsFailed);
+        page.Sample("weir_accelerate_part_bytes_total", counts.PartBytes);
+        page.Sample("weir_accelerate_throttled_total", counts.Throttled);
+        page.Sample("weir_accelerate_sources_dropped_total", counts.Dropped);
+        page.Sample("weir_accelerate_parts_active", transfers.Parts);
+        var running = transfers.Running.ToLookup(static t => t.Upstream);
+        foreach (var name in upstreams) page.Sample("weir_accelerate_transfers", running[name].Count(), ("upstream", name));
+        foreach (var name in upstreams) page.Sample("weir_accelerate_connections", running[name].Sum(static t => t.Connections.Active), ("upstream", name));
+        var measured = transfers.Running.Where(static t => t.Rates is { All: > 0, Single: > 0 }).ToLookup(static t => t.Upstream, static t => t.Rates);
+        foreach (var name in upstreams) page.Sample("weir_accelerate_rate_bytes", measured[name].Sum(static r => (long)r.All), ("upstream", name));
+        foreach (var name in upstreams) page.Sample("weir_accelerate_single_rate_bytes", measured[name].Sum(static r => (long)r.Single), ("upstream", name));
+        foreach (var name in upstreams) page.Sample("weir_accelerate_held_bytes", running[name].Sum(static t => t.Held), ("upstream", name));
     }
 
     private static void WriteStates(Page page, (string Name, Upstream[] Same)[] upstreams)

@@ -16,6 +16,8 @@ public sealed class AdminHandlerTests : IDisposable
     [InlineData("GET", "/metrics", 200)]
     [InlineData("GET", "/status", 200)]
     [InlineData("GET", "/status?pretty", 200)]
+    [InlineData("GET", "/transfers", 200)]
+    [InlineData("POST", "/transfers", 405)]
     [InlineData("POST", "/reload", 200)]
     [InlineData("POST", "/drain", 200)]
     [InlineData("POST", "/undrain", 200)]
