@@ -15,6 +15,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Routing;
 using Weir.Engine.Tls;
 using Weir.Engine.Transports;
@@ -337,7 +338,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var sticky = forward is null ? null : stickies.Of(forward.Upstream, upstreamConfig!, diagnostics);
         var accelerate = forward is null ? null : Accelerate(route.Accelerate);
         var caching = forward is null ? null : CacheConfig.Of(route.Cache, scope.Cache);
-        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, mirror);
+        var integrity = IntegrityPlans.Of(route.Integrity, forward is not null, accelerate is not null);
+        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, integrity, mirror);
         var request = stages.Request(sticky);
         if (cache is not null && CachePlans.Purge(caching!, cache) is { } purge) request = [.. request, purge];
         var plan = new RoutePlan
@@ -352,6 +354,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Mirror = mirror,
             Cache = cache,
             Accelerate = accelerate,
+            Integrity = integrity,
             Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
@@ -404,7 +407,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror)
+    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, IntegrityPlan? integrity, MirrorPlan? mirror)
     {
         var name = from.Store ?? CacheStoreConfig.Usual;
         var cache = live.Cache(name);
@@ -416,7 +419,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             cache.MemoryLimit = store.Memory ?? CacheStoreConfig.UsualMemory;
             live.CacheDisks.Want(cache, disk);
         });
-        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, mirror);
+        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, integrity, mirror);
         made?.Invoke(plan, from);
         return plan;
     }

@@ -62,11 +62,23 @@ public abstract class BodyFilter : BodySource
 /// <summary>The bytes of a body, piece by piece: they need not lie in one block, nor on the managed heap.</summary>
 public delegate ReadOnlySpan<byte> PieceAt(int index);
 
-/// <summary>Makes another coding of a whole body. Any thread; may take long.</summary>
+/// <summary>Makes something else of a whole body: another coding, a digest. Any thread; may take long.</summary>
 public abstract class BodyEncoder
 {
-    /// <summary>The coding, as it stands in fields.</summary>
+    /// <summary>What it makes, as it stands in fields.</summary>
     public abstract byte[] Coding { get; }
+
+    /// <summary>Of longer bodies it is not made.</summary>
+    public virtual long MostLength => 16 << 20;
+
+    /// <summary>Of bodies up to that it is made at once, where it is asked for.</summary>
+    public virtual long Quick => 0;
+
+    /// <summary>Asked for so often, it is worth having.</summary>
+    public virtual int WantedEnough => 2;
+
+    /// <summary>Bytes that it may have, of a body of a length: what a coding does not make shorter is not worth it.</summary>
+    public virtual int MostMade(long length) => (int)(length - (length / 16));
 
     /// <summary>Encodes a body.</summary>
     /// <param name="length">Bytes of all pieces.</param>
@@ -86,6 +98,9 @@ public abstract class KeptBody : BodySource
 
     /// <summary>Goes over to a coding that <see cref="Has"/> found; nothing of the body was read yet.</summary>
     public abstract void GoOver(BodyEncoder encoder);
+
+    /// <summary>What an encoder makes of all of it, where that is there, and lies together; else empty, and it is noted that it is wanted.</summary>
+    public abstract ReadOnlySpan<byte> Made(BodyEncoder encoder);
 }
 
 /// <summary>A body that can be read again from its first byte, while that is possible. One loop.</summary>
