@@ -401,6 +401,7 @@ internal sealed class Transfer : BodyFilter
         }
 
         Refetch(segment);
+        if (direct is null) More.RaiseLater();
         if (!isLast) Avoid(by);
         else if (++wrong > MostWrong) GiveUp();
     }

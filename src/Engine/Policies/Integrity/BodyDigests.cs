@@ -61,7 +61,7 @@ public sealed class BodyDigests(ErrorLog errors)
     public bool Verify(Exchange exchange, IntegrityPlan plan, long length = -1)
     {
         var (response, fields) = (exchange.Response, exchange.Response.Fields);
-        if (!response.HasBody || response.IsTunnel || exchange.ResponseSource is not { } source || !fields.Index.Has(KnownField.Other)) return false;
+        if (!response.HasBody || response.IsTunnel || exchange.ResponseSource is not { } source || !(fields.Index.Has(KnownField.Other) || fields.Index.Has(KnownField.Trailer))) return false;
         var isWhole = exchange.Request.KnownMethod == KnownMethod.Get && response.Status is 200 or 206 && IsWhole(fields);
         var representation = isWhole ? Received(fields, ReprDigest) : default;
         var content = Received(fields, ContentDigest);
@@ -97,7 +97,7 @@ public sealed class BodyDigests(ErrorLog errors)
         if (Tells(response.Fields, ReprDigest)) wish = wish with { Representation = DigestAlgorithm.None };
         if (Tells(response.Fields, ContentDigest) || !response.HasBody) wish = wish with { Content = DigestAlgorithm.None };
         Span<byte> room = stackalloc byte[DigestField.MostBytes];
-        var isTold = exchange.Place.UpstreamState is null && wish != exchange.DigestWish; // Our own answer told it: a file's.
+        var isTold = exchange.Place.UpstreamState is null && exchange.KeptFrom is null && wish != exchange.DigestWish; // Our own answer told it: a file's.
         if (wish.Representation != DigestAlgorithm.None && Digest(exchange, wish.Representation, isContent: false, room) is { IsEmpty: false } whole)
         {
             if (!TryAdd(exchange, ReprName, wish.Representation, whole)) return false;
