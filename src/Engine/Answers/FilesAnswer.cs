@@ -140,10 +140,10 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
             if (job.Coding.Length > 0) response.Fields.Add(KnownField.ContentEncoding, CodingName, Text(job.Coding));
         }
 
-        if (job.Digest is { } digest) Tell(exchange, digest);
         if (status == 206) response.Fields.Add(KnownField.ContentRange, ContentRangeName, Text($"bytes {first}-{first + count - 1}/{job.Length}"));
         if (status == 416) response.Fields.Add(KnownField.ContentRange, ContentRangeName, Text($"bytes */{job.Length}"));
         OwnResponse.SetLength(exchange, count);
+        if (job.Digest is { } digest) Tell(exchange, digest);
         if (!response.HasBody || count == 0)
         {
             job.Dispose();

@@ -88,7 +88,6 @@ internal static class Selection
         {
             response.Fields.Drop(KnownField.ContentType);
             response.Fields.Drop(KnownField.ContentEncoding);
-            response.Fields.Drop(KnownField.Other, "Repr-Digest"u8);
             Bodiless(exchange);
             return true;
         }
