@@ -2,7 +2,7 @@
 // in a stage, never the order.
 //
 //   identify → route → (wait for the handshake) → rewrite → (recode the body) → answer, or take from the cache, or forward (and mirror)
-//     → accelerate → rewrite the response → compress → deliver → record
+//     → accelerate → verify its digest → rewrite the response → compress → tell its digest → deliver → record
 //
 // A fault at any step is a value: while no byte of a response has been sent it is answered, afterwards it breaks the
 // stream, so that a short answer never looks whole.
@@ -18,13 +18,14 @@ using Weir.Engine.Loops;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Policies.Compression;
+using Weir.Engine.Policies.Integrity;
 using Weir.Wire.Http1;
 using Weir.Wire.Targets;
 
 namespace Weir.Engine;
 
 /// <summary>Handles the exchanges of one listener on one loop.</summary>
-public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, CacheStage caching, Mirrors mirrors, BodyCoders coders, LoopRecords records, ErrorLog errors) : IExchangeHandler
+public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, CacheStage caching, Mirrors mirrors, BodyCoders coders, BodyDigests digests, LoopRecords records, ErrorLog errors) : IExchangeHandler
 {
     /// <summary>The part of the plan that this listener executes; a new plan puts its own here, on the loop.</summary>
     public ListenerPlan Listener { get; set; } = null!;
@@ -125,6 +126,7 @@ public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, Cache
     // An answer of our own, or an origin's, be it kept or fetched.
     private LoopTask<Fault> AnswerAsync(Exchange exchange, RoutePlan route, Verdict verdict)
     {
+        if (route.Integrity is { Generates: true } integrity) exchange.DigestWish = BodyDigests.Wish(exchange.Request.Fields, integrity);
         if ((verdict.Answer ?? route.Answer) is { } answer) return answer.PrepareAsync(exchange);
         if (route.Cache is { } cache) return caching.AnswerAsync(exchange, cache);
         if (route.Mirror is { } mirror) mirrors.Begin(exchange, mirror);
@@ -149,13 +151,21 @@ public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, Cache
 
     private LoopTask<Fault> DeliverAsync(Exchange exchange, RoutePlan route)
     {
-        if (route.Forward is { } forward) accelerator.Begin(exchange, forward, route.Accelerate);
+        if (route.Forward is { } forward)
+        {
+            // What a cache keeps of it on its way it has verified itself.
+            var isDirect = route.Integrity is { Verifies: true } && exchange.Origin is { } origin && exchange.ResponseSource == origin.ResponseBody;
+            accelerator.Begin(exchange, forward, route.Accelerate, route.Integrity);
+            if (isDirect) digests.Verify(exchange, route.Integrity!);
+        }
+
         foreach (var policy in exchange.ResponsePolicies)
         {
             if (!policy.Apply(exchange)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay));
         }
 
         if (route.ResponseCoding is { } coding && !ResponseCoding.Apply(exchange, coding, coders)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay));
+        if (!exchange.DigestWish.IsNone && !digests.Tell(exchange)) return new LoopTask<Fault>(new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Relay));
         var client = exchange.Client;
         var refused = client.StartResponse(exchange.Response, exchange.Request);
         if (refused != FaultCause.None) return new LoopTask<Fault>(Fault.Of(refused, Side.Origin, Stage.Relay));
@@ -168,7 +178,7 @@ public sealed class Pipeline(Forwarder forwarder, Accelerator accelerator, Cache
     private async LoopTask FailAsync(Exchange exchange, Fault fault, SitePlan? site, RoutePlan? route)
     {
         exchange.Fault = fault;
-        if (fault.Side == Side.Origin) errors.Warn("upstream", $"{exchange.Place.Endpoint}: {fault.Told}");
+        if (fault.Side == Side.Origin && fault.Cause != FaultCause.WrongDigest) errors.Warn("upstream", $"{exchange.Place.Endpoint}: {fault.Told}");
         var client = exchange.Client;
         if (client.HasStarted || fault.Status == 0)
         {

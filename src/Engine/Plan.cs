@@ -11,6 +11,7 @@ using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Policies.Compression;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Policies.Rewrite;
 using Weir.Engine.Routing;
 using Weir.Engine.Tls;
@@ -145,6 +146,9 @@ public sealed record RoutePlan
 
     /// <summary>Fetches large answers over several connections; null: over one.</summary>
     public AcceleratePlan? Accelerate { get; init; }
+
+    /// <summary>Verifies digests, and tells them; null: neither.</summary>
+    public IntegrityPlan? Integrity { get; init; }
 
     /// <summary>Sends copies to another upstream as well; null: none.</summary>
     public MirrorPlan? Mirror { get; init; }

@@ -11,6 +11,7 @@ using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
 using Weir.Engine.Policies.Compression;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Transports;
 using Weir.Engine.Upstreams;
 
@@ -50,8 +51,9 @@ public sealed class Worker
         Records = new LoopRecords(loop.Index, unsited);
         forwarder = new Forwarder(new Connector(loop, network, Buffers, errors), new ReplayBodies(loop, Buffers));
         mirrors = new Mirrors(loop, Buffers, forwarder, Records, errors);
-        accelerator = new Accelerator(loop, Buffers, forwarder, Records, transfers, errors);
-        caching = new CacheStage(loop, Buffers, forwarder, accelerator, mirrors, Records, errors);
+        Digests = new BodyDigests(errors);
+        accelerator = new Accelerator(loop, Buffers, forwarder, Digests, Records, transfers, errors);
+        caching = new CacheStage(loop, Buffers, forwarder, accelerator, mirrors, Digests, Records, errors);
     }
 
     public Loop Loop { get; }
@@ -63,6 +65,9 @@ public sealed class Worker
 
     /// <summary>What compresses and decompresses bodies.</summary>
     public BodyCoders Coders { get; }
+
+    /// <summary>What verifies and tells digests of bodies.</summary>
+    public BodyDigests Digests { get; }
 
     public LoopRecords Records { get; }
 
@@ -150,7 +155,7 @@ public sealed class Worker
 
     private Served Listen(ListenSocket socket, ListenerPlan listener)
     {
-        var pipeline = new Pipeline(forwarder, accelerator, caching, mirrors, Coders, Records, errors);
+        var pipeline = new Pipeline(forwarder, accelerator, caching, mirrors, Coders, Digests, Records, errors);
         var host = new ServerHost(Loop, Buffers, pipeline, bug => errors.Error("connection", $"a mistake of ours ended a connection: {bug}"));
         host.OnClosed = counted =>
         {

@@ -27,9 +27,9 @@ public partial class RoomTests
         ["Engine.Upstreams"] = ["Engine.Loops", "Engine.Memory", "Engine.Transports", "Engine.Exchanges", "Engine.Http1", "Engine.Observe", "Engine.Balancing"],
         ["Engine.Forwarding"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk", "Engine.Upstreams"],
         ["Engine.Mirroring"] = ["Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Routing", "Engine.Upstreams", "Engine.Observe", "Engine.Forwarding"],
-        ["Engine.Acceleration"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk", "Engine.Observe", "Engine.Upstreams", "Engine.Forwarding"],
-        ["Engine.Caching"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Routing", "Engine.Answers", "Engine.Disk", "Engine.Observe", "Engine.Upstreams", "Engine.Forwarding", "Engine.Mirroring", "Engine.Acceleration"],
-        ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Forwarding", "Engine.Upstreams"],
+        ["Engine.Acceleration"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Disk", "Engine.Observe", "Engine.Upstreams", "Engine.Forwarding", "Engine.Policies"],
+        ["Engine.Caching"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Routing", "Engine.Answers", "Engine.Disk", "Engine.Observe", "Engine.Upstreams", "Engine.Forwarding", "Engine.Mirroring", "Engine.Acceleration", "Engine.Policies"],
+        ["Engine.Policies"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Memory", "Engine.Exchanges", "Engine.Observe", "Engine.Forwarding", "Engine.Upstreams"],
         ["Engine.Answers"] = ["Wire.Bytes", "Wire.Fields", "Wire.Http1", "Wire.Targets", "Engine.Loops", "Engine.Exchanges", "Engine.Http1", "Engine.Disk"],
     };
 

@@ -44,7 +44,7 @@ public partial class GoldenTests
     [Fact]
     public void The_examples_of_the_readme_are_good_configurations()
     {
-        foreach (var block in new[] { "README.md", "docs/operations/configuration.md", "docs/operations/tls-upstreams.md", "docs/operations/certificates.md", "docs/operations/compression.md", "docs/operations/caching.md" }.SelectMany(page => File.ReadAllText(Path.Combine(Repository.Root, page)).Split("```yaml\n").Skip(1)).Select(b => b.Split("```")[0]))
+        foreach (var block in new[] { "README.md", "docs/operations/configuration.md", "docs/operations/tls-upstreams.md", "docs/operations/certificates.md", "docs/operations/compression.md", "docs/operations/caching.md", "docs/operations/integrity.md" }.SelectMany(page => File.ReadAllText(Path.Combine(Repository.Root, page)).Split("```yaml\n").Skip(1)).Select(b => b.Split("```")[0]))
         {
             var diagnostics = new Diagnostics();
             ConfigLoader.Read("README", block.Replace("/var/www", "/tmp", StringComparison.Ordinal), diagnostics, static _ => null);

@@ -10,6 +10,7 @@ using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
 using Weir.Engine.Observe;
 using Weir.Engine.Policies.Compression;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Routing;
 using Weir.Engine.Transports;
 using Weir.Engine.Transports.Simulation;
@@ -26,7 +27,7 @@ internal sealed class EngineWorld
 
     private readonly StringTarget said = new();
 
-    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null, TlsWhims? originTls = null, Func<ForwardPlan, CachePlan>? cache = null, AcceleratePlan? accelerate = null)
+    public EngineWorld(int seed, Weather weather, int origins = 2, Balancing? balancing = null, ActiveCheck? active = null, TlsWhims? tls = null, TlsWhims? originTls = null, Func<ForwardPlan, CachePlan>? cache = null, AcceleratePlan? accelerate = null, IntegrityPlan? integrity = null)
     {
         balancing ??= new Balancing();
         World = new SimulatedWorld(seed, weather);
@@ -52,7 +53,7 @@ internal sealed class EngineWorld
         var times = new Timeouts { Header = 30_000, FirstByte = 60_000, Idle = 60_000, Body = 60_000, Write = 60_000, KeepAlive = 30_000, Connect = 20_000, Tunnel = 60_000, Total = balancing.Total };
         var forward = new ForwardPlan { Upstream = upstream, Retry = balancing.Retry, Hedge = balancing.Hedge };
         Cached = cache?.Invoke(forward);
-        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Accelerate = accelerate, Timeouts = times, MinRate = 0, Rewrite = balancing.Rewrite, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
+        routes.Add(new RoutePlan { Name = "r", Forward = forward, Cache = Cached, Accelerate = accelerate, Integrity = integrity, Timeouts = times, MinRate = 0, Rewrite = balancing.Rewrite, RequestCoding = Requests = balancing.Requests, ResponseCoding = Responses = balancing.Responses }, []);
         var hosts = new HostTable<SitePlan> { Default = new SitePlan { Name = "s", Routes = routes, AccessLog = balancing.Log } };
         if (tls is not null) (FrontTls, ClientTls) = (new TlsLedger(World, tls), new TlsLedger(World, tls));
         var plan = new Plan

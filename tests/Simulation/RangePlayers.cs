@@ -2,6 +2,7 @@
 // told by the answer's version, so that a byte of another one, or of another place, is seen.
 
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Weir.Engine.Transports;
 using Weir.Engine.Loops;
@@ -49,10 +50,17 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
 
         public string Fields { get; init; } = "Accept-Ranges: bytes\r\n";
 
+        /// <summary>The digests that it tells, of what it should have sent: "r" of the representation, "c" of the content.</summary>
+        public string Digests { get; init; } = "";
+
+        /// <summary>The byte of the whole that it sends wrongly; -1: none.</summary>
+        public long Corrupts { get; init; } = -1;
+
         /// <summary>The tag; where it says it anew for each version.</summary>
         public string Tag { get; init; } = "\"v{0}\"";
     }
 
+    private readonly Dictionary<(int, long, long, bool), string> digests = [];
     private readonly int[] underWay = new int[world.OriginSockets.Count];
 
     public List<Request> Asked { get; } = [];
@@ -67,6 +75,20 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
     public long[] Sent { get; } = new long[world.OriginSockets.Count];
 
     public static byte At(int version, long place) => (byte)((place * 2_654_435_761 >> 11) ^ (place >> 16) ^ (version * 97));
+
+    private string DigestsOf(Manner how, long first, long count)
+    {
+        var told = how.Digests.Contains('r') ? $"Repr-Digest: {DigestOf(how.Version, 0, how.Size, sha512: how.Size % 2 == 0)}\r\n" : "";
+        return how.Digests.Contains('c') ? $"{told}Content-Digest: {DigestOf(how.Version, first, count, sha512: false)}\r\n" : told;
+    }
+
+    private string DigestOf(int version, long first, long count, bool sha512)
+    {
+        if (digests.TryGetValue((version, first, count, sha512), out var known)) return known;
+        var bytes = new byte[count];
+        for (var i = 0; i < count; i++) bytes[i] = At(version, first + i);
+        return digests[(version, first, count, sha512)] = sha512 ? $"sha-512=:{Convert.ToBase64String(SHA512.HashData(bytes))}:" : $"sha-256=:{Convert.ToBase64String(SHA256.HashData(bytes))}:";
+    }
 
     public void Serve()
     {
@@ -109,7 +131,7 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
         var count = last - first + 1;
         var framing = how.IsChunked || how.Lie == "long" ? "Transfer-Encoding: chunked\r\n" : $"Content-Length: {(how.Lie == "length" ? count - 1 : count)}\r\n";
         var parts = isPart ? $"Content-Range: bytes {told}-{toldLast}/{total}\r\n" : "";
-        if (!await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {(isPart ? 206 : 200)} X\r\nX-Version: {how.Version}\r\n{(tag.Length > 0 ? $"ETag: {tag}\r\n" : "")}{parts}{framing}{how.Fields}\r\n"))) return false;
+        if (!await stream.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {(isPart ? 206 : 200)} X\r\nX-Version: {how.Version}\r\n{(tag.Length > 0 ? $"ETag: {tag}\r\n" : "")}{parts}{framing}{DigestsOf(how, first, count)}{how.Fields}\r\n"))) return false;
         var isChunked = framing.StartsWith('T');
         if (how.Lie == "length") count--;
         if (how.Lie == "long") count += 1_000;
@@ -119,7 +141,7 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
         {
             var piece = new byte[(int)Math.Min(count - sent, Math.Max(1, how.Rate * Tick))];
             if (how.Breaks >= 0 && sent + piece.Length > how.Breaks) piece = piece[..(int)Math.Max(0, how.Breaks - sent)];
-            for (var i = 0; i < piece.Length; i++) piece[i] = At(how.Version, first + sent + i);
+            for (var i = 0; i < piece.Length; i++) piece[i] = (byte)(At(how.Version, first + sent + i) ^ (first + sent + i == how.Corrupts ? 1 : 0));
             if (piece.Length > 0 && !await stream.SendAsync(isChunked ? [.. Encoding.ASCII.GetBytes($"{piece.Length:x}\r\n"), .. piece, .. "\r\n"u8] : piece)) return false;
             sent += piece.Length;
             Sent[server] += piece.Length;
@@ -136,6 +158,8 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
 /// <summary>A client that looks at what it gets while it gets it.</summary>
 internal sealed class RangeClient(EngineWorld world, List<string> broken)
 {
+    private bool isWrong;
+
     public int Status { get; private set; }
 
     public int Version { get; private set; }
@@ -149,6 +173,9 @@ internal sealed class RangeClient(EngineWorld world, List<string> broken)
     public bool IsWhole { get; private set; }
 
     public bool IsDone { get; private set; }
+
+    /// <summary>Whether a wrong byte may come, as long as the answer does not come whole then.</summary>
+    public bool TakesBreaks { get; init; }
 
     /// <summary>When the head, and the last byte came, in ms from the start.</summary>
     public (long Head, long Last) Took { get; private set; }
@@ -189,6 +216,7 @@ internal sealed class RangeClient(EngineWorld world, List<string> broken)
             stream.Use(head.Length);
             Took = ((world.World.Now / 1000) - since, 0);
             await TakeAsync(stream, framing, length, first, rate, leavesAt);
+            if (IsWhole && isWrong && leavesAt < 0) broken.Add($"a wrong body of version {Version} came whole");
             Took = (Took.Head, (world.World.Now / 1000) - since);
         }
 
@@ -239,7 +267,8 @@ internal sealed class RangeClient(EngineWorld world, List<string> broken)
         for (var i = 0; i < piece.Length; i++)
         {
             if (piece[i] == RangeOrigin.At(Version, first + Got + i)) continue;
-            broken.Add($"byte {first + Got + i} of version {Version} is another");
+            isWrong = true;
+            if (!TakesBreaks) broken.Add($"byte {first + Got + i} of version {Version} is another");
             return;
         }
     }

@@ -8,6 +8,7 @@ using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Mirroring;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Routing;
 
 namespace Weir.Control.Compilation;
@@ -15,12 +16,13 @@ namespace Weir.Control.Compilation;
 /// <summary>Compiles what is written about a route's cache.</summary>
 internal static class CachePlans
 {
-    public static CachePlan Plan(CacheConfig from, Cache cache, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror) => new()
+    public static CachePlan Plan(CacheConfig from, Cache cache, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, IntegrityPlan? integrity, MirrorPlan? mirror) => new()
     {
         Cache = cache,
         Forward = forward,
         Mirror = mirror,
         Accelerate = accelerate,
+        Integrity = integrity,
         Key = new KeyRecipe(Space(route, forward, from), Parts(from.Key), Query(from.Key?.Query)),
         Rules = Rules(from),
         LargestBody = from.MaxObject ?? CacheStoreConfig.UsualObject,

@@ -16,6 +16,7 @@ using Weir.Engine.Http1;
 using Weir.Engine.Listeners;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Routing;
 using Weir.Engine.Tls;
 using Weir.Engine.Transports;
@@ -340,7 +341,8 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         var caching = forward is null ? null : CacheConfig.Of(route.Cache, scope.Cache);
         var compress = route.Compress ?? scope.Compress;
         var marks = caching is null ? null : CodingPlans.Marks(compress);
-        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, mirror, marks, scope.Kept!);
+        var integrity = IntegrityPlans.Of(route.Integrity, forward is not null, accelerate is not null);
+        var cache = caching is null ? null : Cache(caching, route, forward!, accelerate, integrity, mirror, marks, scope.Kept!);
         var request = stages.Request(sticky);
         if (marks is not null && route.ResponseBody is not { Accept.Count: > 0 }) request = [new AskedPlain(), .. request];
         if (cache is not null && CachePlans.Purge(caching!, cache) is { } purge) request = [.. request, purge];
@@ -357,6 +359,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             Cache = cache,
             Kept = forward is null ? null : scope.Kept,
             Accelerate = accelerate,
+            Integrity = integrity,
             Split = split,
             Timeouts = scope.Times(new Timeouts()),
             BodyLimit = scope.Limits.Body ?? long.MaxValue,
@@ -409,7 +412,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
         };
     }
 
-    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, MirrorPlan? mirror, IResponsePolicy? marks, SiteCaches kept)
+    private CachePlan Cache(CacheConfig from, RouteConfig route, ForwardPlan forward, AcceleratePlan? accelerate, IntegrityPlan? integrity, MirrorPlan? mirror, IResponsePolicy? marks, SiteCaches kept)
     {
         var name = from.Store ?? CacheStoreConfig.Usual;
         var cache = live.Cache(name);
@@ -421,7 +424,7 @@ public sealed class PlanCompiler(LiveThings live, string instance, Action<object
             cache.MemoryLimit = store.Memory ?? CacheStoreConfig.UsualMemory;
             live.CacheDisks.Want(cache, disk);
         });
-        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, mirror) with { Site = kept, Dictionaries = marks };
+        var plan = CachePlans.Plan(from, cache, route, forward, accelerate, integrity, mirror) with { Site = kept, Dictionaries = marks };
         kept.Add(cache, plan.Key, CachePlans.RuleOf(from));
         made?.Invoke(plan, from);
         return plan;

@@ -160,6 +160,7 @@ public static class ConfigChecks
         CheckGroups(route, "route", diagnostics);
         CodingChecks.Check(site, route, diagnostics);
         if (route.Mirror is { } mirror) CheckMirror(config, route, mirror, diagnostics);
+        if (route.Integrity is { Verify: true } integrity && route.Proxy is null && !diagnostics.IsTold(route, "proxy")) diagnostics.Error(integrity.At, "integrity.verify: there is no server whose digests could be verified; only a route with proxy has one");
         if (route.Accelerate is { Off: false } accelerate && route.Proxy is null && !diagnostics.IsTold(route, "proxy")) diagnostics.Error(accelerate.At, "only a route with proxy is accelerated");
         if (route.Priority is not null) CheckPriority(config, route, diagnostics);
     }

@@ -588,6 +588,7 @@ public sealed class RouteConfig : IWritten, IAction
     public MirrorConfig? Mirror { get; set; }
     public CacheConfig? Cache { get; set; }
     public AccelerateConfig? Accelerate { get; set; }
+    public IntegrityConfig? Integrity { get; set; }
     public CompressConfig? Compress { get; set; }
     public RequestBodyConfig? RequestBody { get; set; }
     public ResponseBodyConfig? ResponseBody { get; set; }

@@ -430,6 +430,12 @@ public static class ProxySchema
         .Add("per_upstream", Shapes.Int(1, 100_000), (a, v) => a.PerUpstream = v, "Requests for parts at once to one upstream, for all answers together, beside those of clients.", "64")
         .Add("same_by", Shapes.OneOf("etag", "digest"), (a, v) => a.SameBy = v, "How the servers of the upstream show that they hold the same bytes: by the same ETag; or, as mirrors whose ETags differ, by the same Repr-Digest (RFC 9530), which each must send.", "etag");
 
+    public static Section<IntegrityConfig> Integrity { get; } = new Section<IntegrityConfig>("integrity", "Digests of bodies (RFC 9530): those that servers tell are verified as the bodies pass, and clients that ask for them are told them.")
+        .Short(Shapes.Bool, (i, v) => (i.Verify, i.Generate) = (v ? null : false, v))
+        .Add("verify", Shapes.Bool, (i, v) => i.Verify = v, "A body, or a part of one, that comes with Repr-Digest or Content-Digest and is not what that says breaks off before its last bytes; a part is fetched again where that still helps. With proxy only.", "true")
+        .Add("generate", Shapes.Bool, (i, v) => i.Generate = v, "Answers to Want-Repr-Digest and Want-Content-Digest: in the head where the digest is known (what is kept, files, short answers), else behind the body for clients that take trailers and are sent chunks, else not.", "true")
+        .Add("algorithms", Shapes.ListOf(Shapes.OneOf("sha-256", "sha-512")), (i, v) => i.Algorithms = v, "What is verified, the strongest of those that are told; and what is told, the first of those that a client likes best.", "sha-256, sha-512");
+
     public static Section<RequestBodyConfig> RequestBody { get; } = new Section<RequestBodyConfig>("request_body", "Changes the coding of requests' bodies: takes it off for servers that cannot, or puts it on for servers that can.")
         .Short(Shapes.OneOf("decompress"), (r, v) => r.Decompress = true)
         .Add("decompress", Shapes.Bool, (r, v) => r.Decompress = v, "Bodies with Content-Encoding are decompressed. A coding that is not known is answered 415, a body that is not what it says 400.", "false")
@@ -465,6 +471,7 @@ public static class ProxySchema
         .Add("request_id", Shapes.Bool, (r, v) => r.RequestId = v, "Sends X-Request-ID on: what a trusted proxy sent, if it is plain and has at most 128 bytes, else one made here. Without it, what came is passed on as it is. Access records have an id in any case.", "false")
         .Add("cache", Cache, (r, v) => r.Cache = v, "Keeps answers of its upstream; with proxy only.", "the site's")
         .Add("accelerate", Accelerate, (r, v) => r.Accelerate = v, "Fetches large answers over several connections at once; with proxy only.", "false")
+        .Add("integrity", Integrity, (r, v) => r.Integrity = v, "Verifies digests of bodies, and tells them.", "verified where it accelerates")
         .Add("mirror", Mirror, (r, v) => r.Mirror = v, "Sends copies of its requests to other servers too; with proxy only.")
         .Add("compress", Compress, (r, v) => r.Compress = v, "Compresses responses for clients that take it.", "the site's")
         .Add("request_body", RequestBody, (r, v) => r.RequestBody = v, "Decompresses requests' bodies, or compresses them; with proxy only.", "passed on as they come")

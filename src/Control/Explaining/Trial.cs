@@ -165,6 +165,7 @@ internal sealed class Trial : IDisposable
         else if (from.Files is { } files) Say($"files {files.Root}{Request.ForwardedPath}, index {string.Join(", ", files.Index)}{(files.Precompressed ? ", precompressed" : "")}");
         else if (!Fixed(route, from)) return;
         if (route.Accelerate is { } accelerate) Say(Words.Acceleration(accelerate));
+        if (route.Integrity is { } integrity) Say(Words.Integrity(integrity));
         if (route.RequestCoding is { } requests) Say(Words.Coding(requests));
         if (route.Mirror is { } mirror) Mirror(mirror, from.Mirror!);
         if (route.RewriteResponse.OfType<HideOrigin>().Any()) Say("hide_origin removes Server, Via, X-Powered-By and the like; makes Location, Refresh and cookies that name the endpoint point here");

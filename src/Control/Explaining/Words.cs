@@ -8,7 +8,9 @@ using Weir.Engine.Acceleration;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Policies.Compression;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Upstreams;
+using Weir.Wire.Fields;
 
 namespace Weir.Control.Explaining;
 
@@ -77,6 +79,18 @@ internal static class Words
     /// <summary>How large answers are fetched.</summary>
     public static string Acceleration(AcceleratePlan plan) =>
         $"accelerate answers from {Size(plan.Smallest)} over up to {plan.Segments} connections, parts up to {Size(plan.SegmentSize)}, {Size(plan.Memory)} ahead in memory{(plan.Folder is null ? "" : $", {Size(plan.Disk)} on disk")}, servers are the same by {(plan.MirrorsByDigest ? "Repr-Digest" : "ETag")}";
+
+    /// <summary>What becomes of digests.</summary>
+    public static string Integrity(IntegrityPlan plan)
+    {
+        var what = plan switch
+        {
+            { Verifies: true, Generates: true } => "verifies Repr-Digest and Content-Digest of the server, and tells them where the client asks for them",
+            { Verifies: true } => "verifies Repr-Digest and Content-Digest of the server",
+            _ => "tells Repr-Digest and Content-Digest where the client asks for them",
+        };
+        return $"integrity {what}: {string.Join(", ", plan.Algorithms.Select(static a => Encoding.ASCII.GetString(DigestField.Name(a))))}";
+    }
 
     /// <summary>What an upstream may carry at once.</summary>
     public static string Limits(Bounds bounds)

@@ -120,6 +120,9 @@ public static class MetricsPage
         ("weir_compression_skipped_total", "counter", "Responses of routes with compress that stayed as they were, by reason: status, encoded, no_transform, type, size, cross_site, not_accepted, busy (too many at once, or memory is short)."),
         ("weir_compression_dictionary_answers_total", "counter", "Kept answers that went out compressed by a dictionary of their client's, by coding (dcz, dcb)."),
         ("weir_compression_coders", "gauge", "Compressors and decompressors at work."),
+        ("weir_integrity_verified_total", "counter", "Bodies, and parts of them, that were what the digest says that came with them."),
+        ("weir_integrity_mismatched_total", "counter", "Those that were not: they were broken off, or fetched again."),
+        ("weir_integrity_generated_total", "counter", "Answers whose client asked for a digest and was told one made here, by where it stood: head, trailer."),
         ("weir_loop_lag_seconds", "histogram", "How late timers fire: what anything on a loop may have had to wait."),
         ("weir_buffer_bytes", "gauge", "Bytes held in buffers, those included that are kept for the next use."),
         ("weir_buffers_leased", "gauge", "Buffers in use at this moment."),
@@ -189,6 +192,10 @@ public static class MetricsPage
         if (proxy.Automatic.Issuance is { } issuance) WriteIssuance(page, issuance);
         WriteCertificates(page, proxy);
         WriteCompression(page, [.. engine.Workers.Select(static w => w.Coders)]);
+        page.Sample("weir_integrity_verified_total", engine.Workers.Sum(static w => w.Digests.Verified));
+        page.Sample("weir_integrity_mismatched_total", engine.Workers.Sum(static w => w.Digests.Mismatched));
+        page.Sample("weir_integrity_generated_total", engine.Workers.Sum(static w => w.Digests.ToldInHead), ("where", "head"));
+        page.Sample("weir_integrity_generated_total", engine.Workers.Sum(static w => w.Digests.ToldBehind), ("where", "trailer"));
         foreach (var worker in engine.Workers)
         {
             var buckets = new long[Histogram.Bounds.Length + 1];

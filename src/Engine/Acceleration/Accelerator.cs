@@ -8,6 +8,7 @@ using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Integrity;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 using Weir.Wire.Http1;
@@ -18,10 +19,11 @@ namespace Weir.Engine.Acceleration;
 /// <param name="loop">The loop.</param>
 /// <param name="buffers">Its buffers.</param>
 /// <param name="forwarder">What fetches.</param>
+/// <param name="digests">What verifies parts.</param>
 /// <param name="records">Where what it costs the upstream is counted.</param>
 /// <param name="transfers">Those of all loops.</param>
 /// <param name="errors">Where it says what it did.</param>
-public sealed class Accelerator(Loop loop, BufferPool buffers, Forwarder forwarder, LoopRecords records, Transfers transfers, ErrorLog errors)
+public sealed class Accelerator(Loop loop, BufferPool buffers, Forwarder forwarder, BodyDigests digests, LoopRecords records, Transfers transfers, ErrorLog errors)
 {
     /// <summary>An answer that is shorter is not gone on with where it breaks: it is asked for again sooner than that.</summary>
     public const long SmallestResumed = 64 << 10;
@@ -36,6 +38,8 @@ public sealed class Accelerator(Loop loop, BufferPool buffers, Forwarder forward
 
     internal Forwarder Forwarder => forwarder;
 
+    internal BodyDigests Digests => digests;
+
     internal Transfers Transfers => transfers;
 
     /// <summary>
@@ -44,7 +48,8 @@ public sealed class Accelerator(Loop loop, BufferPool buffers, Forwarder forward
     /// <param name="exchange">The exchange; its response has come.</param>
     /// <param name="forward">How it was forwarded.</param>
     /// <param name="plan">How it is accelerated; null: it is only gone on with.</param>
-    public void Begin(Exchange exchange, ForwardPlan forward, AcceleratePlan? plan)
+    /// <param name="integrity">Whether parts are verified; null: they are not.</param>
+    public void Begin(Exchange exchange, ForwardPlan forward, AcceleratePlan? plan, IntegrityPlan? integrity)
     {
         var response = exchange.Response;
         if (response.BodyLength < SmallestResumed || exchange.Origin is not { } origin || exchange.ResponseSource != origin.ResponseBody) return;
@@ -53,7 +58,7 @@ public sealed class Accelerator(Loop loop, BufferPool buffers, Forwarder forward
         if (plan is null && forward.Retry.Resume == 0) return;
         if (!TryRead(exchange, plan, out var whole, out var first)) return;
         var transfer = free.TryPop(out var used) ? used : new Transfer(this);
-        transfer.Begin(exchange, forward, plan, whole, first, first + response.BodyLength);
+        transfer.Begin(exchange, forward, plan, integrity is { Verifies: true } ? integrity : null, whole, first, first + response.BodyLength);
     }
 
     internal Segment LeaseSegment() => freeSegments.TryPop(out var used) ? used : new Segment(loop, buffers);

@@ -13,6 +13,9 @@ internal sealed class Segment(Loop loop, BufferPool buffers)
 
     public SegmentBuffer Buffer { get; } = new(loop, buffers);
 
+    /// <summary>Its first byte.</summary>
+    public long First { get; private set; }
+
     /// <summary>Up to where it has come.</summary>
     public long At { get; set; }
 
@@ -37,7 +40,7 @@ internal sealed class Segment(Loop loop, BufferPool buffers)
 
     public void Begin(Transfer of, long first, long end)
     {
-        (At, End, Next, Fetch) = (first, end, null, null);
+        (First, At, End, Next, Fetch) = (first, first, end, null, null);
         (IsConfirmed, Failures, RetryAt) = (false, 0, 0);
         Buffer.Begin(of);
     }

@@ -55,6 +55,12 @@ internal sealed class SegmentFetch
     /// <summary>What it has brought, in bytes.</summary>
     public long Brought { get; private set; }
 
+    /// <summary>The first byte that was asked for.</summary>
+    public long From { get; private set; }
+
+    /// <summary>Whether what it brings is verified, once all of it is here.</summary>
+    public bool IsVerified { get; private set; }
+
     /// <summary>Whether it waits for room.</summary>
     public bool IsHeldBack { get; private set; }
 
@@ -69,7 +75,7 @@ internal sealed class SegmentFetch
     public void Begin(Transfer of, Segment part, Exchange client, ForwardPlan forward, in Whole whole, List<Endpoint> avoided, object? preferred)
     {
         (owner, segment, asked) = (of, part, part.End);
-        (Brought, IsHeldBack, Source) = (0, false, null);
+        (From, Brought, IsHeldBack, IsVerified, Source) = (part.At, 0, false, false, null);
         LastAt = BegunAt = home.Loop.Now;
         part.Fetch = this;
         exchange.Begin(this.client, home.Loop.Microseconds());
@@ -127,6 +133,7 @@ internal sealed class SegmentFetch
                 if (answer == SegmentAnswer.Part)
                 {
                     owner.Answered(segment, this, (exchange.Moments.Answered - exchange.Moments.Connected) / 1000);
+                    IsVerified = owner.Integrity is { } integrity && home.Digests.Verify(exchange, integrity, asked - segment.At);
                     fault = await ReceiveAsync();
                 }
             }

@@ -12,6 +12,7 @@ using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Loops;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Upstreams;
 
 namespace Weir.Engine.Acceleration;
@@ -30,6 +31,9 @@ internal sealed class Transfer : BodyFilter
 
     // What is left of a segment, in ms of its own pace, that is worth another connection, where its round trip is short.
     private const long WorthSplitting = 500;
+
+    // Parts that are not what their digest says, of the only server there is.
+    private const int MostWrong = 3;
 
     // Whatever happens, an answer is not asked for more often.
     private const int MostFetches = 100_000;
@@ -54,6 +58,7 @@ internal sealed class Transfer : BodyFilter
     private long frontier;
     private int active;
     private int fetches;
+    private int wrong;
     private bool givesUp; // No further parts.
     private FaultCause broken;
     private TransferView? view; // Made where there is something to be seen.
@@ -75,6 +80,9 @@ internal sealed class Transfer : BodyFilter
 
     public SpillFolder? Folder => plan?.Folder;
 
+    /// <summary>How parts are verified; null: they are not.</summary>
+    public IntegrityPlan? Integrity { get; private set; }
+
     public override Signal Ready => direct?.Ready ?? More;
 
     public override long Length => length;
@@ -88,9 +96,9 @@ internal sealed class Transfer : BodyFilter
     // One that falls silent is given half of the time that it has, so that there is time for another.
     public override long AskAgainAt => direct is not null && directDry > 0 && MayGoOn ? Timeouts.After(directDry, exchange.Timeouts.Idle / 2) : long.MaxValue;
 
-    public void Begin(Exchange of, ForwardPlan by, AcceleratePlan? accelerated, in Whole known, long first, long last)
+    public void Begin(Exchange of, ForwardPlan by, AcceleratePlan? accelerated, IntegrityPlan? integrity, in Whole known, long first, long last)
     {
-        (exchange, forward, plan, whole) = (of, by, accelerated, known);
+        (exchange, forward, plan, Integrity, whole, wrong) = (of, by, accelerated, integrity, known, 0);
         (at, end, frontier, directEnd) = (first, last, last, last);
         (direct, directFailed, head, active, fetches, givesUp, broken) = (of.ResponseSource, false, null, 1, 0, accelerated is null, FaultCause.None);
         (length, received, receivedThen, held, isHeldBack, directDry, waitsSince) = (last - first, 0, 0, 0, false, 0, 0);
@@ -151,7 +159,7 @@ internal sealed class Transfer : BodyFilter
         while (head is { } segment) TakeOut(segment);
         if (view is not null) home.Transfers.End(view);
         avoided.Clear();
-        (exchange, forward, plan, pace, direct, whole, view, source) = (null!, null!, null, null!, null, default, null, null);
+        (exchange, forward, plan, pace, direct, whole, view, source, Integrity) = (null!, null!, null, null!, null, default, null, null, null);
         home.Return(this);
     }
 
@@ -199,7 +207,11 @@ internal sealed class Transfer : BodyFilter
         segment.Fetch = null;
         active--;
         GiveBack();
-        if (segment.IsWhole && (fault.IsNone || answer == SegmentAnswer.Part))
+        if (fault.Cause == FaultCause.WrongDigest)
+        {
+            Lied(segment, fetch.From, by);
+        }
+        else if (segment.IsWhole && (fault.IsNone || answer == SegmentAnswer.Part))
         {
             // All of it is here, even where the connection broke behind it.
         }
@@ -386,15 +398,43 @@ internal sealed class Transfer : BodyFilter
         More.RaiseLater();
     }
 
+    // What a server brought is not what its digest says: nothing more of it goes on, and another is asked. Where some has gone on
+    // already, the body breaks.
+    private void Lied(Segment segment, long from, Endpoint? by)
+    {
+        home.Transfers.Failed();
+        var isLast = by is null || !HasOther(by);
+        if (direct is null && head == segment && (at > from || (isLast && wrong + 1 > MostWrong)))
+        {
+            broken = FaultCause.WrongDigest;
+            return;
+        }
+
+        Refetch(segment);
+        if (direct is null) More.RaiseLater();
+        if (!isLast) Avoid(by);
+        else if (++wrong > MostWrong) GiveUp();
+    }
+
+    // All of a segment that its client has not got is asked for again.
     private void Refetch(Segment segment)
     {
-        var last = segment.End;
-        var next = segment.Next;
-        TakeOut(segment);
         var anew = home.LeaseSegment();
-        anew.Begin(this, at, last);
-        anew.Next = next;
-        head = anew;
+        anew.Begin(this, direct is null && head == segment ? at : segment.First, segment.End);
+        anew.Next = segment.Next;
+        if (head == segment)
+        {
+            head = anew;
+        }
+        else
+        {
+            var before = head!;
+            while (before.Next != segment) before = before.Next!;
+            before.Next = anew;
+        }
+
+        segment.Next = null;
+        LetGo(segment);
     }
 
     private Segment Append(long first, long last)
@@ -413,6 +453,11 @@ internal sealed class Transfer : BodyFilter
     {
         head = segment.Next;
         segment.Next = null;
+        LetGo(segment);
+    }
+
+    private void LetGo(Segment segment)
+    {
         Drop(segment);
         segment.Buffer.End();
         home.Return(segment);
@@ -545,7 +590,7 @@ internal sealed class Transfer : BodyFilter
         var longest = least;
         for (var segment = head; segment is not null; segment = segment.Next)
         {
-            if (segment.Fetch is not { IsHeldBack: false, Brought: > 0 } fetch || segment.Left < 2 * SmallestSegment || home.Loop.Now - fetch.BegunAt < least) continue;
+            if (segment.Fetch is not { IsHeldBack: false, IsVerified: false, Brought: > 0 } fetch || segment.Left < 2 * SmallestSegment || home.Loop.Now - fetch.BegunAt < least) continue;
             var time = segment.Left * 1000 / Math.Max(1, fetch.Brought * 1000 / (home.Loop.Now - fetch.BegunAt));
             if (time > longest) (slowest, longest) = (segment, time);
         }

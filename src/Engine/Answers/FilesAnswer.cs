@@ -1,8 +1,9 @@
-// Files from a folder: GET and HEAD, conditions, one range, an index, compressed siblings. Nothing outside the folder is
+// Files from a folder: GET and HEAD, conditions, one range, an index, compressed siblings, digests (RFC 9530). Nothing outside the folder is
 // reached: the path is the resolved one, each of its segments is a plain name, and the file that was opened must lie below
 // the root after links are followed. Hidden files do not exist, but for /.well-known (RFC 8615). RFC 9110 §13, §14.
 
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
@@ -29,6 +30,8 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
     private static readonly ByteRange VaryName = ByteRange.Of("Vary"u8.ToArray());
     private static readonly ByteRange VaryValue = ByteRange.Of("Accept-Encoding"u8.ToArray());
     private static readonly ByteRange CodingName = ByteRange.Of("Content-Encoding"u8.ToArray());
+    private static readonly ByteRange ReprDigestName = ByteRange.Of("Repr-Digest"u8.ToArray());
+    private static readonly ByteRange ContentDigestName = ByteRange.Of("Content-Digest"u8.ToArray());
     private static readonly ByteRange LocationName = ByteRange.Of("Location"u8.ToArray());
 
     public override async LoopTask<Fault> PrepareAsync(Exchange exchange)
@@ -42,7 +45,7 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
         }
 
         if (Locate(exchange) is not { } path) return new Fault(FaultCause.NoRoute, Side.Client, Stage.Policy);
-        var job = new OpenFile(exchange.Loop, root, path, index, precompressed ? Wanted(request) : []);
+        var job = new OpenFile(exchange.Loop, root, path, index, precompressed ? Wanted(request) : []) { WantsDigest = Named(Algorithm(exchange)) };
         if (!DiskThreads.Shared.TryRun(job)) return new Fault(FaultCause.Exhausted, Side.Proxy, Stage.Policy);
         var wake = await exchange.Flow.FirstOf(job.Done, exchange.Deadline(exchange.Timeouts.Idle));
         if (wake != Wake.First)
@@ -140,6 +143,7 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
         if (status == 206) response.Fields.Add(KnownField.ContentRange, ContentRangeName, Text($"bytes {first}-{first + count - 1}/{job.Length}"));
         if (status == 416) response.Fields.Add(KnownField.ContentRange, ContentRangeName, Text($"bytes */{job.Length}"));
         OwnResponse.SetLength(exchange, count);
+        if (job.Digest is { } digest) Tell(exchange, digest);
         if (!response.HasBody || count == 0)
         {
             job.Dispose();
@@ -151,6 +155,27 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
         var source = new FileSource(exchange.Loop, exchange.Buffers, job.TakeFile(), first, count);
         exchange.ResponseSource = source;
         exchange.Held = source;
+    }
+
+    // One hash answers both wishes; a client that has a wish for each in another algorithm is told of the representation.
+    private static DigestAlgorithm Algorithm(Exchange exchange) => exchange.DigestWish.Representation != DigestAlgorithm.None ? exchange.DigestWish.Representation : exchange.DigestWish.Content;
+
+    private static HashAlgorithmName? Named(DigestAlgorithm algorithm) => algorithm switch
+    {
+        DigestAlgorithm.Sha256 => HashAlgorithmName.SHA256,
+        DigestAlgorithm.Sha512 => HashAlgorithmName.SHA512,
+        _ => null,
+    };
+
+    // Of a part the representation's is the whole's; the content's is not known.
+    private static void Tell(Exchange exchange, byte[] digest)
+    {
+        var (response, algorithm) = (exchange.Response, Algorithm(exchange));
+        if (response.Status is not (200 or 206)) return;
+        var text = new byte[DigestField.MostText];
+        var value = new ByteRange(text, 0, DigestField.Write(algorithm, digest, text));
+        if (exchange.DigestWish.Representation == algorithm) response.Fields.Add(KnownField.Other, ReprDigestName, value);
+        if (exchange.DigestWish.Content == algorithm && response is { Status: 200, HasBody: true }) response.Fields.Add(KnownField.Other, ContentDigestName, value);
     }
 
     private static ByteRange Text(string text) => ByteRange.Of(Encoding.ASCII.GetBytes(text));

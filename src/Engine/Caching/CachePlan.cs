@@ -5,6 +5,7 @@ using Weir.Engine.Caching.Rules;
 using Weir.Engine.Exchanges;
 using Weir.Engine.Forwarding;
 using Weir.Engine.Mirroring;
+using Weir.Engine.Policies.Integrity;
 
 namespace Weir.Engine.Caching;
 
@@ -26,6 +27,9 @@ public sealed record CachePlan
 
     /// <summary>How large answers are fetched; null: over one connection.</summary>
     public AcceleratePlan? Accelerate { get; init; }
+
+    /// <summary>Whether what is kept is verified first; null: it is not.</summary>
+    public IntegrityPlan? Integrity { get; init; }
 
     public CacheRules Rules { get; init; } = CacheRules.Default;
 

@@ -14,6 +14,7 @@ using Weir.Engine.Loops;
 using Weir.Engine.Memory;
 using Weir.Engine.Mirroring;
 using Weir.Engine.Observe;
+using Weir.Engine.Policies.Integrity;
 using Weir.Engine.Upstreams;
 using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
@@ -22,7 +23,7 @@ using Weir.Wire.Http1;
 namespace Weir.Engine.Caching;
 
 /// <summary>The caches of one loop's requests.</summary>
-public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarder, Accelerator accelerator, Mirrors mirrors, LoopRecords records, ErrorLog errors)
+public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarder, Accelerator accelerator, Mirrors mirrors, BodyDigests digests, LoopRecords records, ErrorLog errors)
 {
     // Hits that are told together.
     private const int TouchesAtOnce = 64;
@@ -133,8 +134,12 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         return forwarder.FetchAsync(exchange, plan.Forward);
     }
 
-    /// <summary>What is fetched for all is fetched as what is for one.</summary>
-    internal void Accelerate(Exchange exchange, CachePlan plan) => accelerator.Begin(exchange, plan.Forward, plan.Accelerate);
+    /// <summary>What is fetched for all is fetched, and verified, as what is for one.</summary>
+    internal void Accelerate(Exchange exchange, CachePlan plan)
+    {
+        accelerator.Begin(exchange, plan.Forward, plan.Accelerate, plan.Integrity);
+        if (plan.Integrity is { Verifies: true } integrity) digests.Verify(exchange, integrity);
+    }
 
     internal void Record(Exchange exchange) => records.EndMirrored(exchange);
 
@@ -247,6 +252,7 @@ public sealed class CacheStage(Loop loop, BufferPool buffers, Forwarder forwarde
         }
 
         made.Times = verdict.Times;
+        if (plan.Integrity is { Verifies: true } integrity && digests.Verify(exchange, integrity)) source = exchange.ResponseSource!;
         var keeping = new KeepingSource(source, made, fill, plan);
         exchange.Held = keeping;
         exchange.ResponseSource = keeping;

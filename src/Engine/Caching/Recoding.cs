@@ -1,5 +1,5 @@
-// Other codings of what is kept: made once, behind the answers, for what is asked for again; served many times. One thread of its
-// own, so that neither a loop nor a disk waits for it.
+// Other codings of what is kept, and its digests: made once, behind the answers, for what is asked for again; served many times. One
+// thread of its own, so that neither a loop nor a disk waits for it.
 
 using Weir.Engine.Disk;
 using Weir.Engine.Exchanges;
@@ -10,31 +10,39 @@ namespace Weir.Engine.Caching;
 /// <summary>Makes one coding of one body.</summary>
 internal sealed class Recoding : DiskJob
 {
-    /// <summary>Longer bodies are compressed as they go.</summary>
-    public const long LargestBody = 16 << 20;
-
     private const int MostWaiting = 1024;
 
     private static readonly DiskThreads Maker = new(threads: 1, MostWaiting);
 
     private readonly StoredResponse response;
+    private readonly StoredBody body;
     private readonly Cache cache;
     private readonly BodyEncoder encoder;
 
-    private Recoding(StoredResponse response, Cache cache, BodyEncoder encoder)
+    private Recoding(StoredResponse response, StoredBody body, Cache cache, BodyEncoder encoder)
         : base(null)
     {
-        (this.response, this.cache, this.encoder) = (response, cache, encoder);
+        (this.response, this.body, this.cache, this.encoder) = (response, body, cache, encoder);
         Abandon();
     }
 
-    /// <summary>Somebody would have had a coding that is not there. The caller holds a reference to the response.</summary>
-    public static void Want(StoredResponse response, Cache cache, BodyEncoder encoder)
+    /// <summary>Somebody would have had what is not there. The caller holds a reference to the response.</summary>
+    /// <param name="response">What is kept.</param>
+    /// <param name="body">Its body, or another coding of that.</param>
+    /// <param name="cache">Where it is kept.</param>
+    /// <param name="encoder">What makes it.</param>
+    public static void Want(StoredResponse response, StoredBody body, Cache cache, BodyEncoder encoder)
     {
-        var body = response.Body;
-        if (!body.IsWhole || body.Length is 0 or > LargestBody || body.Wanted(encoder.Coding, encoder.MostBeside) != encoder.WantedEnough) return;
+        if (!body.IsWhole || body.Length == 0 || body.Length > encoder.MostLength || body.Wanted(encoder.Coding, encoder.MostBeside) != encoder.WantedEnough) return;
         response.Hold();
-        if (Maker.TryRun(new Recoding(response, cache, encoder))) return;
+        var recoding = new Recoding(response, body, cache, encoder);
+        if (body.Length <= encoder.Quick)
+        {
+            recoding.Work();
+            return;
+        }
+
+        if (Maker.TryRun(recoding)) return;
         body.Unwanted(encoder.Coding);
         response.LetGo();
     }
@@ -45,9 +53,8 @@ internal sealed class Recoding : DiskJob
 
     protected override void Work()
     {
-        var body = response.Body;
         StoredBody? made = null;
-        var room = NativeBlock.Allocate((int)(body.Length - (body.Length / 16))); // What does not become shorter is not worth it.
+        var room = NativeBlock.Allocate(encoder.MostMade(body.Length));
         try
         {
             var at = 0L;

@@ -79,8 +79,14 @@ public sealed class StoredReader : KeptBody, IPartReader, IDisposable
     public override bool Has(BodyEncoder encoder)
     {
         if (body.Coded(encoder.Coding) is not null) return true;
-        Recoding.Want(response!, cache!, encoder);
+        Recoding.Want(response!, body, cache!, encoder);
         return false;
+    }
+
+    public override ReadOnlySpan<byte> Made(BodyEncoder encoder)
+    {
+        if (!Has(encoder) && body.Length > encoder.Quick) return default;
+        return body.Coded(encoder.Coding) is { } made ? made.From(0, made.Length) : default;
     }
 
     public override void GoOver(BodyEncoder encoder)

@@ -1,6 +1,7 @@
 // Opening a file below a root, on a disk thread: with its index where a folder is asked for, or a compressed sibling where
-// one is wanted. Links are followed only to where the root is.
+// one is wanted, and with its digest. Links are followed only to where the root is.
 
+using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Weir.Engine.Loops;
 
@@ -14,6 +15,12 @@ public sealed class OpenFile(Loop loop, string root, string path, string[] index
     public long Length { get; private set; }
 
     public DateTime Modified { get; private set; }
+
+    /// <summary>In which algorithm a digest is wanted; null: none is.</summary>
+    public HashAlgorithmName? WantsDigest { get; init; }
+
+    /// <summary>That digest; null: it is not known.</summary>
+    public byte[]? Digest { get; private set; }
 
     /// <summary>The name that decides on the media type.</summary>
     public string Name { get; private set; } = "";
@@ -92,6 +99,7 @@ public sealed class OpenFile(Loop loop, string root, string path, string[] index
         if (Descriptor.IsFile(file, out var length, out var modified) && Descriptor.NameOf(file) is { } name && IsBelow(name, Real(root)))
         {
             (File, Length, Modified) = (file, length, modified);
+            if (WantsDigest is { } algorithm) Digest = FileDigests.Of(file, new FileVersion(name, length, modified), algorithm);
             return;
         }
 

@@ -76,14 +76,23 @@ public abstract class BodyFilter : BodySource
 /// <summary>The bytes of a body, piece by piece: they need not lie in one block, nor on the managed heap.</summary>
 public delegate ReadOnlySpan<byte> PieceAt(int index);
 
-/// <summary>Makes another coding of a whole body. Any thread; may take long.</summary>
+/// <summary>Makes something else of a whole body: another coding, a digest. Any thread; may take long.</summary>
 public abstract class BodyEncoder
 {
-    /// <summary>What tells this form of a body from its others.</summary>
+    /// <summary>What it makes, as it stands in fields.</summary>
     public abstract byte[] Coding { get; }
+
+    /// <summary>Of longer bodies it is not made.</summary>
+    public virtual long MostLength => 16 << 20;
+
+    /// <summary>Of bodies up to that it is made at once, where it is asked for.</summary>
+    public virtual long Quick => 0;
 
     /// <summary>Asked for so often, it is worth having.</summary>
     public virtual int WantedEnough => 2;
+
+    /// <summary>Bytes that it may have, of a body of a length: what a coding does not make shorter is not worth it.</summary>
+    public virtual int MostMade(long length) => (int)(length - (length / 16));
 
     /// <summary>A body that has so many other forms is given none of this one.</summary>
     public virtual int MostBeside => int.MaxValue;
@@ -109,6 +118,9 @@ public abstract class KeptBody : BodySource
 
     /// <summary>A dictionary that is kept for URLs such as this body's; null: none of this hash.</summary>
     public abstract SharedDictionary? Dictionary(ReadOnlySpan<byte> hash);
+
+    /// <summary>What an encoder makes of all of it, where that is there, and lies together; else empty, and it is noted that it is wanted.</summary>
+    public abstract ReadOnlySpan<byte> Made(BodyEncoder encoder);
 }
 
 /// <summary>A body that can be read again from its first byte, while that is possible. One loop.</summary>

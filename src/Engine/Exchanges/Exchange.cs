@@ -3,6 +3,7 @@
 
 using Weir.Engine.Loops;
 using Weir.Engine.Memory;
+using Weir.Wire.Fields;
 
 namespace Weir.Engine.Exchanges;
 
@@ -101,6 +102,9 @@ public sealed class Exchange
 
     /// <summary>The content coding that the response was given here, as its field names it; null: none.</summary>
     public byte[]? ResponseCoding { get; set; }
+
+    /// <summary>The digests that the client is told where that can be done.</summary>
+    public DigestWish DigestWish { get; set; }
 
     /// <summary>A body in memory, for answers of our own.</summary>
     public BytesSource OwnBody { get; } = new();
@@ -277,6 +281,7 @@ public sealed class Exchange
         LetGoOfFilters();
         SentBody = null;
         ResponseCoding = null;
+        DigestWish = default;
         Origin = null;
         Ticket?.Owner?.Return(Ticket);
         RetryAfter = 0;
@@ -321,6 +326,12 @@ public struct Place
     public object? SiteState;
     public object? UpstreamState;
     public object? EndpointState;
+}
+
+/// <summary>The algorithms in which a client would like digests of the representation and of the content.</summary>
+public readonly record struct DigestWish(DigestAlgorithm Representation, DigestAlgorithm Content)
+{
+    public bool IsNone => Representation == DigestAlgorithm.None && Content == DigestAlgorithm.None;
 }
 
 /// <summary>How an endpoint names itself in its responses.</summary>

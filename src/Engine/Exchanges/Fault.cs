@@ -68,6 +68,9 @@ public enum FaultCause : byte
     /// <summary>No encryption was agreed on with the origin.</summary>
     TlsFailed,
 
+    /// <summary>A body is not what its digest says.</summary>
+    WrongDigest,
+
     /// <summary>Nobody is there to forward to.</summary>
     NoEndpoint,
 
@@ -176,6 +179,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
         (FaultCause.ConnectTimeout, _) => 504,
         (FaultCause.Untrusted, _) => 502,
         (FaultCause.TlsFailed, _) => 502,
+        (FaultCause.WrongDigest, _) => 502,
         (FaultCause.NoEndpoint, _) => 503,
         (FaultCause.BreakerOpen, _) => 503,
         (FaultCause.QueueFull, _) => 503,
@@ -202,6 +206,7 @@ public readonly record struct Fault(FaultCause Cause, Side Side, Stage Stage)
                 FaultCause.ConnectTimeout => "no connection in time",
                 FaultCause.Untrusted => "its certificate is not accepted",
                 FaultCause.TlsFailed => "no encryption was agreed on",
+                FaultCause.WrongDigest => "what it sent is not what its digest says",
                 _ => Cause.ToString(),
             };
             var when = Stage switch

@@ -257,6 +257,8 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
             {
                 if (!trailers.IsDropped(i)) size += trailers.Name(i).Length + trailers.Value(i).Length + 4;
             }
+
+            foreach (ref readonly var added in trailers.Added) size += added.Name.Length + added.Value.Length + 4;
         }
 
         var room = BeginHead(size);
@@ -278,6 +280,8 @@ internal sealed class MessageWriter(BufferPool buffers) : BodySink
                 to.Write(trailers.Value(i));
                 to.Write("\r\n"u8);
             }
+
+            foreach (ref readonly var added in trailers.Added) HeadFormat.WriteField(ref to, added.Name.Span, added.Value.Span);
         }
 
         to.Write("\r\n"u8);

@@ -32,7 +32,7 @@ public ref struct StructuredDictionary(ReadOnlySpan<byte> line)
     /// <summary>The value of an integer, and of a boolean: 0 or 1.</summary>
     public long Number { get; private set; }
 
-    /// <summary>What stands between a string's quotes, its escapes untouched; a token.</summary>
+    /// <summary>What stands between a string's quotes, its escapes untouched, or between a byte sequence's colons, still in base64; a token.</summary>
     public ReadOnlySpan<byte> Text { get; private set; }
 
     /// <summary>Whether the line is no dictionary; members that were enumerated before do not count then.</summary>
@@ -197,6 +197,7 @@ public ref struct StructuredDictionary(ReadOnlySpan<byte> line)
             if (!char.IsAsciiLetterOrDigit((char)b) && b is not ((byte)'+' or (byte)'/' or (byte)'=')) return false;
         }
 
+        Text = rest.Slice(1, length);
         rest = rest[(length + 2)..];
         Kind = StructuredKind.Binary;
         return true;

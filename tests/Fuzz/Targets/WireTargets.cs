@@ -10,7 +10,7 @@ namespace Weir.Tests.Fuzz;
 
 internal static class WireTargets
 {
-    public static Target[] All => [new RequestTarget(), new ResponseTarget(), new ChunkedTarget(), new PathTarget(), new HostTarget(), new ListTarget(), new DateTarget()];
+    public static Target[] All => [new RequestTarget(), new ResponseTarget(), new ChunkedTarget(), new PathTarget(), new HostTarget(), new ListTarget(), new DateTarget(), new DigestTarget()];
 }
 
 internal sealed class RequestTarget : Target
@@ -241,5 +241,45 @@ internal sealed class DateTarget : Target
         var text = new byte[HttpDate.Length];
         HttpDate.Write(utc, text);
         Must(HttpDate.TryRead(text, out var again) && again == utc, "not the same date again");
+    }
+}
+
+internal sealed class DigestTarget : Target
+{
+    public override string Name => "digest";
+
+    public override string[] Covers => ["Weir.Wire.Fields.StructuredDictionary", "Weir.Wire.Fields.DigestValues", "Weir.Wire.Fields.DigestWeights"];
+
+    public override IEnumerable<string> Examples =>
+    [
+        "sha-256=:ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=:, md5=:AAAA:", "sha-512=:H0D8ktokFpR1CXnubPWC8tXX0o4YM13gWrxU0FYM1MC/+WOS4yYzFVm+tNQuqEqbRr++QcjJVDyy3iIvM8zCUQ==:;a=1", "sha-256=10, sha-512=3, unixsum=0",
+    ];
+
+    public override string[] Words => ["sha-256", "sha-512", "=:", ":", "=", ",", ";", " ", "\t", "10", "1.5"];
+
+    public override int MostBytes => 512;
+
+    public override void Check(byte[] input)
+    {
+        DigestValues values = default;
+        values.Read(input);
+        var strongest = values.Strongest;
+        Must(!values.IsBroken || strongest == DigestAlgorithm.None, "what is no dictionary tells a digest");
+        Must(strongest == DigestAlgorithm.None || values.Has(strongest), "the strongest is not there");
+        if (strongest != DigestAlgorithm.None) Must(!values.Agrees(strongest, new byte[DigestField.Size(strongest) - 1]), "a digest of another length agrees");
+        values.Read("sha-256"u8);
+        Must(!values.Has(DigestAlgorithm.Sha256), "the last of a name does not count");
+        DigestWeights weights = default;
+        weights.Read(input);
+        foreach (var algorithm in new[] { DigestAlgorithm.Sha256, DigestAlgorithm.Sha512 }) Must(weights.Of(algorithm) is >= 0 and <= 10, "no weight");
+
+        // A line cut in two where a member ends says the same.
+        var cut = ListElements.ElementEnd(input);
+        if (cut == input.Length || cut == 0) return;
+        DigestValues alone = default, parts = default;
+        alone.Read(input);
+        parts.Read(input.AsSpan(0, cut));
+        parts.Read(input.AsSpan(cut + 1));
+        Must(alone.IsBroken || parts.IsBroken || parts.Strongest == alone.Strongest, "two lines say something else than one");
     }
 }

@@ -32,6 +32,7 @@ public class FaultTests
         [FaultCause.ConnectTimeout] = (504, 504, 504),
         [FaultCause.Untrusted] = (502, 502, 502),
         [FaultCause.TlsFailed] = (502, 502, 502),
+        [FaultCause.WrongDigest] = (502, 502, 502),
         [FaultCause.NoEndpoint] = (503, 503, 503),
         [FaultCause.BreakerOpen] = (503, 503, 503),
         [FaultCause.NotCached] = (504, 504, 504),

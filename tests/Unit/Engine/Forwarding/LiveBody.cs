@@ -30,6 +30,8 @@ internal sealed class LiveBody : BodySource
 
     public bool HasTrailers { get; set; }
 
+    public void TakeTrailers(byte[] lines, Weir.Wire.Fields.FieldIndex index) => trailers.Reset(lines, 0, index);
+
     /// <summary>Bytes that were said to be used.</summary>
     public long Used { get; private set; }
 

@@ -341,6 +341,8 @@ public class DictionaryTests
 
         public override void GoOver(BodyEncoder encoder) => HasGoneOver = true;
 
+        public override ReadOnlySpan<byte> Made(BodyEncoder encoder) => default;
+
         public override SharedDictionary? Dictionary(ReadOnlySpan<byte> hash) => hash.SequenceEqual(DictionaryTests.Dictionary.Hash) ? DictionaryTests.Dictionary : null;
 
         public override BodyStatus TryRead(out ReadOnlySpan<byte> piece)
