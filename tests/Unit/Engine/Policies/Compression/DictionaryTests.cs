@@ -81,7 +81,7 @@ public class DictionaryTests
     public void Who_has_a_dictionary_and_takes_it_gets_the_form_by_it(string accepted)
     {
         var kept = Respond($"Accept-Encoding: {accepted}", $"Available-Dictionary: {Told}");
-        kept.Made = true;
+        kept.IsMade = true;
         Apply();
         Assert.Equal("dcz", Sent("Content-Encoding"));
         Assert.Equal("Accept-Encoding, Available-Dictionary", Sent("Vary"));
@@ -100,7 +100,7 @@ public class DictionaryTests
     public void Who_would_rather_have_something_else_gets_that(string accepted)
     {
         var kept = Respond($"Accept-Encoding: {accepted}", $"Available-Dictionary: {Told}");
-        kept.Made = true;
+        kept.IsMade = true;
         Apply();
         Assert.NotEqual("dcz", Sent("Content-Encoding"));
         Assert.Equal("Accept-Encoding, Available-Dictionary", Sent("Vary"));
@@ -131,7 +131,7 @@ public class DictionaryTests
     public void What_its_client_may_not_read_is_neither_a_dictionary_nor_compressed_by_one(bool may, params string[] fields)
     {
         var kept = Respond([$"Available-Dictionary: {Told}", "Accept-Encoding: zstd, dcz", .. fields], "Access-Control-Allow-Origin: https://b");
-        kept.Made = true;
+        kept.IsMade = true;
         Apply();
         Assert.Equal(may ? "dcz" : "zstd", Sent("Content-Encoding"));
         Assert.Equal(may ? "match=\"/*\"" : "", Sent("Use-As-Dictionary"));
@@ -143,7 +143,7 @@ public class DictionaryTests
         (string Coding, string Vary) Of(Action<StandIn> change, params string[] fields)
         {
             var kept = Respond(["Accept-Encoding: zstd, dcz", $"Available-Dictionary: {Told}"], fields);
-            kept.Made = true;
+            kept.IsMade = true;
             change(kept);
             Apply();
             return (Sent("Content-Encoding"), Sent("Vary"));
@@ -171,7 +171,7 @@ public class DictionaryTests
         Assert.Equal("Accept-Encoding, Available-Dictionary", Sent("Vary"));
         Assert.Equal("W/\"x\"", Sent("ETag"));
         var kept = Respond("Accept-Encoding: dcz", $"Available-Dictionary: {Told}");
-        kept.Made = true;
+        kept.IsMade = true;
         (exchange.Response.HasBody, exchange.Response.AnnouncedLength, exchange.ResponseSource) = (false, 5000, exchange.OwnBody);
         Apply();
         Assert.Equal("dcz", Sent("Content-Encoding"));
@@ -318,7 +318,7 @@ public class DictionaryTests
     // What a cache holds, of which a form by the dictionary is made when the test says so.
     private sealed class StandIn : KeptBody, IDisposable
     {
-        public bool Made { get; set; }
+        public bool IsMade { get; set; }
 
         public int Wanted { get; private set; }
 
@@ -335,8 +335,8 @@ public class DictionaryTests
         public override bool Has(BodyEncoder encoder)
         {
             if (encoder is not DictionaryEncoder) return false;
-            if (!Made) Wanted++;
-            return Made;
+            if (!IsMade) Wanted++;
+            return IsMade;
         }
 
         public override void GoOver(BodyEncoder encoder) => HasGoneOver = true;
