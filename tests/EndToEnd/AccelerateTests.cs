@@ -136,8 +136,8 @@ public sealed class AccelerateTests : IDisposable
     }
 
     private Nginx Serve(string how) => new(ports => $$"""
-        log_format ranges '$http_range'; access_log {{folder}}/{{ports[0]}}.log ranges;
-        server { listen 127.0.0.1:{{ports[0]}}; root {{folder}}; location / { {{how}} } }
+        log_format ranges '$http_range';
+        server { listen 127.0.0.1:{{ports[0]}}; root {{folder}}; access_log {{folder}}/{{ports[0]}}.log ranges; location / { {{how}} } }
         """);
 
     private string[] Ranges(Nginx origin)

@@ -139,6 +139,7 @@ public sealed class DictionaryTests : IDisposable
         <!doctype html><p id="said"></p><script>
         (async () => {
           const old = await (await fetch('/app.1.js')).text();
+          await fetch('/wait', { cache: 'no-store' }); // Its timers do not wait for its own disk.
           for (let i = 0; i < 100; i++) {
             const answer = await fetch('/app.2.js', { cache: 'no-store' });
             const coding = answer.headers.get('content-encoding'), text = await answer.text();
@@ -154,8 +155,9 @@ public sealed class DictionaryTests : IDisposable
     private static RawOrigin Origin() => new((stream, head) =>
     {
         var path = head.Split(' ')[1];
+        if (path.StartsWith("/wait", StringComparison.Ordinal)) Thread.Sleep(1_000);
         var body = path switch { "/app.1.js" => Old, "/" => Page, _ => New };
-        RawOrigin.Send(stream, $"HTTP/1.1 200 OK\r\nContent-Type: {(path == "/" ? "text/html\r\nCache-Control: no-store" : "text/javascript\r\nCache-Control: max-age=1000")}\r\nETag: \"{(path.Length > 4 ? path[^4] : '0')}\"\r\n{(path == "/app.3.js" ? "Set-Cookie: a=b\r\n" : "")}Content-Length: {body.Length}\r\n\r\n{body}");
+        RawOrigin.Send(stream, $"HTTP/1.1 200 OK\r\nContent-Type: {(path is "/" or "/wait" ? "text/html\r\nCache-Control: no-store" : "text/javascript\r\nCache-Control: max-age=1000")}\r\nETag: \"{(path.Length > 4 ? path[^4] : '0')}\"\r\n{(path == "/app.3.js" ? "Set-Cookie: a=b\r\n" : "")}Content-Length: {body.Length}\r\n\r\n{body}");
         return true;
     });
 

@@ -60,6 +60,7 @@ internal sealed class Transfer : BodyFilter
     private int fetches;
     private int wrong;
     private bool givesUp; // No further parts.
+    private bool isProven; // Some server has given a part: until then one is asked for at a time.
     private FaultCause broken;
     private TransferView? view; // Made where there is something to be seen.
     private TransferSource? source; // Of the direct one.
@@ -102,6 +103,7 @@ internal sealed class Transfer : BodyFilter
         (at, end, frontier, directEnd) = (first, last, last, last);
         (direct, directFailed, head, active, fetches, givesUp, broken) = (of.ResponseSource, false, null, 1, 0, accelerated is null, FaultCause.None);
         (length, received, receivedThen, held, isHeldBack, directDry, waitsSince) = (last - first, 0, 0, 0, false, 0, 0);
+        isProven = of.Response.Status == 206;
         of.ResponseSource = this;
         of.Hold(this);
         if (plan is null) return;
@@ -180,9 +182,11 @@ internal sealed class Transfer : BodyFilter
     /// <summary>A segment's server has answered with the part that was asked for.</summary>
     public void Answered(Segment segment, SegmentFetch fetch, long roundTrip)
     {
-        segment.IsConfirmed = true;
+        var isFirst = !isProven;
+        segment.IsConfirmed = isProven = true;
         pace?.Answered(roundTrip);
         fetch.Source = Show().SourceOf(fetch.Endpoint!);
+        if (isFirst) Fill();
     }
 
     /// <summary>Bytes of a segment have come.</summary>
@@ -547,7 +551,7 @@ internal sealed class Transfer : BodyFilter
     // As many as there should be: what failed first, then what nobody has asked for, then the rest of what is slow.
     private void Fill()
     {
-        while (plan is not null && !givesUp && broken == FaultCause.None && active < pace.Target && home.Transfers.TryTake(forward.Upstream, plan.MostAtUpstream))
+        while (plan is not null && !givesUp && broken == FaultCause.None && active < (isProven ? pace.Target : Math.Min(pace.Target, 2)) && home.Transfers.TryTake(forward.Upstream, plan.MostAtUpstream))
         {
             if ((Missing(home.Loop.Now) ?? TryAppend() ?? TrySplit()) is { } segment)
             {
