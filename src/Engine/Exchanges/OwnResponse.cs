@@ -46,17 +46,20 @@ internal static class DateNow
     private static byte[]? text;
 
     [ThreadStatic]
+    private static Loop? of; // A simulated world's loops share a thread, and have clocks of their own.
+
+    [ThreadStatic]
     private static long until; // In the loop's ms: then its second is over.
 
     public static ByteRange Of(Loop loop)
     {
-        if (text is null || loop.Now >= until)
+        if (text is null || loop != of || loop.Now >= until)
         {
             // In place: whoever still holds the old text gets a newer date, never a torn one, on this thread.
             text ??= new byte[HttpDate.Length];
             var now = loop.UtcNow;
             HttpDate.Write(now, text);
-            until = loop.Now + 1000 - now.Millisecond;
+            (of, until) = (loop, loop.Now + 1000 - now.Millisecond);
         }
 
         return ByteRange.Of(text);
