@@ -44,7 +44,7 @@ internal sealed record HaulScene() : Scene("haul", "one file from an origin that
             {
                 var into = Path.Combine(folder, $"got-{samples.Count}");
                 var since = Stopwatch.StartNew();
-                using var process = fetch(into);
+                var process = fetch(into);
                 var first = -1.0;
                 while (!process.HasExited)
                 {
@@ -54,6 +54,7 @@ internal sealed record HaulScene() : Scene("haul", "one file from an origin that
                 }
 
                 var took = since.Elapsed.TotalSeconds;
+                run.Stage.Stop(process);
                 var got = File.Exists(into) ? Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(into))) : "nothing";
                 if (got != expected) throw new InvalidOperationException($"{title} brought something else");
                 File.Delete(into);
