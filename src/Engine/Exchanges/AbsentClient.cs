@@ -5,7 +5,7 @@ using Weir.Engine.Loops;
 namespace Weir.Engine.Exchanges;
 
 /// <summary>Has sent all it had to, never leaves, and takes nothing. Reused; one loop.</summary>
-public sealed class AbsentClient : ClientStream
+public class AbsentClient : ClientStream
 {
     public override BodySource RequestBody { get; } = new BytesSource();
 

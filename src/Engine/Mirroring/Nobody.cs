@@ -6,7 +6,7 @@ using Weir.Engine.Loops;
 namespace Weir.Engine.Mirroring;
 
 /// <summary>A client that nobody is. Reused; one loop.</summary>
-internal sealed class Nobody : ClientStream
+internal sealed class Nobody : AbsentClient
 {
     /// <summary>Of an answer's body, in bytes; a longer one is not worth its connection.</summary>
     public const long MostRead = 1 << 20;
@@ -18,10 +18,6 @@ internal sealed class Nobody : ClientStream
     public override BodySource RequestBody => request;
 
     public override BodySink ResponseBody => answer;
-
-    public override Signal Gone { get; } = new();
-
-    public override bool IsBroken => false;
 
     public override bool HasStarted => started;
 
@@ -35,22 +31,10 @@ internal sealed class Nobody : ClientStream
 
     public void Close() => request.Reset(default);
 
-    public override FaultCause SendInterim(Response response) => FaultCause.None;
-
     public override FaultCause StartResponse(Response response, Request request)
     {
         started = true;
         return FaultCause.None;
-    }
-
-    public override void BecomeTunnel() => throw new InvalidOperationException("what may become a tunnel is not mirrored");
-
-    public override void EndAfterThis()
-    {
-    }
-
-    public override void Abort()
-    {
     }
 
     private sealed class Nowhere : BodySink
