@@ -20,7 +20,6 @@ internal sealed class SegmentFetch
     // Bytes taken before the others on the loop have their turn.
     private const long BytesPerTurn = 1 << 17;
 
-    private static readonly ByteRange RangeName = ByteRange.Of("Range"u8.ToArray());
     private static readonly ByteRange IfRangeName = ByteRange.Of("If-Range"u8.ToArray());
 
     // The client's conditions were met when it was answered.
@@ -105,13 +104,7 @@ internal sealed class SegmentFetch
     {
         var fields = exchange.Request.Fields;
         foreach (var field in OfTheFirst) fields.Drop(field);
-        if (!exchange.Scratch.TryTake(64, out var room, out var range)) return false;
-        var to = new SpanWriter(room);
-        to.Write("bytes="u8);
-        to.WriteDecimal(segment.At);
-        to.Write((byte)'-');
-        to.WriteDecimal(asked - 1);
-        fields.Set(KnownField.Range, RangeName, exchange.Scratch.Trim(range, to.Length));
+        if (!exchange.Request.TryAskFor(segment.At, asked - 1, exchange.Scratch)) return false;
         if (whole.ByDigest) return true; // Mirrors have tags of their own: the digest says what they give.
         if (!exchange.Scratch.TryCopy(whole.Tag.Span, out var tag)) return false;
         fields.Set(KnownField.IfRange, IfRangeName, tag);

@@ -28,7 +28,6 @@ internal static class Slices
 {
     public const int HeadBytes = 16;
 
-    private static readonly ByteRange RangeName = ByteRange.Of("Range"u8.ToArray());
     private static readonly ByteRange IfMatchName = ByteRange.Of("If-Match"u8.ToArray());
 
     /// <summary>Whether what is kept is a head of slices.</summary>
@@ -96,13 +95,7 @@ internal static class Slices
     /// <summary>Asks for a slice, and where it is known of what, for that only.</summary>
     public static bool TryAsk(Exchange exchange, in SliceAsk ask)
     {
-        if (!exchange.Scratch.TryTake(64, out var room, out var range)) return false;
-        var to = new SpanWriter(room);
-        to.Write("bytes="u8);
-        to.WriteDecimal(ask.First);
-        to.Write((byte)'-');
-        to.WriteDecimal(ask.First + ask.Size - 1);
-        exchange.Request.Fields.Set(KnownField.Range, RangeName, exchange.Scratch.Trim(range, to.Length));
+        if (!exchange.Request.TryAskFor(ask.First, ask.First + ask.Size - 1, exchange.Scratch)) return false;
         if (ask.Head is not { } head) return true;
         if (!exchange.Scratch.TryCopy(Rules.StoredFields.Find(head.Lines, KnownField.ETag), out var tag)) return false;
         exchange.Request.Fields.Set(KnownField.IfMatch, IfMatchName, tag);

@@ -3,6 +3,7 @@
 
 using System.Net;
 using Weir.Engine.Transports;
+using Weir.Wire.Bytes;
 using Weir.Wire.Fields;
 using Weir.Wire.Http1;
 
@@ -20,6 +21,10 @@ public enum HttpVersion : byte
 /// <summary>A request. Reused; one exchange's own.</summary>
 public sealed class Request
 {
+    private const int MostRangeBytes = 64;
+
+    private static readonly ByteRange RangeName = ByteRange.Of("Range"u8.ToArray());
+
     public FieldBlock Fields { get; } = new();
 
     public HttpVersion Version { get; set; }
@@ -112,6 +117,23 @@ public sealed class Request
         if (!scratch.TryCopy(from.ForwardedPath.Span, out var sentPath) || !scratch.TryCopy(from.ForwardedQuery.Span, out var sentQuery)) return false;
         (Method, Authority, Path, MatchedPath, Query, ForwardedPath, ForwardedQuery) = (method, authority, path, matched, query, sentPath, sentQuery);
         Target = default;
+        return true;
+    }
+
+    /// <summary>Asks for a part, and for nothing else (RFC 9110 §14.2).</summary>
+    /// <param name="first">Its first byte.</param>
+    /// <param name="last">Its last.</param>
+    /// <param name="scratch">Where that is written.</param>
+    /// <returns>False where there is no room.</returns>
+    public bool TryAskFor(long first, long last, Scratch scratch)
+    {
+        if (!scratch.TryTake(MostRangeBytes, out var room, out var range)) return false;
+        var to = new SpanWriter(room);
+        to.Write("bytes="u8);
+        to.WriteDecimal(first);
+        to.Write((byte)'-');
+        to.WriteDecimal(last);
+        Fields.Set(KnownField.Range, RangeName, scratch.Trim(range, to.Length));
         return true;
     }
 
