@@ -33,8 +33,6 @@ internal readonly record struct Whole(ByteRange Tag, ByteRange Coding, ByteRange
 /// <summary>Judges answers.</summary>
 internal static class SegmentCheck
 {
-    public static readonly byte[] ReprDigest = "Repr-Digest"u8.ToArray();
-
     /// <summary>Whether a tag is a strong validator.</summary>
     public static bool IsStrong(ReadOnlySpan<byte> tag) => tag.Length >= 2 && tag[0] == '"' && tag[^1] == '"';
 
@@ -60,7 +58,7 @@ internal static class SegmentCheck
     {
         for (var i = 0; i < fields.Index.Count; i++)
         {
-            if (fields.Index[i].Known == KnownField.Other && !fields.IsDropped(i) && Wire.Bytes.Ascii.EqualsIgnoreCase(fields.Name(i), ReprDigest)) return fields.Value(i);
+            if (fields.Index[i].Known == KnownField.Other && !fields.IsDropped(i) && Wire.Bytes.Ascii.EqualsIgnoreCase(fields.Name(i), DigestField.ReprDigest)) return fields.Value(i);
         }
 
         return default;

@@ -234,7 +234,7 @@ internal sealed class Transfer : BodyFilter
             Failed(segment);
         }
 
-        if (direct is null && head == segment) More.RaiseLater();
+        if (Awaits(segment)) More.RaiseLater();
         Fill();
     }
 
@@ -408,7 +408,7 @@ internal sealed class Transfer : BodyFilter
     {
         home.Transfers.Failed();
         var isLast = by is null || !HasOther(by);
-        if (direct is null && head == segment && (at > from || (isLast && wrong + 1 > MostWrong)))
+        if (Awaits(segment) && (at > from || (isLast && wrong + 1 > MostWrong)))
         {
             broken = FaultCause.WrongDigest;
             return;
@@ -424,7 +424,7 @@ internal sealed class Transfer : BodyFilter
     private void Refetch(Segment segment)
     {
         var anew = home.LeaseSegment();
-        anew.Begin(this, direct is null && head == segment ? at : segment.First, segment.End);
+        anew.Begin(this, Awaits(segment) ? at : segment.First, segment.End);
         anew.Next = segment.Next;
         if (head == segment)
         {

@@ -30,8 +30,8 @@ public sealed class FilesAnswer(string root, string[] index, bool precompressed)
     private static readonly ByteRange VaryName = ByteRange.Of("Vary"u8.ToArray());
     private static readonly ByteRange VaryValue = ByteRange.Of("Accept-Encoding"u8.ToArray());
     private static readonly ByteRange CodingName = ByteRange.Of("Content-Encoding"u8.ToArray());
-    private static readonly ByteRange ReprDigestName = ByteRange.Of("Repr-Digest"u8.ToArray());
-    private static readonly ByteRange ContentDigestName = ByteRange.Of("Content-Digest"u8.ToArray());
+    private static readonly ByteRange ReprDigestName = ByteRange.Of(DigestField.ReprDigest);
+    private static readonly ByteRange ContentDigestName = ByteRange.Of(DigestField.ContentDigest);
     private static readonly ByteRange LocationName = ByteRange.Of("Location"u8.ToArray());
 
     public override async LoopTask<Fault> PrepareAsync(Exchange exchange)

@@ -97,6 +97,9 @@ public struct DigestWeights
 /// <summary>Names and forms.</summary>
 public static class DigestField
 {
+    /// <summary>The field with digests of a representation, and the one with those of a message's content.</summary>
+    public static readonly byte[] ReprDigest = "Repr-Digest"u8.ToArray(), ContentDigest = "Content-Digest"u8.ToArray();
+
     /// <summary>Bytes of the longest digest.</summary>
     public const int MostBytes = 64;
 

@@ -18,17 +18,14 @@ namespace Weir.Engine.Policies.Integrity;
 /// <param name="errors">Where it says what was wrong.</param>
 public sealed class BodyDigests(ErrorLog errors)
 {
-    internal static readonly byte[] ReprDigest = "Repr-Digest"u8.ToArray();
-    internal static readonly byte[] ContentDigest = "Content-Digest"u8.ToArray();
-
     // Kept for the next; each has native memory.
     private const int MostKept = 256;
 
     // A body in memory is hashed at once up to that, in bytes.
     private const int Quick = 64 << 10;
 
-    private static readonly ByteRange ReprName = ByteRange.Of(ReprDigest);
-    private static readonly ByteRange ContentName = ByteRange.Of(ContentDigest);
+    private static readonly ByteRange ReprName = ByteRange.Of(DigestField.ReprDigest);
+    private static readonly ByteRange ContentName = ByteRange.Of(DigestField.ContentDigest);
     private static readonly ByteRange TrailerName = ByteRange.Of("Trailer"u8.ToArray());
 
     private DigestSource? free;
@@ -63,10 +60,10 @@ public sealed class BodyDigests(ErrorLog errors)
         var (response, fields) = (exchange.Response, exchange.Response.Fields);
         if (!response.HasBody || response.IsTunnel || exchange.ResponseSource is not { } source || !(fields.Index.Has(KnownField.Other) || fields.Index.Has(KnownField.Trailer))) return false;
         var isWhole = exchange.Request.KnownMethod == KnownMethod.Get && response.Status is 200 or 206 && IsWhole(fields);
-        var representation = isWhole ? Received(fields, ReprDigest) : default;
-        var content = Received(fields, ContentDigest);
+        var representation = isWhole ? Received(fields, DigestField.ReprDigest) : default;
+        var content = Received(fields, DigestField.ContentDigest);
         var by = Stronger(Known(plan, representation), Known(plan, content));
-        if (by == DigestAlgorithm.None && !Announces(fields, ContentDigest) && !(isWhole && Announces(fields, ReprDigest))) return false;
+        if (by == DigestAlgorithm.None && !Announces(fields, DigestField.ContentDigest) && !(isWhole && Announces(fields, DigestField.ReprDigest))) return false;
         var verifying = Lease();
         verifying.Verify(exchange, source, length >= 0 ? length : source.Length, representation, content, by, isWhole);
         exchange.ResponseSource = verifying;
@@ -94,8 +91,8 @@ public sealed class BodyDigests(ErrorLog errors)
     {
         var (response, wish) = (exchange.Response, exchange.DigestWish);
         if (response.Status is not (200 or 206) || response.IsTunnel || exchange.Request.KnownMethod is not (KnownMethod.Get or KnownMethod.Head)) return true;
-        if (Tells(response.Fields, ReprDigest)) wish = wish with { Representation = DigestAlgorithm.None };
-        if (Tells(response.Fields, ContentDigest) || !response.HasBody) wish = wish with { Content = DigestAlgorithm.None };
+        if (Tells(response.Fields, DigestField.ReprDigest)) wish = wish with { Representation = DigestAlgorithm.None };
+        if (Tells(response.Fields, DigestField.ContentDigest) || !response.HasBody) wish = wish with { Content = DigestAlgorithm.None };
         Span<byte> room = stackalloc byte[DigestField.MostBytes];
         var isTold = exchange.Place.UpstreamState is null && exchange.KeptFrom is null && wish != exchange.DigestWish; // Our own answer told it: a file's.
         if (wish.Representation != DigestAlgorithm.None && Digest(exchange, wish.Representation, isContent: false, room) is { IsEmpty: false } whole)

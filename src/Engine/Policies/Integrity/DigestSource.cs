@@ -141,14 +141,14 @@ internal sealed class DigestSource(BodyDigests home) : BodyFilter, IDisposable
         }
 
         failure = FaultCause.WrongDigest;
-        home.Mistold(exchange, algorithm, representation.Agrees(algorithm, digest) ? BodyDigests.ContentDigest : BodyDigests.ReprDigest);
+        home.Mistold(exchange, algorithm, representation.Agrees(algorithm, digest) ? DigestField.ContentDigest : DigestField.ReprDigest);
     }
 
     private void ReadTrailers()
     {
         if (inner.Trailers is not { } behind) return;
-        if (isWhole) representation = BodyDigests.Received(behind, BodyDigests.ReprDigest);
-        content = BodyDigests.Received(behind, BodyDigests.ContentDigest);
+        if (isWhole) representation = BodyDigests.Received(behind, DigestField.ReprDigest);
+        content = BodyDigests.Received(behind, DigestField.ContentDigest);
         algorithm = BodyDigests.Stronger(representation.Strongest, content.Strongest);
     }
 
@@ -161,8 +161,8 @@ internal sealed class DigestSource(BodyDigests home) : BodyFilter, IDisposable
             trailers = ownTrailers;
         }
 
-        if (wish.Representation != DigestAlgorithm.None) Add(wish.Representation, BodyDigests.ReprDigest, 0);
-        if (wish.Content != DigestAlgorithm.None) Add(wish.Content, BodyDigests.ContentDigest, DigestField.MostText);
+        if (wish.Representation != DigestAlgorithm.None) Add(wish.Representation, DigestField.ReprDigest, 0);
+        if (wish.Content != DigestAlgorithm.None) Add(wish.Content, DigestField.ContentDigest, DigestField.MostText);
         home.CountTold(isBehind: true);
     }
 
