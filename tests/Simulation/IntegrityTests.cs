@@ -173,28 +173,12 @@ public class IntegrityTests
     private static List<string> RunOne(int seed, out EngineWorld made, out int whole)
     {
         var random = new Random(seed);
-        var weather = seed % 3 == 0 ? Still : new Weather { MostDelay = seed % 60, MostDelivered = 60_000, Window = seed % 2 == 0 ? 30_000 : 200_000, Reset = seed % 4 == 1 ? 0.0005 : 0 };
         var plan = seed % 5 == 0 ? null : Parts with { Segments = random.Next(2, 9), SegmentSize = random.Next(1, 5) << 18, Memory = random.Next(1, 5) << 20, MostAtUpstream = random.Next(2, 20) };
-        var world = made = new EngineWorld(seed, weather, random.Next(1, 4), tls: Whims.Calm(seed), originTls: Whims.CalmOrigin(seed), accelerate: plan, integrity: new IntegrityPlan());
+        var world = made = new EngineWorld(seed, RangeRun.WeatherOf(seed), random.Next(1, 4), tls: Whims.Calm(seed), originTls: Whims.CalmOrigin(seed), accelerate: plan, integrity: new IntegrityPlan());
         var broken = new List<string>();
         var liar = random.Next(4); // One server, or every one now and then.
         new RangeOrigin(world, asked => Manner(random, asked, liar)).Serve();
-        var clients = new List<RangeClient>();
-        for (var i = 0; i < 3; i++)
-        {
-            var client = new RangeClient(world, broken) { TakesBreaks = true };
-            clients.Add(client);
-            var range = random.Next(4) == 0 ? $"Range: bytes={random.Next(0, 500_000)}-{random.Next(500_000, 2_000_000)}\r\n" : "";
-            client.AskAsync(range, random.Next(3) == 0 ? random.Next(50, 2_000) : 0, random.Next(6) == 0 ? random.Next(1, 2_000_000) : -1).Detach();
-        }
-
-        var isSound = true;
-        for (var waited = 0; isSound && waited < 2_000_000 && !clients.TrueForAll(c => c.IsDone); waited += 1_000) isSound = world.World.Run(1_000);
-        isSound &= world.World.Run(600_000);
-        if (!isSound) broken.Add("livelock: the world never comes to rest");
-        if (!clients.TrueForAll(c => c.IsDone)) broken.Add("clients wait for ever");
-        broken.AddRange(world.Leftovers());
-        whole = clients.Count(c => c.IsWhole && c.Status is 200 or 206);
+        whole = RangeRun.Run(world, random, broken, takesBreaks: true);
         return broken;
     }
 

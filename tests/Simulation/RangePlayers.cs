@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Weir.Engine.Transports;
+using Weir.Engine.Transports.Simulation;
 using Weir.Engine.Loops;
 using Weir.Wire.Fields;
 using Weir.Wire.Http1;
@@ -152,6 +153,36 @@ internal sealed class RangeOrigin(EngineWorld world, Func<RangeOrigin.Request, R
 
         if (how.Lie == "short") return false;
         return !isChunked || await stream.SendAsync("0\r\n\r\n"u8.ToArray());
+    }
+}
+
+/// <summary>A world in which anything happens, with origins that are there already.</summary>
+internal static class RangeRun
+{
+    private static readonly Weather Still = new() { MostDelay = 0, SplitsWrites = false, MostDelivered = int.MaxValue - 1, Window = 1 << 20 };
+
+    public static Weather WeatherOf(int seed) => seed % 3 == 0 ? Still : new Weather { MostDelay = seed % 60, MostDelivered = 60_000, Window = seed % 2 == 0 ? 30_000 : 200_000, Reset = seed % 4 == 1 ? 0.0005 : 0 };
+
+    /// <summary>Three clients ask for all or a part, read fast or slowly, stay or leave; then all must come to rest.</summary>
+    /// <returns>How many answers came whole.</returns>
+    public static int Run(EngineWorld world, Random random, List<string> broken, bool takesBreaks = false)
+    {
+        var clients = new List<RangeClient>();
+        for (var i = 0; i < 3; i++)
+        {
+            var client = new RangeClient(world, broken) { TakesBreaks = takesBreaks };
+            clients.Add(client);
+            var range = random.Next(4) == 0 ? $"Range: bytes={random.Next(0, 500_000)}-{random.Next(500_000, 2_000_000)}\r\n" : "";
+            client.AskAsync(range, random.Next(3) == 0 ? random.Next(50, 2_000) : 0, random.Next(6) == 0 ? random.Next(1, 2_000_000) : -1).Detach();
+        }
+
+        var isSound = true;
+        for (var waited = 0; isSound && waited < 2_000_000 && !clients.TrueForAll(c => c.IsDone); waited += 1_000) isSound = world.World.Run(1_000);
+        isSound &= world.World.Run(600_000);
+        if (!isSound) broken.Add("livelock: the world never comes to rest");
+        if (!clients.TrueForAll(c => c.IsDone)) broken.Add("clients wait for ever");
+        broken.AddRange(world.Leftovers());
+        return clients.Count(c => c.IsWhole && c.Status is 200 or 206);
     }
 }
 
